@@ -1,0 +1,148 @@
+/* config.h - immutable, counted value objects: what is wanted.
+ *
+ * Config and PoolConfig are made by config-load/config-validate, then never change; holders count references.
+ * Everything is resolved (user to uid, workers to a number) when they are made. */
+#ifndef DROVER_CONFIG_CONFIG_H
+#define DROVER_CONFIG_CONFIG_H
+
+#include "base/clock.h"
+#include "base/macro.h"
+#include <jansson.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+typedef enum RestartPolicy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER_AGAIN } RestartPolicy;
+typedef enum ReadyKind { READY_EXEC, READY_NOTIFY, READY_FD } ReadyKind;
+typedef enum OutputKind { OUTPUT_LOG, OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_PATH } OutputKind;
+typedef enum OnDaemonExit { ON_DAEMON_EXIT_STOP, ON_DAEMON_EXIT_KEEP } OnDaemonExit;
+
+#define RESTART_SUCCESS_CODES_MAX 32
+
+typedef struct RestartConfig {
+        RestartPolicy policy;     /* pools: always; run: never */
+        usec_t delay, max_delay;  /* 100 ms, 30 s */
+        double factor;            /* 2 */
+        double jitter;            /* 0.1: +-10 % */
+        usec_t reset_after;       /* 10 s of running forget earlier failures */
+        unsigned limit;           /* starts in window, then failed; 0: no limit (default) */
+        usec_t window;            /* 60 s */
+        int success_codes[RESTART_SUCCESS_CODES_MAX]; /* for on-failure; exitcode convention, default {0} */
+        size_t n_success_codes;
+} RestartConfig;
+
+typedef struct PoolConfig {
+        unsigned n_ref;
+        char *name;
+        char **command; /* argv */
+        unsigned workers;
+        char *workers_text; /* as written: "2*cpus"; NULL for a number */
+        bool autostart;     /* true */
+        char *directory;    /* NULL: "/" */
+        char **env;         /* complete environment but for DROVER_*, NOTIFY_SOCKET: "KEY=value", env_file merged */
+        bool has_identity;  /* user or group was given (or derived): apply uid, gid, groups */
+        uid_t uid;
+        gid_t gid;
+        gid_t *groups;
+        size_t n_groups;
+        char *user_name;    /* for HOME, USER, LOGNAME and display; NULL when unchanged */
+        mode_t umask;       /* 022 */
+        bool has_nice, has_oom_score_adj, has_affinity;
+        int nice, oom_score_adj;
+        cpu_set_t affinity;
+        struct rlimit limits[RLIM_NLIMITS];
+        bool has_limit[RLIM_NLIMITS];
+        bool no_new_privs; /* default: true when the pool's user is not root */
+        RestartConfig restart;
+        int stop_signal;     /* SIGTERM */
+        usec_t stop_timeout; /* 10 s */
+        ReadyKind ready;
+        int ready_fd;
+        usec_t ready_timeout; /* 30 s; notify and fd only */
+        usec_t start_for;     /* 0; exec only */
+        OutputKind output;
+        char *output_path;
+        uint64_t output_max_size; /* 10 MiB */
+        unsigned output_max_files; /* 5 rotated ones */
+        OnDaemonExit on_daemon_exit;
+        json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
+} PoolConfig;
+
+typedef struct Config {
+        unsigned n_ref;
+        char *log_dir, *state_dir; /* absolute */
+        PoolConfig **pools;        /* sorted by name */
+        size_t n_pools;
+        char **files;              /* what was read, in order; NULL-terminated */
+} Config;
+
+PoolConfig *pool_config_ref(PoolConfig *c);
+PoolConfig *pool_config_unref(PoolConfig *c);
+DEFINE_CLEANUP(PoolConfig, pool_config_unref);
+Config *config_ref(Config *c);
+Config *config_unref(Config *c);
+DEFINE_CLEANUP(Config, config_unref);
+PoolConfig *config_find_pool(const Config *c, const char *name); /* borrowed or NULL */
+
+/* One fault of a configuration: where it is and what to do. */
+typedef struct ConfigFault {
+        char *file; /* NULL for parameters of a call */
+        int line, column; /* 0 when unknown */
+        char *key;  /* "pools.web.workers" */
+        char *text; /* "unknown key; did you mean \"workers\"?" */
+} ConfigFault;
+
+typedef struct ConfigFaults {
+        ConfigFault *items;
+        size_t n, capacity;
+} ConfigFaults;
+void config_faults_done(ConfigFaults *f);
+#define _cleanup_config_faults_ _cleanup_(config_faults_done)
+/** config_faults_format() - "file:line:column: key: text" */
+char *config_fault_format(const ConfigFault *f);
+
+/* What a configuration is made for. */
+typedef struct ConfigContext {
+        bool is_system;      /* root: may change users; places under /var */
+        uid_t uid;           /* droverd's own */
+        const char *log_dir, *state_dir; /* defaults of this run */
+} ConfigContext;
+
+/**
+ * config_load() - read @path (NULL: the default place, where a missing file is an empty configuration) and its
+ * pools.d/ *.json beside it in order of name; check everything; make a Config
+ * Files must be regular, owned by root or the own user, and not writable for group or others.
+ * Return: 0 with *ret; -EBADMSG when there are faults (all of them in @faults); -ENOMEM.
+ */
+int config_load(const char *path, const ConfigContext *ctx, Config **ret, ConfigFaults *faults);
+/** config_default_path() - /etc/drover/drover.json or the user's; the caller frees. */
+char *config_default_path(bool is_system);
+/**
+ * pool_config_from_json() - one pool from the parameters of pool.add or run; same table, same checks
+ * @is_run: defaults of `run`: workers 1, restart never.
+ */
+int pool_config_from_json(const char *name, json_t *o, bool is_run, const ConfigContext *ctx, PoolConfig **ret,
+                          ConfigFaults *faults);
+
+/* What has to be done to come from one configuration to another. */
+typedef enum ConfigCost { CONFIG_SAME, CONFIG_LIVE, CONFIG_NEXT_START, CONFIG_RESTART } ConfigCost;
+const char *config_cost_to_string(ConfigCost c); /* "same" "live" "next-start" "restart" */
+typedef struct ConfigChange {
+        enum { CONFIG_POOL_ADD, CONFIG_POOL_REMOVE, CONFIG_POOL_CHANGE } kind;
+        const char *pool;         /* borrowed from a Config */
+        PoolConfig *from, *to;    /* borrowed; NULL where there is none */
+        ConfigCost cost;          /* the dearest of the changed keys */
+        char *keys;               /* "workers, env.X", for people */
+} ConfigChange;
+typedef struct ConfigDiff {
+        ConfigChange *items;
+        size_t n, capacity;
+} ConfigDiff;
+void config_diff_done(ConfigDiff *d);
+/** config_diff() - ordered: removals, changes, additions. @from may be NULL: everything is added. */
+int config_diff(const Config *from, const Config *to, ConfigDiff *ret);
+
+/** config_dump() - a Config as a new json_t: {"log_dir":...,"pools":{...}} with exactly what was written. */
+json_t *config_dump(const Config *c);
+
+#endif

@@ -1,0 +1,72 @@
+/* control.h - the JSON socket: the whole room as its owner, the supervisor, sees it. */
+#ifndef DROVER_CONTROL_CONTROL_H
+#define DROVER_CONTROL_CONTROL_H
+
+#include "config/config.h"
+#include "event/hub.h"
+#include "pool/pool.h"
+#include "process/logger-link.h"
+
+typedef struct Control Control;
+
+/* Bounds; all of them in `daemon.info` ("limits") and in drover-protocol(7). */
+#define CONTROL_LINE_MAX (64u * 1024)      /* bytes of one message */
+#define CONTROL_NODES_MAX 8192u            /* JSON values in one message */
+#define CONTROL_DEPTH_MAX 32u
+#define CONTROL_BATCH_MAX 64u              /* requests in one batch */
+#define CONTROL_CALLS_MAX 256u             /* in flight on one connection */
+#define CONTROL_CONNECTIONS_MAX 1024u      /* in all; root and the own user have 8 reserved */
+#define CONTROL_CONNECTIONS_PER_UID_MAX 256u
+#define CONTROL_INPUT_PER_UID_MAX (8u << 20)   /* bytes of unfinished lines of one user */
+#define CONTROL_UNREAD_MARK (256u * 1024)  /* unread output beyond which no more requests are read and streams pause */
+#define CONTROL_UNREAD_MAX (16u << 20)     /* beyond which the connection is dropped */
+#define CONTROL_LINE_TIMEOUT_SEC 10        /* to finish a line once begun */
+#define CONTROL_STALL_TIMEOUT_SEC 30       /* unread output beyond the mark without any progress */
+
+/* What control cannot do itself: the supervisor's duties. Each fills in @error_text (or faults) on failure. */
+typedef struct ControlHooks {
+        /* Load and check files; nothing changes. */
+        int (*config_check)(ConfigFaults *faults, void *userdata);
+        /* Load, diff, apply. *ret_changes: JSON array text of what was done, the caller's. */
+        int (*config_apply)(ConfigFaults *faults, char **ret_changes, void *userdata);
+        json_t *(*config_show)(void *userdata); /* a new reference */
+        const ConfigContext *(*config_context)(void *userdata);
+        /* Extra members of daemon.info: version .. socket. */
+        void (*info_put_json)(Text *t, void *userdata);
+        void (*shutdown)(void *userdata);
+        void (*reopen_logs)(void *userdata);
+} ControlHooks;
+
+typedef struct ControlWorld {
+        sd_event *event;
+        PoolSet *pools;
+        Hub *hub;
+        LoggerLink *logger;
+        ControlHooks hooks;
+        void *userdata;
+} ControlWorld;
+
+/** control_new() - take over a listening socket. */
+int control_new(Control **ret, const ControlWorld *world, int listen_fd_take);
+Control *control_free(Control *c);
+DEFINE_CLEANUP(Control, control_free);
+/** control_worker_changed() - called from PoolHooks: waiting calls look again. Cheap when none waits. */
+void control_worker_changed(Control *c, Worker *w);
+void control_pool_changed(Control *c, Pool *p, bool is_removed);
+/** control_settle() - answer the waiting calls whose wish came true. From the post source, after converge. */
+void control_settle(Control *c);
+/** control_flush() - write queued output. From the post source, after journal_flush(). */
+void control_flush(Control *c);
+/** control_begin_shutdown() - refuse changing calls with `shutting-down`; status, wait, logs go on. */
+void control_begin_shutdown(Control *c);
+
+/**
+ * listener_bind() - lock and bind @path: directory made and checked, lock file <path>.lock held (flock), a stale socket
+ * replaced, mode set before bind
+ * Return: 0; -EADDRINUSE when another daemon holds the lock (its pid, as far as known, in *ret_pid).
+ */
+int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t *ret_pid);
+/** socket_default_path() - as CONTRACT section 1; $DROVER_SOCKET first. The caller frees. */
+char *socket_default_path(void);
+
+#endif

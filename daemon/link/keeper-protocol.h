@@ -1,0 +1,154 @@
+/* keeper-protocol.h - the line between droverd and drover-keeper.
+ *
+ * A SOCK_SEQPACKET pair; one KeeperMessage a packet, its length exactly keeper_message_size(type); descriptors
+ * attached where said. droverd finds its end at the descriptor named by $DROVER_KEEPER_FD.
+ *
+ * At the start of each life of droverd the keeper says HELLO, one SLOT for each used slot, one KEPT (+fd) for each
+ * kept descriptor, then LOGGER (+fd, the line to the logger), then TABLE_END. From then on notices come as things
+ * happen. A LOGGER notice comes again whenever the logger was started anew.
+ *
+ * A slot is a number chosen by droverd, 0 .. KEEPER_SLOTS_MAX-1. Slot and generation together name one process
+ * for ever; a request with a generation that is not the slot's is ignored (it raced with a death).
+ * Life of a slot: FREE -> LAUNCHING -> RUNNING -> ENDED -> (ACK and output drained) -> FREE. A LAUNCH that fails
+ * goes LAUNCHING -> ENDED with failed=1: it too waits for its ACK, so that no answer is lost with droverd. */
+#ifndef DROVER_LINK_KEEPER_PROTOCOL_H
+#define DROVER_LINK_KEEPER_PROTOCOL_H
+
+#include "link/log-spec.h"
+#include <stdint.h>
+#include <stddef.h>
+
+#define KEEPER_PROTOCOL_VERSION 1u
+#define KEEPER_SLOTS_MAX 32768u
+#define KEEPER_KEPT_MAX 32u
+#define KEEPER_NAME_MAX 80
+#define KEEPER_TEXT_MAX 512
+
+typedef enum KeeperMessageType {
+        /* requests, droverd -> keeper */
+        KEEPER_LAUNCH = 1, /* slot, generation, launch; fds: launch memfd, then launch.n_fds extra ones */
+        KEEPER_SIGNAL,     /* slot, generation, signal */
+        KEEPER_KILL_TREE,  /* slot, generation: SIGKILL of the whole tree (cgroup.kill, or sweep) */
+        KEEPER_ACK,        /* slot, generation: droverd has the end on record, the keeper may forget it */
+        KEEPER_KEEP,       /* kept.name; one fd: keep it over droverd's death; the same name replaces */
+        KEEPER_DROP,       /* kept.name */
+        KEEPER_NOTIFY,     /* text: to relay to systemd, e.g. "READY=1\nSTATUS=..." (WATCHDOG=1 is the keeper's own) */
+        KEEPER_PING,       /* "I live": due every hello.ping_usec; none for hello.watchdog_usec: SIGKILL and restart */
+        KEEPER_QUIT,       /* all workers are gone: end the logger, clean up, exit with quit.code */
+        KEEPER_REOPEN,     /* the logger shall reopen its files */
+        KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
+
+        /* notices, keeper -> droverd */
+        KEEPER_HELLO = 64,
+        KEEPER_SLOT,      /* one used slot */
+        KEEPER_KEPT,      /* kept.name; one fd */
+        KEEPER_LOGGER,    /* logger.pid; one fd */
+        KEEPER_TABLE_END,
+        KEEPER_STARTED,   /* exec succeeded: started */
+        KEEPER_FAILED,    /* the launch failed: failed. No process exists */
+        KEEPER_READY,     /* a newline came through the ready pipe */
+        KEEPER_EXITED,    /* the process ended and its tree is gone (or unkillable): exited */
+        KEEPER_DRAINED,   /* its output is written to the end (comes after EXITED or FAILED, also without pipes) */
+        KEEPER_SHUTDOWN,  /* the keeper got SIGTERM or SIGINT: stop in order, then QUIT */
+        KEEPER_RELOAD,    /* the keeper got SIGHUP */
+} KeeperMessageType;
+
+typedef enum KeeperSlotState {
+        KEEPER_SLOT_FREE,
+        KEEPER_SLOT_LAUNCHING,
+        KEEPER_SLOT_RUNNING,
+        KEEPER_SLOT_ENDED, /* exited or failed, not yet acknowledged or not yet drained */
+} KeeperSlotState;
+
+typedef enum KeeperTreeMode {
+        KEEPER_TREE_CGROUP, /* a cgroup v2 leaf per process */
+        KEEPER_TREE_SWEEP,  /* session, process group, subreaper and /proc */
+} KeeperTreeMode;
+
+#define KEEPER_HELLO_SHUTDOWN 1u /* a shutdown is wanted already */
+#define KEEPER_HELLO_FIRST 2u    /* the first life of droverd under this keeper */
+
+#define KEEPER_SIGNAL_PROCESS 0u /* the worker's main process */
+#define KEEPER_SIGNAL_TREE 1u    /* every process of its tree */
+
+#define KEEPER_LAUNCH_READY_PIPE 1u /* make a ready pipe and watch it */
+
+typedef struct KeeperExit {
+        int32_t code;           /* as siginfo_t: CLD_EXITED, CLD_KILLED, CLD_DUMPED */
+        int32_t status;         /* exit code or signal */
+        uint32_t stragglers;    /* other processes of its tree that had to be killed */
+        uint32_t unkillable;    /* 1: the tree was not empty after the limit */
+        uint64_t at_usec;       /* CLOCK_REALTIME µs of the death notice */
+        uint64_t cpu_usec;      /* user + system */
+        uint64_t max_rss_bytes;
+} KeeperExit;
+
+typedef struct KeeperFailure {
+        uint32_t stage; /* LaunchStage */
+        int32_t error;  /* positive errno */
+        int32_t detail; /* by stage */
+        uint32_t pad;
+} KeeperFailure;
+
+typedef struct KeeperMessage {
+        uint32_t type;
+        uint32_t slot;
+        uint64_t generation;
+        union {
+                struct {
+                        uint32_t flags;
+                        uint32_t n_fds;
+                        char name[KEEPER_NAME_MAX]; /* "web/0" */
+                        LogSpec log;
+                } launch;
+                struct {
+                        int32_t number; /* 1..64; SIGKILL allowed */
+                        uint32_t scope; /* KEEPER_SIGNAL_* */
+                        uint32_t and_continue; /* 1: SIGCONT after it */
+                } signal;
+                struct {
+                        char name[64];
+                } kept;
+                struct {
+                        int32_t code;
+                } quit;
+                char text[KEEPER_TEXT_MAX];
+                struct {
+                        uint32_t version;
+                        uint32_t flags;     /* KEEPER_HELLO_* */
+                        uint32_t tree_mode; /* KeeperTreeMode */
+                        int32_t keeper_pid;
+                        int32_t n_lives; /* of droverd, this one included */
+                        uint32_t n_slots_max;
+                        uint64_t started_usec; /* CLOCK_REALTIME of the keeper's start */
+                        uint64_t watchdog_usec, ping_usec;
+                        uint64_t n_fds_soft; /* the soft RLIMIT_NOFILE the keeper was started with: workers get it back */
+                        char tree_reason[128]; /* why the mode is SWEEP; "" for CGROUP */
+                } hello;
+                struct {
+                        int32_t pid;
+                        uint32_t pad;
+                } logger;
+                struct {
+                        int32_t pid;
+                        uint32_t pad;
+                        uint64_t at_usec; /* CLOCK_REALTIME */
+                } started;
+                KeeperFailure failed;
+                KeeperExit exited;
+                struct {
+                        uint32_t state; /* KeeperSlotState */
+                        int32_t pid;
+                        uint64_t started_usec; /* CLOCK_REALTIME */
+                        uint32_t is_ready, is_drained, is_failed, is_acked;
+                        KeeperExit exited;     /* ENDED and not is_failed */
+                        KeeperFailure failed;  /* ENDED and is_failed */
+                        char name[KEEPER_NAME_MAX];
+                } slot_info;
+        };
+} KeeperMessage;
+
+/** keeper_message_size() - the exact packet length of a type; 0 for an unknown one. */
+size_t keeper_message_size(uint32_t type);
+
+#endif

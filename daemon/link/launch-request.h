@@ -1,0 +1,84 @@
+/* launch-request.h - everything a new process needs, resolved and serialised into one sealed memfd.
+ *
+ * droverd packs it (all names looked up, all paths chosen); the keeper passes it on unread; the new process
+ * itself maps and unpacks it between fork and exec, with safe calls only. The text is trusted as far as droverd
+ * is, but every offset is checked: launch_request_unpack() is a fuzz target. */
+#ifndef DROVER_LINK_LAUNCH_REQUEST_H
+#define DROVER_LINK_LAUNCH_REQUEST_H
+
+#include "base/macro.h"
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* Where a launch failed. Order of the steps in child-setup; the names travel in errors and events. */
+typedef enum LaunchStage {
+        LAUNCH_FORK,      /* keeper: no process could be made */
+        LAUNCH_CGROUP,
+        LAUNCH_PIPE,      /* keeper: pipes, descriptors */
+        LAUNCH_REQUEST,   /* the request could not be read */
+        LAUNCH_SESSION,
+        LAUNCH_SIGNALS,
+        LAUNCH_OOM_SCORE,
+        LAUNCH_NICE,
+        LAUNCH_AFFINITY,
+        LAUNCH_LIMIT,     /* detail: RLIMIT number */
+        LAUNCH_GROUPS,
+        LAUNCH_GID,
+        LAUNCH_UID,
+        LAUNCH_NO_NEW_PRIVS,
+        LAUNCH_UMASK,
+        LAUNCH_DIRECTORY,
+        LAUNCH_STDIO,     /* detail: 0, 1, 2 */
+        LAUNCH_DESCRIPTOR,/* detail: target number */
+        LAUNCH_EXEC,
+        LAUNCH_KILLED,    /* gone before exec without a word */
+        _LAUNCH_STAGE_MAX,
+} LaunchStage;
+const char *launch_stage_to_string(LaunchStage s); /* "fork" "cgroup" ... */
+
+typedef struct LaunchLimit {
+        int resource; /* RLIMIT_* */
+        struct rlimit value;
+} LaunchLimit;
+
+#define LAUNCH_FDS_MAX 14
+#define LAUNCH_GROUPS_MAX 256
+#define LAUNCH_REQUEST_MAX (4u << 20) /* bytes; beyond it execve itself says E2BIG */
+
+/* As droverd gives it: all borrowed. Also what unpack returns: all pointing into the mapping. */
+typedef struct LaunchSpec {
+        char **argv;       /* NULL-terminated, argv[0] at least */
+        char **env;        /* complete: nothing is added */
+        char **candidates; /* paths to try in this order; ENOENT, ENOTDIR, EACCES go on to the next */
+        const char *directory;     /* NULL: "/" */
+        const char *stdio_path[3]; /* NULL: /dev/null for 0, what the keeper gives for 1 and 2. Opened by the new
+                                      process as its own user, O_NONBLOCK cleared afterwards */
+        bool set_identity;         /* uid, gid, groups below are applied; else left alone */
+        uid_t uid;
+        gid_t gid;
+        const gid_t *groups;
+        size_t n_groups;
+        mode_t umask;
+        bool has_nice, has_oom_score_adj, has_affinity, no_new_privs;
+        int nice, oom_score_adj;
+        cpu_set_t affinity;
+        const LaunchLimit *limits;
+        size_t n_limits;
+        /* Descriptors that came with the LAUNCH message after the memfd, in that order, and the ready pipe:
+         * their numbers in the new process. */
+        int fd_targets[LAUNCH_FDS_MAX];
+        size_t n_fds;
+        int ready_fd; /* where the write end of the keeper's ready pipe goes; -1: none */
+} LaunchSpec;
+
+/** launch_request_pack() - a sealed memfd in *ret_fd (the caller's). -E2BIG, -EINVAL, -ENOMEM, memfd errors. */
+int launch_request_pack(const LaunchSpec *spec, int *ret_fd);
+/**
+ * launch_request_unpack() - check and point into @data; strings must end inside it
+ * @arena, @arena_size: room for the pointer arrays and groups (no malloc: this runs after fork)
+ * Return: 0; -EBADMSG when anything does not fit together; -ENOBUFS when the arena is too small.
+ */
+int launch_request_unpack(const void *data, size_t size, void *arena, size_t arena_size, LaunchSpec *ret);
+
+#endif

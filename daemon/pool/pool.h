@@ -1,0 +1,89 @@
+/* pool.h - a wanted number of alike workers; pool-set.h holds them all.
+ *
+ * Owner: PoolSet. All setters only record the wish; pool_set_converge(), run from the loop's post source, brings the
+ * actual to it. */
+#ifndef DROVER_POOL_POOL_H
+#define DROVER_POOL_POOL_H
+
+#include "config/config.h"
+#include "event/hub.h"
+#include "pool/worker.h"
+
+typedef struct PoolSet PoolSet;
+
+/* Upward calls, installed by the supervisor. */
+typedef struct PoolHooks {
+        /* A worker entered a state, became settled, or a process was launched; never reentrant into pool. */
+        void (*worker_changed)(Worker *w, void *userdata);
+        /* A pool was added, removed (then @p dies after the call), scaled. */
+        void (*pool_changed)(Pool *p, bool is_removed, void *userdata);
+} PoolHooks;
+
+typedef enum PoolOrigin { POOL_FROM_CONFIG, POOL_FROM_CALL, POOL_FROM_RUN } PoolOrigin;
+
+/* What a PoolSet needs of the world; all borrowed, outliving it. */
+typedef struct PoolWorld {
+        sd_event *event;
+        KeeperLink *keeper;
+        Hub *hub;
+        const char *log_dir;       /* absolute */
+        const char *notify_socket; /* path; NULL when there is none */
+        PoolHooks hooks;
+        void *userdata;
+} PoolWorld;
+
+int pool_set_new(PoolSet **ret, const PoolWorld *world);
+PoolSet *pool_set_free(PoolSet *s);
+DEFINE_CLEANUP(PoolSet, pool_set_free);
+void pool_set_set_log_dir(PoolSet *s, const char *log_dir);
+
+/** pool_add() - takes a reference of @c. -EEXIST. Workers are CREATED; autostart (or pool_want_start) makes them wanted. */
+int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret);
+/** pool_remove() - stop all, then forget; the pool disappears when the last worker ended. */
+void pool_remove(Pool *p);
+/** pool_reconfigure() - a new configuration of the same name; @cost says what becomes of running workers:
+ *  LIVE, NEXT_START: none is touched; RESTART: each is stopped and started. */
+void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost);
+void pool_set_size(Pool *p, unsigned n_workers); /* siblings untouched; the highest slots go first */
+
+Pool *pool_find(PoolSet *s, const char *name);
+size_t pool_count(const PoolSet *s);
+Pool *pool_first(PoolSet *s); /* in order of name */
+Pool *pool_next(Pool *p);
+const char *pool_name(const Pool *p);
+PoolConfig *pool_config(const Pool *p); /* borrowed */
+PoolOrigin pool_origin(const Pool *p);
+bool pool_is_removing(const Pool *p);
+const char *pool_state(const Pool *p);  /* running starting degraded stopping stopped failed exited */
+unsigned pool_size(const Pool *p);      /* wanted size */
+size_t pool_n_workers(const Pool *p);   /* slots that exist now */
+Worker *pool_worker(const Pool *p, size_t i);
+Worker *pool_worker_by_slot(const Pool *p, unsigned slot);
+/** pool_put_json() - the pool object of `status`; only @workers (n pointers) of it, or all when @workers is NULL. */
+void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n);
+
+/**
+ * pool_select() - resolve selectors: "pool", "pool/0", "pool/ *", globs over both, "all"
+ * *ret is a NULL-terminated array, in order, without doubles; the caller frees it.
+ * Return: number of workers; -ENOENT with *ret_unknown (borrowed from @selectors) when one matches nothing
+ * (a glob, a pool without workers, and "all" may match nothing without being wrong).
+ */
+int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***ret, const char **ret_unknown);
+/** pool_nearest_name() - for "did you mean"; NULL when nothing is close. */
+const char *pool_nearest_name(PoolSet *s, const char *name);
+
+/** pool_set_converge() - start and stop until actual = wanted, as far as it goes now. From the post source only. */
+void pool_set_converge(PoolSet *s);
+void pool_set_want_stop_all(PoolSet *s); /* shutdown: nothing starts any more (on_daemon_exit keep: left alone) */
+bool pool_set_is_quiet(const PoolSet *s); /* no process is left that should end */
+
+/* Handover: JSON text of what must survive droverd's own death, and back. */
+void pool_serialize(const Pool *p, Text *t);     /* {"config":{...},"origin":...,"size":n,...} */
+void worker_serialize(const Worker *w, Text *t); /* {"wanted":bool,"restarts":n,"exit":...} */
+int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool **ret);
+int worker_deserialize(Worker *w, const json_t *o);
+/** pool_set_adopt() - coldplug: give each entry of the keeper's table to its worker; unknown ones are returned in
+ *  *ret_orphans (array of pointers into @slots, caller frees) for the supervisor to end. */
+int pool_set_adopt(PoolSet *s, const KeeperMessage *slots, size_t n, const KeeperMessage ***ret_orphans, size_t *ret_n);
+
+#endif

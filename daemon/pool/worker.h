@@ -1,0 +1,52 @@
+/* worker.h - one slot of a pool: its wanted and its actual state.
+ *
+ * Owner: its Pool. worker.c opens with the essay on states and events. From outside only the wish is set; the pool's
+ * converge step does the rest. */
+#ifndef DROVER_POOL_WORKER_H
+#define DROVER_POOL_WORKER_H
+
+#include "base/text.h"
+#include "pool/restart.h"
+#include "process/child.h"
+
+typedef struct Pool Pool;
+typedef struct Worker Worker;
+
+typedef enum WorkerState {
+        WORKER_CREATED,
+        WORKER_STARTING,
+        WORKER_RUNNING,
+        WORKER_STOPPING,
+        WORKER_BACKOFF,
+        WORKER_STOPPED,
+        WORKER_EXITED,
+        WORKER_FAILED,
+        _WORKER_STATE_MAX,
+} WorkerState;
+const char *worker_state_to_string(WorkerState s);
+int worker_state_from_string(const char *s);
+
+const char *worker_name(const Worker *w); /* "web/0"; for a `run` process its own name */
+unsigned worker_slot(const Worker *w);
+Pool *worker_pool(const Worker *w);
+WorkerState worker_state(const Worker *w);
+bool worker_is_wanted(const Worker *w);   /* someone wants it to run */
+/** worker_is_settled() - the last end is known *and* its output is written: what wait for=exit waits for. */
+bool worker_is_settled(const Worker *w);
+bool worker_is_alive(const Worker *w);    /* a process exists */
+pid_t worker_pid(const Worker *w);        /* 0: none */
+const ExitStatus *worker_last_exit(const Worker *w); /* NULL before the first end */
+uint64_t worker_generation(const Worker *w);         /* of the last process, grows */
+
+void worker_want_start(Worker *w);   /* also out of failed and exited; resets the back-off */
+void worker_want_stop(Worker *w);
+void worker_want_restart(Worker *w); /* stop, then start, however it ends */
+/** worker_signal() - a signal now. Return: 1 sent, 0 no process. */
+int worker_signal(Worker *w, int sig, bool whole_tree);
+/** worker_note() - one sentence for people about why it is not running; "" when all is well. In @buf. */
+const char *worker_note(const Worker *w, char *buf, size_t size);
+/** worker_put_json() - the WORKER object of the contract, with @key or NULL. */
+void worker_put_json(Worker *w, Text *t, const char *key);
+int worker_log_spec(const Worker *w, LogSpec *ret); /* where its output goes */
+
+#endif

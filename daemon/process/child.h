@@ -1,0 +1,43 @@
+/* child.h - one process as droverd knows it.
+ *
+ * Owner: whoever launched or adopted it (a Worker). One slot of the keeper belongs to it until it ended *and* its
+ * output is drained. Callbacks come from the event loop, never from inside a call. A callback must not free the
+ * child; child_free() later, from the converge step. Freeing a live child kills nothing: it forgets it. */
+#ifndef DROVER_PROCESS_CHILD_H
+#define DROVER_PROCESS_CHILD_H
+
+#include "process/exit-status.h"
+#include "process/keeper-link.h"
+
+typedef struct ChildHooks {
+        void (*on_started)(Child *c, void *userdata);                       /* exec succeeded */
+        void (*on_ready)(Child *c, void *userdata);                         /* newline on the ready pipe */
+        void (*on_end)(Child *c, const ExitStatus *e, void *userdata);      /* exited, or failed to start */
+        void (*on_drained)(Child *c, void *userdata);                       /* after on_end: last line written */
+} ChildHooks;
+
+/**
+ * child_launch() - ask the keeper for a new process
+ * @name: "web/0"; @spec, @log: borrowed during the call; @fds: spec->n_fds descriptors, borrowed
+ * Return: 0, *ret is the caller's; -ENOSPC when no slot is free; -E2BIG, -ENOMEM, memfd errors. A refusal by the
+ * keeper comes through on_end as a failed start.
+ */
+int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
+                 const ChildHooks *hooks, void *userdata);
+/** child_adopt() - take over one entry of the table after a restart of droverd. An end that is already known comes
+ *  through on_end and on_drained from the loop. */
+int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *slot_info, const ChildHooks *hooks, void *userdata);
+Child *child_free(Child *c); /* acknowledges an end to the keeper */
+DEFINE_CLEANUP(Child, child_free);
+
+int child_signal(Child *c, int sig, bool whole_tree, bool and_continue);
+int child_kill_tree(Child *c);
+pid_t child_pid(const Child *c);            /* 0 before on_started and after on_end */
+usec_t child_started_usec(const Child *c);  /* CLOCK_REALTIME */
+uint32_t child_slot(const Child *c);
+uint64_t child_generation(const Child *c);
+bool child_is_ended(const Child *c);
+bool child_is_drained(const Child *c);
+Child *child_by_pid(KeeperLink *l, pid_t pid); /* borrowed or NULL */
+
+#endif

@@ -1,0 +1,26 @@
+/* exit-status.h - decode, classify and print how a process ended. Pure. */
+#ifndef DROVER_PROCESS_EXIT_STATUS_H
+#define DROVER_PROCESS_EXIT_STATUS_H
+
+#include "link/keeper-protocol.h"
+#include "link/launch-request.h"
+#include "base/clock.h"
+#include "base/macro.h"
+
+typedef struct ExitStatus {
+        bool is_failure_to_start;
+        KeeperExit exit;       /* when not is_failure_to_start */
+        KeeperFailure failure; /* when is_failure_to_start */
+        usec_t at_usec;        /* CLOCK_REALTIME */
+} ExitStatus;
+
+/** exit_status_exitcode() - multiprocessing's convention: 0..255, -N for signal N; a failed start is 127 (exec) or 126. */
+int exit_status_exitcode(const ExitStatus *e);
+bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n);
+/** exit_status_describe() - "exited with code 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)", or for a failed
+ *  start launch_failure_describe(). Appends to @buf, always terminated. */
+void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, char *buf, size_t size);
+/** launch_failure_describe() - "cannot change to directory /srv/x: No such file or directory" */
+void launch_failure_describe(const KeeperFailure *f, const LaunchSpec *spec_or_null, char *buf, size_t size);
+
+#endif
