@@ -1,0 +1,37 @@
+/* keeper-protocol.c - packet lengths of the line between droverd and drover-keeper. Pure. */
+#include "link/keeper-protocol.h"
+#include "base/macro.h"
+
+#define HEAD offsetof(KeeperMessage, launch)
+#define WITH(member) (HEAD + sizeof(((KeeperMessage *) 0)->member))
+
+static const uint16_t sizes[] = {
+        [KEEPER_LAUNCH] = WITH(launch),
+        [KEEPER_SIGNAL] = WITH(signal),
+        [KEEPER_KILL_TREE] = HEAD,
+        [KEEPER_ACK] = HEAD,
+        [KEEPER_KEEP] = WITH(kept),
+        [KEEPER_DROP] = WITH(kept),
+        [KEEPER_NOTIFY] = WITH(text),
+        [KEEPER_PING] = HEAD,
+        [KEEPER_QUIT] = WITH(quit),
+        [KEEPER_REOPEN] = HEAD,
+        [KEEPER_SWEEP] = HEAD,
+
+        [KEEPER_HELLO] = WITH(hello),
+        [KEEPER_SLOT] = WITH(slot_info),
+        [KEEPER_KEPT] = WITH(kept),
+        [KEEPER_LOGGER] = WITH(logger),
+        [KEEPER_TABLE_END] = HEAD,
+        [KEEPER_STARTED] = WITH(started),
+        [KEEPER_FAILED] = WITH(failed),
+        [KEEPER_READY] = HEAD,
+        [KEEPER_EXITED] = WITH(exited),
+        [KEEPER_DRAINED] = HEAD,
+        [KEEPER_SHUTDOWN] = HEAD,
+        [KEEPER_RELOAD] = HEAD,
+};
+
+size_t keeper_message_size(uint32_t type) {
+        return type < ARRAY_SIZE(sizes) ? sizes[type] : 0;
+}
