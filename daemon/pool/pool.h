@@ -15,11 +15,22 @@ typedef struct PoolSet PoolSet;
 typedef struct PoolHooks {
         /* A worker entered a state, became settled, or a process was launched; never reentrant into pool. */
         void (*worker_changed)(Worker *w, void *userdata);
+        /* A slot goes (scaled down, pool removed): @w dies after the call, forget it. From pool_set_converge() only. */
+        void (*worker_removed)(Worker *w, void *userdata);
         /* A pool was added, removed (then @p dies after the call), scaled. */
         void (*pool_changed)(Pool *p, bool is_removed, void *userdata);
-} PoolHooks;
+} PoolHooks; /* each may be NULL */
 
 typedef enum PoolOrigin { POOL_FROM_CONFIG, POOL_FROM_CALL, POOL_FROM_RUN } PoolOrigin;
+const char *pool_origin_to_string(PoolOrigin o); /* "config" "call" "run" */
+
+/* What only a process of `run` has; copied by pool_add_run(). */
+typedef struct RunOptions {
+        bool is_daemon;            /* dies with the connection that ran it */
+        const char *stdio_path[3]; /* absolute, opened by the process as its own user; NULL: as the configuration says */
+} RunOptions;
+
+#define POOL_RUN_ENDED_MAX 1000 /* ended `run` processes that are remembered; the oldest goes first */
 
 /* What a PoolSet needs of the world; all borrowed, outliving it. */
 typedef struct PoolWorld {
@@ -27,7 +38,8 @@ typedef struct PoolWorld {
         KeeperLink *keeper;
         Hub *hub;
         const char *log_dir;       /* absolute */
-        const char *notify_socket; /* path; NULL when there is none */
+        const char *notify_socket; /* path for $NOTIFY_SOCKET; NULL when there is none */
+        const char *control_socket; /* path for $DROVER_SOCKET; NULL: the variable is not set */
         PoolHooks hooks;
         void *userdata;
 } PoolWorld;
@@ -39,8 +51,13 @@ void pool_set_set_log_dir(PoolSet *s, const char *log_dir);
 
 /** pool_add() - takes a reference of @c. -EEXIST. Workers are CREATED; autostart (or pool_want_start) makes them wanted. */
 int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret);
+/** pool_add_run() - the pool of one `run` process, wanted at once; its worker is pool_worker(*ret, 0). @run may be NULL.
+ *  An ended run process of the same name is replaced: it is forgotten at once. -EEXIST when one is not ended, or no run. */
+int pool_add_run(PoolSet *s, PoolConfig *c, const RunOptions *run, Pool **ret);
 /** pool_remove() - stop all, then forget; the pool disappears when the last worker ended. */
 void pool_remove(Pool *p);
+void pool_want_start(Pool *p); /* every worker */
+void pool_want_stop(Pool *p);
 /** pool_reconfigure() - a new configuration of the same name; @cost says what becomes of running workers:
  *  LIVE, NEXT_START: none is touched; RESTART: each is stopped and started. */
 void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost);
@@ -54,6 +71,9 @@ const char *pool_name(const Pool *p);
 PoolConfig *pool_config(const Pool *p); /* borrowed */
 PoolOrigin pool_origin(const Pool *p);
 bool pool_is_removing(const Pool *p);
+bool pool_is_run(const Pool *p); /* origin is POOL_FROM_RUN */
+unsigned pool_n_ready(const Pool *p);
+unsigned pool_n_wanted(const Pool *p);
 const char *pool_state(const Pool *p);  /* running starting degraded stopping stopped failed exited */
 unsigned pool_size(const Pool *p);      /* wanted size */
 size_t pool_n_workers(const Pool *p);   /* slots that exist now */
@@ -75,9 +95,11 @@ const char *pool_nearest_name(PoolSet *s, const char *name);
 /** pool_set_converge() - start and stop until actual = wanted, as far as it goes now. From the post source only. */
 void pool_set_converge(PoolSet *s);
 void pool_set_want_stop_all(PoolSet *s); /* shutdown: nothing starts any more (on_daemon_exit keep: left alone) */
-bool pool_set_is_quiet(const PoolSet *s); /* no process is left that should end */
+bool pool_set_is_quiet(const PoolSet *s); /* no process is left that should end, and every end is settled */
+size_t pool_set_n_alive(const PoolSet *s);
 
-/* Handover: JSON text of what must survive droverd's own death, and back. */
+/* Handover: JSON text of what must survive droverd's own death, and back. In the life after: pool_deserialize() each
+ * pool, worker_deserialize() each worker (pool_worker_by_slot() of its record's slot), pool_set_adopt() once. */
 void pool_serialize(const Pool *p, Text *t);     /* {"config":{...},"origin":...,"size":n,...} */
 void worker_serialize(const Worker *w, Text *t); /* {"wanted":bool,"restarts":n,"exit":...} */
 int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool **ret);

@@ -14,6 +14,7 @@ typedef struct Worker Worker;
 
 typedef enum WorkerState {
         WORKER_CREATED,
+        WORKER_LAUNCHING, /* waits for its turn or for the keeper's answer: no pid yet; shown as "starting" */
         WORKER_STARTING,
         WORKER_RUNNING,
         WORKER_STOPPING,
@@ -34,6 +35,11 @@ bool worker_is_wanted(const Worker *w);   /* someone wants it to run */
 /** worker_is_settled() - the last end is known *and* its output is written: what wait for=exit waits for. */
 bool worker_is_settled(const Worker *w);
 bool worker_is_alive(const Worker *w);    /* a process exists */
+bool worker_is_ready(const Worker *w);    /* running */
+bool worker_is_resting(const Worker *w);  /* created, stopped, exited, failed: nothing happens without a new wish */
+bool worker_is_daemon(const Worker *w);   /* `run` with daemon: true */
+bool worker_is_leaving(const Worker *w);  /* its slot goes once it ended */
+unsigned worker_n_restarts(const Worker *w);
 pid_t worker_pid(const Worker *w);        /* 0: none */
 const ExitStatus *worker_last_exit(const Worker *w); /* NULL before the first end */
 uint64_t worker_generation(const Worker *w);         /* of the last process, grows */
@@ -41,6 +47,7 @@ uint64_t worker_generation(const Worker *w);         /* of the last process, gro
 void worker_want_start(Worker *w);   /* also out of failed and exited; resets the back-off */
 void worker_want_stop(Worker *w);
 void worker_want_restart(Worker *w); /* stop, then start, however it ends */
+void worker_want_kill(Worker *w);    /* as want_stop, but SIGKILL of the tree at once */
 /** worker_signal() - a signal now. Return: 1 sent, 0 no process. */
 int worker_signal(Worker *w, int sig, bool whole_tree);
 /** worker_note() - one sentence for people about why it is not running; "" when all is well. In @buf. */

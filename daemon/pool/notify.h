@@ -1,0 +1,40 @@
+/* notify.h - the sd_notify(3) socket: what workers say about themselves.
+ *
+ * Owner: Supervisor, which binds it once and has the descriptor kept over droverd's own death: what a worker says in
+ * the gap waits in the socket. The kernel's credentials (SCM_CREDENTIALS) say who speaks, never the message: the
+ * sender is a worker's process, or one of its tree (by cgroup leaf, else by parentage). Who is neither is counted and
+ * ignored. At most NOTIFY_BUDGET datagrams a loop turn. */
+#ifndef DROVER_POOL_NOTIFY_H
+#define DROVER_POOL_NOTIFY_H
+
+#include "pool/pool.h"
+
+#define NOTIFY_BUDGET 64u
+#define NOTIFY_MESSAGE_MAX 4096u /* bytes; longer ones are ignored */
+#define NOTIFY_STATUS_MAX 256u   /* bytes of STATUS= that are kept, cut at a character */
+
+typedef struct NotifySocket NotifySocket;
+
+/* What one datagram said. @status borrows from it: NULL when it said nothing, "" to clear. */
+typedef struct NotifyMessage {
+        bool is_ready, is_stopping;
+        const char *status;
+        size_t status_length;
+        unsigned n_unknown; /* lines with other names: fine, ignored */
+} NotifyMessage;
+
+/**
+ * notify_parse() - lines KEY=VALUE, strict: no NUL, no empty key, READY and STOPPING only as "1", STATUS valid UTF-8
+ * Pure. Return: 0; -EBADMSG when anything is wrong: then the whole datagram counts for nothing.
+ */
+int notify_parse(const char *text, size_t size, NotifyMessage *ret);
+
+/** notify_bind() - a datagram socket at @path, mode 0666, a stale one replaced; for the keeper to keep. -errno. */
+int notify_bind(const char *path, int *ret_fd);
+/** notify_new() - listen on @fd_consume; messages go to the workers of @pools (borrowed, outlives it). */
+int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consume);
+NotifySocket *notify_free(NotifySocket *n);
+DEFINE_CLEANUP(NotifySocket, notify_free);
+uint64_t notify_n_ignored(const NotifySocket *n); /* from unknown senders, or not understood */
+
+#endif
