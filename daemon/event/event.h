@@ -1,0 +1,57 @@
+/* event.h - what an event is: its kind, its names, its JSON.
+ *
+ * Values only. hub.h numbers, keeps and hands them out. */
+#ifndef DROVER_EVENT_EVENT_H
+#define DROVER_EVENT_EVENT_H
+
+#include "base/clock.h"
+#include "base/text.h"
+
+/* One list: name and one line of help. `noun.past`. */
+#define EVENT_KINDS(X)                                                                                       \
+        X(DAEMON_STARTED, "daemon.started", "droverd is up; data.restart is true after its own death")      \
+        X(DAEMON_STOPPING, "daemon.stopping", "an orderly stop has begun")                                  \
+        X(CONFIG_APPLIED, "config.applied", "a configuration was applied; data lists what changed")         \
+        X(CONFIG_REFUSED, "config.refused", "a configuration had faults and changed nothing")               \
+        X(POOL_ADDED, "pool.added", "a pool exists")                                                        \
+        X(POOL_REMOVED, "pool.removed", "a pool is gone")                                                   \
+        X(POOL_SCALED, "pool.scaled", "its wanted size changed")                                            \
+        X(WORKER_STARTING, "worker.starting", "a process was made")                                         \
+        X(WORKER_RUNNING, "worker.running", "it is ready")                                                  \
+        X(WORKER_STOPPING, "worker.stopping", "it was asked to stop")                                       \
+        X(WORKER_EXITED, "worker.exited", "a process ended; its last line is in the log already")           \
+        X(WORKER_START_FAILED, "worker.start-failed", "no process could be made; data.stage and data.errno say why") \
+        X(WORKER_BACKOFF, "worker.backoff", "it waits to be started again for data.delay seconds")          \
+        X(WORKER_STOPPED, "worker.stopped", "it ended on request")                                          \
+        X(WORKER_FAILED, "worker.failed", "it is given up")                                                 \
+        X(WORKER_DONE, "worker.done", "it ended by itself and is not started again")                        \
+        X(WORKER_ADOPTED, "worker.adopted", "found running after droverd's own restart")                    \
+        X(LOGGER_RESTARTED, "logger.restarted", "the logger was started again; no line was lost")
+
+typedef enum EventKind {
+#define X(id, name, help) EVENT_##id,
+        EVENT_KINDS(X)
+#undef X
+                _EVENT_KIND_MAX,
+} EventKind;
+const char *event_kind_to_string(EventKind k);
+int event_kind_from_string(const char *s); /* or -EINVAL */
+const char *event_kind_help(EventKind k);
+
+typedef struct Event {
+        uint64_t seq;
+        usec_t time; /* CLOCK_REALTIME */
+        EventKind kind;
+        const char *pool, *worker; /* NULL when it concerns none */
+        const char *json;          /* the whole event object: {"seq","time","event","pool","worker","data":{...}} */
+        size_t json_length;
+} Event;
+
+/**
+ * event_format() - append the whole event object to @t
+ * @pool, @worker: NULL leaves the member out. @data: a JSON object as text, NULL for {}.
+ */
+void event_format(Text *t, uint64_t seq, usec_t realtime, EventKind k, const char *pool, const char *worker,
+                  const char *data);
+
+#endif
