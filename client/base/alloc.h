@@ -10,6 +10,9 @@ void *alloc_zero(size_t n, size_t size) _warn_unused_;
 #define NEW0(type) ((type *) alloc_zero(1, sizeof(type)))
 #define NEW0_ARRAY(type, n) ((type *) alloc_zero((n), sizeof(type)))
 
+/** alloc_resize() - realloc(); @p stays as it was on failure (NULL). */
+void *alloc_resize(void *p, size_t size) _warn_unused_;
+
 /**
  * alloc_grow() - make room for @need elements of @size bytes in the array *@array of capacity *@capacity
  * Grows at least by half; new elements are zeroed. Return: 0, -ENOMEM (array unchanged), -EOVERFLOW.

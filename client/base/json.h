@@ -20,9 +20,6 @@ typedef struct JsonFault {
         char text[160];
 } JsonFault;
 
-static inline void json_decrefp(json_t **j) {
-        json_decref(*j);
-}
 #define _cleanup_json_ _cleanup_(json_decrefp)
 
 /** json_guard() - pure; 0, -E2BIG (bytes or nodes), -ELOOP (depth); one pass, no allocation, *ret_fault filled. */
@@ -57,7 +54,7 @@ typedef struct JsonField {
 
 /**
  * json_unpack_fields() - object @o into *@target by the table @fields (ends with .name == NULL)
- * Absent optional fields leave the target alone. Unknown keys are an error that names the nearest known one.
+ * Absent optional fields leave the target alone, and so does a null (except for VALUE, which takes it). Unknown keys are an error that names the nearest known one.
  * Return: 0; -EINVAL with the first bad field and what it wants in @fault->text.
  */
 int json_unpack_fields(json_t *o, const JsonField *fields, void *target, JsonFault *fault);

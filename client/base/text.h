@@ -31,6 +31,9 @@ void text_append_u64(Text *t, uint64_t v);
 void text_append_i64(Text *t, int64_t v);
 void text_appendf(Text *t, const char *fmt, ...) _printf_(2, 3);
 
+/** utf8_sequence() - bytes (1..4) of the valid UTF-8 character at @s of @n bytes; 0 when there is none. */
+size_t utf8_sequence(const char *s, size_t n);
+
 /* JSON. `key` is NULL inside an array and at the top. Keys must be plain ASCII without quotes. */
 void json_put_object(Text *t, const char *key); /* opens { */
 void json_end_object(Text *t);
