@@ -1,0 +1,22 @@
+#!/bin/sh
+# One bench or all: sh tests/bench/run.sh [NAME...]    names: bring-up restart control cli run log idle
+# Builds optimized into build-bench/, prints one JSON line per figure. $DROVER_BENCH_SMOKE=1: small sizes, to see that
+# the benches work. Run as root on a quiet machine for figures worth quoting.
+set -eu
+cd "$(dirname "$0")/../.."
+build=$PWD/build-bench
+[ -d "$build" ] || meson setup "$build" --buildtype=release >/dev/null
+ninja -C "$build" >/dev/null
+DESTDIR=$build/root meson install -C "$build" --no-rebuild >/dev/null
+DROVER_BENCH_TINY=$build/tests/helper/tiny
+DROVER_BENCH_DROVERD=$build/root/usr/sbin/droverd
+DROVER_BENCH_DROVERCTL=$build/root/usr/bin/droverctl
+export DROVER_BENCH_TINY DROVER_BENCH_DROVERD DROVER_BENCH_DROVERCTL
+status=0
+[ $# -gt 0 ] || set -- bring-up restart control cli run log idle
+for name in "$@"; do
+        [ "$name" != storm ] || name=bring-up
+        [ -x "$build/tests/bench/bench-$name" ] || { echo "no bench '$name'" >&2; exit 2; }
+        "$build/tests/bench/bench-$name" || status=1
+done
+exit $status
