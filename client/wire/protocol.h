@@ -1,0 +1,91 @@
+/* protocol.h - the one list of method and error names, and the protocol's version. Constants only. */
+#ifndef DROVER_WIRE_PROTOCOL_H
+#define DROVER_WIRE_PROTOCOL_H
+
+#include "base/macro.h"
+
+#define PROTOCOL_VERSION 1
+
+/* Notifications in the course of `logs` and `events`. Each carries in its params, besides its own members, "call":
+ * the id of the call it belongs to, so that several streams can share a connection. */
+#define PROTOCOL_NOTIFY_LOG "log"
+#define PROTOCOL_NOTIFY_EVENT "event"
+#define PROTOCOL_CALL_MEMBER "call"
+
+/* X(SYMBOL, name, help, parameters in positional order...) */
+#define PROTOCOL_METHODS(X)                                                                                        \
+        X(STATUS, "status", "pools and workers as they are now", "select")                                          \
+        X(START, "start", "start workers, and wait until they are ready", "select", "wait", "timeout")              \
+        X(STOP, "stop", "stop workers, and wait until they ended", "select", "wait", "timeout")                     \
+        X(RESTART, "restart", "stop and start workers, and wait until they are ready", "select", "wait", "timeout") \
+        X(TERMINATE, "terminate", "send SIGTERM, or another signal", "select", "signal", "tree")                    \
+        X(KILL, "kill", "send SIGKILL, or another signal", "select", "signal", "tree")                              \
+        X(SCALE, "scale", "change the number of a pool's workers; the others run on", "pool", "workers")            \
+        X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
+        X(RUN, "run", "start one process from a command; takes every pool key besides", "command", "name", "daemon",\
+          "stdin", "stdout", "stderr")                                                                              \
+        X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream")  \
+        X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow")                      \
+        X(POOL_ADD, "pool.add", "a new pool until the daemon ends; takes every pool key besides", "name")           \
+        X(POOL_REMOVE, "pool.remove", "stop a pool and forget it", "pool", "wait", "timeout")                       \
+        X(CONFIG_CHECK, "config.check", "read the configuration and report every fault; changes nothing")           \
+        X(CONFIG_SHOW, "config.show", "the configuration in force")                                                 \
+        X(CONFIG_APPLY, "config.apply", "read the configuration and carry out what changed")                        \
+        X(DAEMON_INFO, "daemon.info", "version, process ids, uptime, limits")                                       \
+        X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
+        X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")
+
+typedef enum ProtocolMethodId {
+#define X(symbol, ...) METHOD_##symbol,
+        PROTOCOL_METHODS(X)
+#undef X
+                _METHOD_MAX,
+        _METHOD_INVALID = -EINVAL,
+} ProtocolMethodId;
+
+#define PROTOCOL_PARAMS_MAX 8
+
+typedef struct ProtocolMethod {
+        const char *name, *help;
+        const char *params[PROTOCOL_PARAMS_MAX + 1]; /* in positional order, ends with NULL */
+} ProtocolMethod;
+
+/* Indexed by ProtocolMethodId. */
+extern const ProtocolMethod protocol_methods[_METHOD_MAX];
+/** protocol_method_find() - its id, or _METHOD_INVALID. */
+ProtocolMethodId protocol_method_find(const char *name);
+/** protocol_method_nearest() - the method that may have been meant, or NULL. */
+const char *protocol_method_nearest(const char *name);
+
+/* X(SYMBOL, code, name, what it means) */
+#define PROTOCOL_ERRORS(X)                                                                                     \
+        X(PARSE, -32700, "invalid", "the line is not JSON")                                                    \
+        X(REQUEST, -32600, "invalid", "the line is not a JSON-RPC 2.0 request")                                \
+        X(METHOD, -32601, "not-found", "there is no such method")                                              \
+        X(PARAMS, -32602, "invalid", "a parameter is wrong")                                                   \
+        X(INTERNAL, -32603, "failed", "the daemon could not, for a reason of its own")                         \
+        X(NOT_FOUND, -32001, "not-found", "there is no such pool, worker or process")                          \
+        X(EXISTS, -32002, "exists", "the name is taken")                                                       \
+        X(DENIED, -32003, "denied", "you may not")                                                             \
+        X(INVALID, -32004, "invalid", "what was asked makes no sense")                                         \
+        X(FAILED, -32005, "failed", "it was tried and did not succeed")                                        \
+        X(TIMEOUT, -32006, "timeout", "it was not so in time")                                                 \
+        X(LIMIT, -32007, "limit", "a bound was reached")                                                       \
+        X(WORKER_DIED, -32008, "worker-died", "the worker died")                                               \
+        X(TASK_FAILED, -32009, "task-failed", "the task ended with an exception")                              \
+        X(CANCELLED, -32010, "cancelled", "it was cancelled")                                                  \
+        X(UNSUPPORTED, -32011, "unsupported", "this system cannot do it")                                      \
+        X(SHUTTING_DOWN, -32012, "shutting-down", "the daemon is about to end")
+
+typedef enum ProtocolError {
+#define X(symbol, code, name, meaning) ERROR_##symbol = (code),
+        PROTOCOL_ERRORS(X)
+#undef X
+} ProtocolError;
+
+/** protocol_error_name() - "not-found"; "failed" for a code that is none of ours. */
+const char *protocol_error_name(int code);
+/** protocol_error_from_name() - the code of ours (-32001 and below), or ERROR_FAILED. */
+ProtocolError protocol_error_from_name(const char *name);
+
+#endif
