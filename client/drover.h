@@ -1,0 +1,253 @@
+/* drover.h - libdrover: talk to droverd from C.
+ *
+ * A complete program; build it with `cc run.c $(pkg-config --cflags --libs drover)`:
+ *
+ *     #include <drover.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *             drover_client *client = NULL;
+ *             drover_error *error = NULL;
+ *             char *name = NULL;
+ *             int exitcode;
+ *             json_t *what = json_pack("{s:[s,s]}", "command", "/bin/echo", "hello");
+ *
+ *             if (drover_connect(&client, NULL, &error) < 0 ||
+ *                 drover_run(client, what, 5000, &name, &error) < 0 ||
+ *                 drover_wait(client, name, -1, &exitcode, &error) < 0)
+ *                     fprintf(stderr, "%s\n", drover_error_message(error));
+ *             else
+ *                     printf("%s ended with %d\n", name, exitcode);
+ *             free(name);
+ *             json_decref(what);
+ *             drover_error_free(error);
+ *             drover_close(client);
+ *     }
+ *
+ * Objects. A drover_client is one connection to one daemon; a drover_error is what went wrong. Both are opaque and
+ * belong to whoever received them.
+ *
+ * Values. Parameters and results are JSON values of jansson. A `json_t *` parameter is borrowed: the caller keeps its
+ * reference. A `json_t **` result is a new reference: json_decref() it. In a callback everything is borrowed.
+ *
+ * Errors. Functions return 0 or a negative errno, and put a drover_error into *ret_error (which may be NULL) on failure
+ * only; other outputs are untouched then. Errors of the daemon carry its name and code, e.g. "not-found" and -32001.
+ *
+ * Two ways to use it. Blocking: drover_call(), drover_run(), drover_wait(), each with a timeout in milliseconds (-1:
+ * none). Event-driven: drover_call_async() and drover_subscribe() from any loop that can watch a descriptor, with
+ * drover_fd(), drover_events(), drover_process(). They mix: callbacks of other calls may run inside a blocking call.
+ *
+ * No threads and no global state: different clients may be used in different threads, one client in one thread at a
+ * time. After fork() only the process that connected may use a client (-ECHILD); the other may drover_close() it. */
+#ifndef DROVER_H
+#define DROVER_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct drover_client drover_client;
+typedef struct drover_error drover_error;
+
+/** drover_version() - the library's version, as "0.1.0". Static. */
+const char *drover_version(void);
+
+/* ---- Errors ------------------------------------------------------------------------------------------------- */
+
+/**
+ * drover_error_name() - a stable word for what went wrong. Borrowed from @error.
+ *
+ * From the daemon: not-found exists denied invalid failed timeout limit worker-died task-failed cancelled unsupported
+ * shutting-down. From the library: no-daemon (nobody answers at the socket), disconnected (the daemon ended or dropped
+ * us; drover_reconnect() may help), timeout, denied, invalid, limit, no-memory, protocol (the peer does not speak
+ * drover's protocol), wrong-process (after fork), cancelled (the client was closed). NULL gives "none".
+ */
+const char *drover_error_name(const drover_error *error);
+/** drover_error_message() - a sentence for people, without newline. Borrowed from @error. NULL gives "no error". */
+const char *drover_error_message(const drover_error *error);
+/** drover_error_code() - the JSON-RPC code of the daemon, or 0 for an error of the library. */
+int drover_error_code(const drover_error *error);
+/** drover_error_errno() - the negative errno which the failing function returned; in callbacks this is how to tell. */
+int drover_error_errno(const drover_error *error);
+/** drover_error_data() - the daemon's "data" object, borrowed, or NULL. */
+json_t *drover_error_data(const drover_error *error);
+/** drover_error_free() - release; NULL is fine. */
+void drover_error_free(drover_error *error);
+
+/* ---- Connection --------------------------------------------------------------------------------------------- */
+
+/**
+ * drover_default_socket() - where the daemon's socket is when nobody says otherwise
+ * $DROVER_SOCKET; else for root /run/drover/control.sock; else $XDG_RUNTIME_DIR/drover/control.sock, or without that
+ * variable /tmp/drover-UID/control.sock.
+ *
+ * Return: the path, to be released with free(); NULL when memory is short.
+ */
+char *drover_default_socket(void);
+
+/**
+ * drover_connect() - connect to a daemon
+ * @ret_client: the new client; release it with drover_close()
+ * @path:       the socket, or NULL for drover_default_socket()
+ *
+ * One connect(2), nothing is sent; waits at most 10 s for a daemon that is too busy to accept. The socket is
+ * close-on-exec.
+ *
+ * Return: 0; -ECONNREFUSED (no-daemon), -EACCES (denied), -ETIMEDOUT (timeout), -EINVAL (invalid: a path that
+ * cannot be a socket's), -ENOMEM.
+ */
+int drover_connect(drover_client **ret_client, const char *path, drover_error **ret_error);
+
+/**
+ * drover_reconnect() - connect again to the same place, after `disconnected`
+ * Calls still in flight end with `disconnected` first. Subscriptions are not renewed. A daemon that was killed and is
+ * started again by its keeper accepts at once. A client that is still connected is connected anew as well.
+ *
+ * Return: as drover_connect(); -ECHILD.
+ */
+int drover_reconnect(drover_client *client, drover_error **ret_error);
+
+/**
+ * drover_close() - end the connection and release @client; NULL is fine
+ * Calls in flight end with `cancelled` (their callbacks run). Allowed inside a callback. Processes run with
+ * "daemon": true die with the connection.
+ */
+void drover_close(drover_client *client);
+
+/**
+ * drover_info() - daemon.info, after a check that the daemon speaks this library's protocol
+ * @ret_info: may be NULL; a new reference
+ *
+ * Return: 0; -EPROTO (protocol) when the daemon's protocol version differs; else as drover_call().
+ */
+int drover_info(drover_client *client, int timeout_msec, json_t **ret_info, drover_error **ret_error);
+
+/* ---- Calls -------------------------------------------------------------------------------------------------- */
+
+/**
+ * drover_call() - call a method and wait for its result
+ * @method:       e.g. "status"; see drover-protocol(7) or the method rpc.discover for the list
+ * @params:       an object (by name), an array (by position), or NULL for none; borrowed
+ * @timeout_msec: how long to wait at most; -1: for ever
+ * @ret_result:   a new reference; NULL when it is of no interest
+ *
+ * Other calls' callbacks may run meanwhile. After a timeout the daemon may still carry out the call; its reply is
+ * dropped. Methods that wait take a "timeout" parameter of their own.
+ *
+ * Return: 0; -ETIMEDOUT; -ECONNRESET (disconnected); -ENOBUFS (limit: unsent calls of 64 MiB); -EINVAL (@params is
+ * neither object nor array); -EPROTO; -ENOMEM; -ECHILD; or the daemon's error: -ENOENT not-found, -EEXIST exists,
+ * -EACCES denied, -EINVAL invalid, -EIO failed, -ETIMEDOUT timeout, -ENOBUFS limit, -EOWNERDEAD worker-died,
+ * -EREMOTEIO task-failed, -ECANCELED cancelled, -EOPNOTSUPP unsupported, -ESHUTDOWN shutting-down.
+ */
+int drover_call(drover_client *client, const char *method, json_t *params, int timeout_msec, json_t **ret_result,
+                drover_error **ret_error);
+
+/**
+ * drover_reply_fn - how a call ended; called exactly once a call, unless drover_cancel() was called for it
+ * @result: the result, or NULL
+ * @error:  the error, or NULL
+ * Both are borrowed. The callback may use @client in any way, also close it.
+ */
+typedef void drover_reply_fn(drover_client *client, json_t *result, const drover_error *error, void *userdata);
+/** drover_notify_fn - one message of a stream: @kind is "log" or "event", @params its content, both borrowed. */
+typedef void drover_notify_fn(drover_client *client, const char *kind, json_t *params, void *userdata);
+
+/**
+ * drover_call_async() - call a method; @on_reply is told how it ended, never before this function has returned
+ * @on_reply: may be NULL
+ * @ret_id:   may be NULL; for drover_cancel()
+ *
+ * Any number may be in flight (the daemon bounds them, at 256, and answers `limit` beyond).
+ *
+ * Return: 0; on failure as drover_call(), and @on_reply will not be called.
+ */
+int drover_call_async(drover_client *client, const char *method, json_t *params, drover_reply_fn *on_reply,
+                      void *userdata, uint64_t *ret_id, drover_error **ret_error);
+
+/**
+ * drover_subscribe() - call a method that streams ("logs", "events"): @on_notify for each message, then @on_end once
+ * @on_end: as on_reply of drover_call_async(): when the stream ended by itself, failed, or the connection did
+ *
+ * With {"follow": true} it streams until drover_cancel() or drover_close().
+ */
+int drover_subscribe(drover_client *client, const char *method, json_t *params, drover_notify_fn *on_notify,
+                     drover_reply_fn *on_end, void *userdata, uint64_t *ret_id, drover_error **ret_error);
+
+/**
+ * drover_cancel() - forget a call or a subscription: its callbacks will not run
+ * The daemon is not told; what it still sends for it is dropped here.
+ *
+ * Return: 0; -ENOENT when there is none (it may just have ended); -ECHILD.
+ */
+int drover_cancel(drover_client *client, uint64_t id);
+
+/** drover_in_flight() - how many calls and subscriptions have not ended. */
+size_t drover_in_flight(const drover_client *client);
+
+/* ---- In a loop ---------------------------------------------------------------------------------------------- */
+
+/** drover_fd() - the descriptor to watch; it changes with drover_reconnect(). Negative when disconnected. */
+int drover_fd(const drover_client *client);
+/** drover_events() - what to watch it for now: POLLIN, POLLOUT of poll(2), which are EPOLLIN, EPOLLOUT as well. */
+short drover_events(const drover_client *client);
+/**
+ * drover_process() - receive and send what can be without waiting, and run the callbacks that are due
+ *
+ * Return: the number of messages handled; -ECONNRESET once the connection is lost, after every call in flight was
+ * told; -EPROTO when the peer broke the protocol (the connection is closed then as well); -ENOMEM; -ECHILD.
+ */
+int drover_process(drover_client *client);
+/**
+ * drover_poll() - poll(2) for this one client, then drover_process(): a loop for programs that have none
+ *
+ * Return: as drover_process(); 0 after @timeout_msec (-1: never) as well; -EINTR when a signal handler ran.
+ */
+int drover_poll(drover_client *client, int timeout_msec);
+
+/* ---- Processes ---------------------------------------------------------------------------------------------- */
+
+/**
+ * drover_run() - start one process and wait until it is started
+ * @what:     the parameters of the method "run": {"command": ["/bin/echo", "hello"]} and, if wished, "name", "daemon",
+ *            "env", "directory", ... any key of a pool
+ * @ret_name: its name, the caller's to free(); may be NULL
+ *
+ * Return: 0; as drover_call(). A program that cannot be started is the daemon's error `failed`.
+ */
+int drover_run(drover_client *client, json_t *what, int timeout_msec, char **ret_name, drover_error **ret_error);
+
+/**
+ * drover_wait() - join: wait until a process (or a worker) ended
+ * @name:         as drover_run() gave it, or a selector of one worker like "web/0"
+ * @ret_exitcode: 0..255, or -N when signal N killed it; may be NULL
+ *
+ * Return: 0; -ETIMEDOUT when it lives after @timeout_msec; else as drover_call().
+ */
+int drover_wait(drover_client *client, const char *name, int timeout_msec, int *ret_exitcode, drover_error **ret_error);
+
+/**
+ * drover_exit_fn - how a process of drover_run_async() ended
+ * @name:     its name, borrowed
+ * @exitcode: 0..255, -N for signal N; of no meaning with @error
+ * @error:    why it could not be run or waited for, or NULL; borrowed
+ */
+typedef void drover_exit_fn(drover_client *client, const char *name, int exitcode, const drover_error *error, void *userdata);
+
+/**
+ * drover_run_async() - start one process and be told once how it ended
+ * `run` and `wait` go out together, so that it costs one round trip; a process without "name" gets a unique one here.
+ *
+ * Return: 0; on failure as drover_call_async(), and @on_exit will not be called.
+ */
+int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata, drover_error **ret_error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
