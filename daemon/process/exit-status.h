@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/macro.h"
 
+#define LAUNCH_OBJECT_MAX 400 /* bytes of a path in a sentence; longer ones are cut */
+
 typedef struct ExitStatus {
         bool is_failure_to_start;
         KeeperExit exit;       /* when not is_failure_to_start */
@@ -16,9 +18,10 @@ typedef struct ExitStatus {
 
 /** exit_status_exitcode() - multiprocessing's convention: 0..255, -N for signal N; a failed start is 127 (exec) or 126. */
 int exit_status_exitcode(const ExitStatus *e);
+/** exit_status_is_clean() - its exitcode is one of @success_codes; a failed start never is. */
 bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n);
 /** exit_status_describe() - "exited with code 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)", or for a failed
- *  start launch_failure_describe(). Appends to @buf, always terminated. */
+ *  start launch_failure_describe(). Fills @buf, always terminated. */
 void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, char *buf, size_t size);
 /** launch_failure_describe() - "cannot change to directory /srv/x: No such file or directory" */
 void launch_failure_describe(const KeeperFailure *f, const LaunchSpec *spec_or_null, char *buf, size_t size);

@@ -1,7 +1,12 @@
 /* keeper-link.h - droverd's end of the line to the keeper.
  *
- * Owner: Supervisor. Requests are queued in order (with their descriptors) when the socket is full and sent as
- * it drains. Notices for a slot go to the Child registered for it; the rest to KeeperLinkHooks. */
+ * Owner: Supervisor. Requests are queued in order, with their descriptors, and go out with keeper_link_flush(), which
+ * the owner calls after the journal was written: so no end is acknowledged before it is on record. What the socket
+ * does not take is sent as it drains. Notices are read in batches and delivered one loop turn later, behind what the
+ * workers themselves said meanwhile: to the Child of their slot, the rest to KeeperLinkHooks.
+ *
+ * keeper-link.c is the line itself, keeper-queue.c what waits to be sent, keeper-slot.c who has which slot,
+ * keeper-table.c the table read at the start. */
 #ifndef DROVER_PROCESS_KEEPER_LINK_H
 #define DROVER_PROCESS_KEEPER_LINK_H
 
@@ -33,7 +38,10 @@ typedef struct KeeperTable {
         pid_t logger_pid;
 } KeeperTable;
 
-/** keeper_link_new() - take @fd_consume, read the whole table (blocking, 10 s at most), then watch it on @event. */
+/**
+ * keeper_link_new() - take @fd_consume, read the whole table (blocking, 10 s at most), then watch it on @event
+ * Return: 0; -EPROTO when the keeper speaks another version or out of turn; -ETIMEDOUT; -ECONNRESET; -ENOMEM.
+ */
 int keeper_link_new(KeeperLink **ret, sd_event *event, int64_t priority, int fd_consume, const KeeperLinkHooks *hooks,
                     void *userdata);
 KeeperLink *keeper_link_free(KeeperLink *l);
@@ -44,6 +52,9 @@ int keeper_table_take_fd(KeeperTable *t, const char *name); /* the descriptor, o
 void keeper_link_table_done(KeeperLink *l);
 const KeeperMessage *keeper_link_hello(const KeeperLink *l); /* borrowed, always there */
 
+/** keeper_link_abandon() - end a process of the table that nobody wants: kill its tree, acknowledge its end. */
+int keeper_link_abandon(KeeperLink *l, const KeeperMessage *slot_info);
+
 int keeper_link_keep(KeeperLink *l, const char *name, int fd); /* duplicates */
 int keeper_link_drop(KeeperLink *l, const char *name);
 int keeper_link_notify(KeeperLink *l, const char *text);
@@ -51,8 +62,13 @@ int keeper_link_ping(KeeperLink *l);
 int keeper_link_reopen(KeeperLink *l);
 int keeper_link_sweep(KeeperLink *l);
 int keeper_link_quit(KeeperLink *l, int code);
-/** keeper_link_flush() - send what is queued now as far as the socket takes it. */
+/**
+ * keeper_link_flush() - send what is queued now as far as the socket takes it
+ * Order: KEEP and DROP, then ACK, then the rest. Return: 0; -EPIPE when the keeper is gone (on_broken follows).
+ */
 int keeper_link_flush(KeeperLink *l);
+/** keeper_link_is_safe() - every descriptor given to be kept has been sent: only then may answers go out. */
+bool keeper_link_is_safe(const KeeperLink *l);
 /** keeper_link_n_launching() - launches without an answer yet: callers keep it below a bound. */
 unsigned keeper_link_n_launching(const KeeperLink *l);
 

@@ -1,8 +1,8 @@
 /* test-hub.c - numbering, the ring's two bounds, gaps, subscribers that come and go while an event is handed out. */
 #include "base/alloc.h"
-#include "base/json.h"
 #include "event/hub.h"
 #include <check.h>
+#include <jansson.h>
 
 typedef struct Seen {
         uint64_t seqs[64];

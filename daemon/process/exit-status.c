@@ -1,0 +1,121 @@
+/* exit-status.c - one table of sentences for failed starts, the rest is decoding. */
+#include "process/exit-status.h"
+#include "base/parse.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define EXITCODE_NOT_EXECUTED 127 /* as shells have it */
+#define EXITCODE_NOT_PREPARED 126
+
+static const char *const stage_sentences[_LAUNCH_STAGE_MAX] = {
+        [LAUNCH_FORK] = "cannot make a process",
+        [LAUNCH_CGROUP] = "cannot make its cgroup",
+        [LAUNCH_PIPE] = "cannot make pipes for its output",
+        [LAUNCH_REQUEST] = "cannot read what to launch",
+        [LAUNCH_SESSION] = "cannot start its own session",
+        [LAUNCH_SIGNALS] = "cannot reset its signals",
+        [LAUNCH_OOM_SCORE] = "cannot set oom_score_adj",
+        [LAUNCH_NICE] = "cannot set nice",
+        [LAUNCH_AFFINITY] = "cannot set cpu_affinity",
+        [LAUNCH_LIMIT] = "cannot set limit",
+        [LAUNCH_GROUPS] = "cannot set its groups",
+        [LAUNCH_GID] = "cannot change to group",
+        [LAUNCH_UID] = "cannot change to user",
+        [LAUNCH_NO_NEW_PRIVS] = "cannot set no_new_privileges",
+        [LAUNCH_UMASK] = "cannot set umask",
+        [LAUNCH_DIRECTORY] = "cannot change to directory",
+        [LAUNCH_STDIO] = "cannot open",
+        [LAUNCH_DESCRIPTOR] = "cannot pass descriptor",
+        [LAUNCH_EXEC] = "cannot execute",
+        [LAUNCH_KILLED] = "killed before it could execute",
+};
+
+static const char *const limit_names[RLIM_NLIMITS] = {
+        [RLIMIT_AS] = "as",           [RLIMIT_CORE] = "core",         [RLIMIT_CPU] = "cpu",
+        [RLIMIT_DATA] = "data",       [RLIMIT_FSIZE] = "fsize",       [RLIMIT_LOCKS] = "locks",
+        [RLIMIT_MEMLOCK] = "memlock", [RLIMIT_MSGQUEUE] = "msgqueue", [RLIMIT_NICE] = "nice",
+        [RLIMIT_NOFILE] = "nofile",   [RLIMIT_NPROC] = "nproc",       [RLIMIT_RSS] = "rss",
+        [RLIMIT_RTPRIO] = "rtprio",   [RLIMIT_RTTIME] = "rttime",     [RLIMIT_SIGPENDING] = "sigpending",
+        [RLIMIT_STACK] = "stack",
+};
+
+static const char *const stdio_names[3] = {"standard input", "standard output", "standard error"};
+
+int exit_status_exitcode(const ExitStatus *e) {
+        if (e->is_failure_to_start)
+                return e->failure.stage == LAUNCH_EXEC ? EXITCODE_NOT_EXECUTED : EXITCODE_NOT_PREPARED;
+        return e->exit.code == CLD_EXITED ? e->exit.status : -e->exit.status;
+}
+
+bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n) {
+        if (e->is_failure_to_start)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (success_codes[i] == exit_status_exitcode(e))
+                        return true;
+        return false;
+}
+
+void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, char *buf, size_t size) {
+        if (e->is_failure_to_start)
+                launch_failure_describe(&e->failure, spec_or_null, buf, size);
+        else if (e->exit.code == CLD_EXITED)
+                (void) snprintf(buf, size, "exited with code %d", e->exit.status);
+        else
+                (void) snprintf(buf, size, "killed by %s%s", signal_to_string(e->exit.status),
+                                e->exit.code == CLD_DUMPED ? " (core dumped)" : "");
+}
+
+/* What the sentence of @f is about: " /srv/x", " nofile", " 3"; "" when the sentence stands alone. */
+static void failure_object(const KeeperFailure *f, const LaunchSpec *spec, char *buf, size_t size) {
+        bool is_stdio = f->detail >= 0 && f->detail <= 2;
+
+        buf[0] = '\0';
+        switch (f->stage) {
+        case LAUNCH_DIRECTORY:
+                if (spec)
+                        (void) snprintf(buf, size, " %s", spec->directory ? spec->directory : "/");
+                break;
+        case LAUNCH_EXEC:
+        case LAUNCH_KILLED:
+                (void) snprintf(buf, size, " %s", spec && spec->argv ? spec->argv[0] : "the program");
+                break;
+        case LAUNCH_STDIO:
+                (void) snprintf(buf, size, " %s as %s",
+                                spec && is_stdio && spec->stdio_path[f->detail] ? spec->stdio_path[f->detail] : "/dev/null",
+                                is_stdio ? stdio_names[f->detail] : "standard stream");
+                break;
+        case LAUNCH_LIMIT:
+                if (f->detail >= 0 && f->detail < (int) RLIM_NLIMITS && limit_names[f->detail])
+                        (void) snprintf(buf, size, " %s", limit_names[f->detail]);
+                break;
+        case LAUNCH_DESCRIPTOR:
+                (void) snprintf(buf, size, " %d", f->detail);
+                break;
+        case LAUNCH_UID:
+                if (spec)
+                        (void) snprintf(buf, size, " %u", (unsigned) spec->uid);
+                break;
+        case LAUNCH_GID:
+                if (spec)
+                        (void) snprintf(buf, size, " %u", (unsigned) spec->gid);
+                break;
+        default:
+                break;
+        }
+}
+
+void launch_failure_describe(const KeeperFailure *f, const LaunchSpec *spec_or_null, char *buf, size_t size) {
+        const char *sentence = f->stage < _LAUNCH_STAGE_MAX ? stage_sentences[f->stage] : "cannot be started";
+        const char *reason = f->error > 0 ? strerrordesc_np(f->error) : NULL;
+        char object[LAUNCH_OBJECT_MAX];
+
+        failure_object(f, spec_or_null, object, sizeof(object));
+        if (reason)
+                (void) snprintf(buf, size, "%s%s: %s", sentence, object, reason);
+        else if (f->error > 0)
+                (void) snprintf(buf, size, "%s%s: error %d", sentence, object, f->error);
+        else
+                (void) snprintf(buf, size, "%s%s", sentence, object);
+}
