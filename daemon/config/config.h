@@ -65,6 +65,7 @@ typedef struct PoolConfig {
         uint64_t output_max_size; /* 10 MiB */
         unsigned output_max_files; /* 5 rotated ones */
         OnDaemonExit on_daemon_exit;
+        bool is_run;        /* made with the defaults of `run` */
         json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
 } PoolConfig;
 
@@ -123,6 +124,15 @@ char *config_default_path(bool is_system);
  */
 int pool_config_from_json(const char *name, json_t *o, bool is_run, const ConfigContext *ctx, PoolConfig **ret,
                           ConfigFaults *faults);
+
+/**
+ * pool_config_pack() - a new reference: {"source":...,"is_run":...,"resolved":{...}}, or NULL when memory is short
+ * With everything that was looked up (user, groups, environment, CPUs), so that a pool can be put back although an
+ * account or an env_file is gone since, and its workers be kept.
+ */
+json_t *pool_config_pack(const PoolConfig *p);
+/** pool_config_unpack() - what pool_config_pack() made, back; nothing is looked up. -EBADMSG, -ENOMEM. */
+int pool_config_unpack(const char *name, json_t *o, const ConfigContext *ctx, PoolConfig **ret);
 
 /* What has to be done to come from one configuration to another. */
 typedef enum ConfigCost { CONFIG_SAME, CONFIG_LIVE, CONFIG_NEXT_START, CONFIG_RESTART } ConfigCost;

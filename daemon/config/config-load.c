@@ -1,0 +1,206 @@
+/* config-load.c - the main file and pools.d beside it, in order of name, into one Config.
+ *
+ * Every file is read and checked even when an earlier one was faulty, so that one run shows all there is to repair. */
+#include "base/alloc.h"
+#include "build-config.h"
+#include "config/config-file.h"
+#include "config/config-validate.h"
+#include "config/resolve.h"
+#include <stdio.h>
+#include <unistd.h>
+
+#define DROP_IN_DIR "pools.d"
+
+/* One load under way. */
+typedef struct Load {
+        ConfigCheck check;
+        Config *config;
+        size_t capacity, n_files, files_capacity;
+        json_t *places; /* "pool.NAME" or "key.NAME" -> "file:line:column", to name the first of two */
+} Load;
+
+char *config_default_path(bool is_system) {
+        const char *home = getenv("XDG_CONFIG_HOME");
+        const Account *own;
+
+        if (is_system)
+                return alloc_strdup(DROVER_SYSCONFDIR "/drover.json");
+        if (home && home[0] == '/')
+                return alloc_printf("%s/drover/drover.json", home);
+        home = getenv("HOME");
+        if (!home || home[0] != '/') {
+                if (resolve_own(geteuid(), &own) < 0)
+                        return NULL;
+                home = own->home;
+        }
+        return alloc_printf("%s/.config/drover/drover.json", home);
+}
+
+/* Whether @name was not yet given; else the fault names the place of the first. */
+static bool load_is_first(Load *l, const Spot *at, const char *kind, const char *name) {
+        _cleanup_free_ char *id = alloc_printf("%s.%s", kind, name);
+        char place[CONFIG_PATH_MAX + 32];
+        int line, column;
+
+        if (!id) {
+                l->check.error = -ENOMEM;
+                return false;
+        }
+        json_t *first = json_object_get(l->places, id);
+        if (first) {
+                config_fault_key(&l->check, at, "this %s is already given at %s", kind, json_string_value(first));
+                return false;
+        }
+        spot_locate(l->check.text, at, true, &line, &column);
+        snprintf(place, sizeof(place), "%s:%d:%d", l->check.text->file, line, column);
+        if (json_object_set_new_nocheck(l->places, id, json_string_nocheck(place)) < 0)
+                l->check.error = -ENOMEM;
+        return true;
+}
+
+static void load_pool(Load *l, const Spot *at, const char *name, json_t *v) {
+        _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
+        Config *config = l->config;
+        bool is_first = load_is_first(l, at, "pool", name);
+
+        if (config_validate_pool(&l->check, at, name, v, &p) < 0 || !is_first)
+                return;
+        if (alloc_grow(&config->pools, &l->capacity, config->n_pools + 1, sizeof(*config->pools)) < 0)
+                l->check.error = -ENOMEM;
+        else
+                config->pools[config->n_pools++] = TAKE_PTR(p);
+}
+
+static void load_root(Load *l, json_t *root) {
+        Spot pools = { .key = "pools" };
+        const char *name;
+        json_t *v;
+
+        if (!json_is_object(root)) {
+                config_fault_value(&l->check, NULL, "expected an object: { \"pools\": { ... } }");
+                return;
+        }
+        json_object_foreach(root, name, v) {
+                Spot here = { .key = name };
+                if (!streq(name, "pools") && config_key_find(CONFIG_SCOPE_TOP, "", name))
+                        (void) load_is_first(l, &here, "key", name);
+        }
+        config_validate_members(&l->check, NULL, root, CONFIG_SCOPE_TOP, "", l->config);
+        json_object_foreach(json_object_get(root, "pools"), name, v) {
+                Spot here = { .up = &pools, .key = name };
+                load_pool(l, &here, name, v);
+        }
+}
+
+static void load_text(Load *l, const char *path, char *data_consume, size_t size) {
+        _cleanup_config_text_ ConfigText text = { 0 };
+        _cleanup_json_ json_t *root = NULL;
+        ConfigSyntaxFault fault;
+        size_t first = l->check.faults->n;
+        int line, column, r = config_text_parse(&text, path, data_consume, size, &root, &fault);
+
+        if (r == -EBADMSG) {
+                config_text_position(&text, fault.offset, &line, &column);
+                config_fault_unplaced(&l->check, path, line, column, NULL, "%s", fault.text);
+        } else if (r < 0)
+                l->check.error = r;
+        else {
+                l->check.text = &text;
+                load_root(l, root);
+                l->check.text = NULL;
+                config_faults_sort(l->check.faults, first);
+        }
+}
+
+static void load_note_file(Load *l, const char *path) {
+        Config *config = l->config;
+
+        if (alloc_grow(&config->files, &l->files_capacity, l->n_files + 2, sizeof(*config->files)) < 0 ||
+            !(config->files[l->n_files] = alloc_strdup(path)))
+                l->check.error = -ENOMEM;
+        else
+                l->n_files++;
+}
+
+static void load_file(Load *l, const char *path, bool may_be_missing) {
+        const uid_t owners[] = { 0, l->check.ctx->uid };
+        char fault[192];
+        char *data;
+        size_t size;
+        int r = config_file_read(path, CONFIG_FILE_MAX, owners, ARRAY_SIZE(owners), &data, &size, fault, sizeof(fault));
+
+        if (r == -ENOENT && may_be_missing)
+                return;
+        if (r == -ENOMEM)
+                l->check.error = r;
+        else if (r < 0)
+                config_fault_unplaced(&l->check, path, 0, 0, NULL, "%s", fault);
+        else {
+                load_note_file(l, path);
+                load_text(l, path, data, size);
+        }
+}
+
+static void load_drop_ins(Load *l, const char *main_path) {
+        const uid_t owners[] = { 0, l->check.ctx->uid };
+        const char *slash = strrchr(main_path, '/');
+        _cleanup_free_ char *dir = alloc_printf("%.*s%s", slash ? (int) (slash + 1 - main_path) : 0, main_path, DROP_IN_DIR);
+        _cleanup_(strv_freep) char **names = NULL;
+        char fault[192];
+        int r = dir ? config_dir_list(dir, owners, ARRAY_SIZE(owners), &names, fault, sizeof(fault)) : -ENOMEM;
+
+        if (r == -ENOMEM)
+                l->check.error = r;
+        else if (r < 0)
+                config_fault_unplaced(&l->check, dir, 0, 0, NULL, "%s", fault);
+        for (char **name = names; r == 0 && *name; name++) {
+                _cleanup_free_ char *path = alloc_printf("%s/%s", dir, *name);
+                if (path)
+                        load_file(l, path, false);
+                else
+                        l->check.error = -ENOMEM;
+        }
+}
+
+static int compare_pools(const void *a, const void *b) {
+        return strcmp((*(PoolConfig *const *) a)->name, (*(PoolConfig *const *) b)->name);
+}
+
+static int load_finish(Load *l) {
+        const ConfigContext *ctx = l->check.ctx;
+        Config *config = l->config;
+
+        if (!config->log_dir && ctx->log_dir && !(config->log_dir = alloc_strdup(ctx->log_dir)))
+                return -ENOMEM;
+        if (!config->state_dir && ctx->state_dir && !(config->state_dir = alloc_strdup(ctx->state_dir)))
+                return -ENOMEM;
+        if (!config->files && !(config->files = NEW0_ARRAY(char *, 1)))
+                return -ENOMEM;
+        if (l->check.error)
+                return l->check.error;
+        if (l->check.faults->n > 0)
+                return -EBADMSG;
+        if (config->n_pools > 0)
+                qsort(config->pools, config->n_pools, sizeof(*config->pools), compare_pools);
+        return 0;
+}
+
+int config_load(const char *path, const ConfigContext *ctx, Config **ret, ConfigFaults *faults) {
+        _cleanup_(config_unrefp) Config *config = NEW0(Config);
+        _cleanup_free_ char *default_path = path ? NULL : config_default_path(ctx->is_system);
+        _cleanup_json_ json_t *places = json_object();
+        Load l = { .check = { .ctx = ctx, .faults = faults }, .config = config, .places = places };
+        const char *main_path = path ? path : default_path;
+        int r;
+
+        if (!config || !main_path || !places)
+                return -ENOMEM;
+        config->n_ref = 1;
+        resolve_forget();
+        load_file(&l, main_path, !path);
+        load_drop_ins(&l, main_path);
+        r = load_finish(&l);
+        if (r == 0)
+                *ret = TAKE_PTR(config);
+        return r;
+}

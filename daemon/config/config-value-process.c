@@ -1,0 +1,351 @@
+/* config-value-process.c - values that say how a process is set up: argv, number, CPUs, limits, codes. */
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "config/config-key.h"
+#include "config/resolve.h"
+#include <math.h>
+#include <stdio.h>
+
+/* command */
+
+static bool command_check_item(ConfigCheck *c, const Spot *at, json_t *item, size_t index) {
+        Spot here = { .up = at, .index = index };
+
+        if (!json_is_string(item))
+                config_fault_value(c, &here, "expected a string; numbers, too, are written in \"double quotes\"");
+        else if (index == 0 && json_string_length(item) == 0)
+                config_fault_value(c, &here, "the program's name is empty");
+        else if (json_string_length(item) > CONFIG_STRING_MAX)
+                config_fault_value(c, &here, "too long: the kernel takes at most %u bytes in one argument", CONFIG_STRING_MAX);
+        else
+                return true;
+        return false;
+}
+
+static void command_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        PoolConfig *p = object;
+        _cleanup_(strv_freep) char **argv = NULL;
+        size_t i, n = json_array_size(v);
+        json_t *item;
+        bool good = true;
+
+        if (json_is_string(v)) {
+                config_fault_value(c, at, "expected an array of strings: write an array: "
+                                          "[\"/bin/sh\", \"-c\", \"...\"] if you want a shell");
+                return;
+        }
+        if (n == 0) {
+                config_fault_value(c, at, "expected a non-empty array of strings: [\"/usr/bin/program\", \"argument\"]");
+                return;
+        }
+        argv = NEW0_ARRAY(char *, n + 1);
+        if (!argv) {
+                c->error = -ENOMEM;
+                return;
+        }
+        json_array_foreach(v, i, item) {
+                if (!command_check_item(c, at, item, i))
+                        good = false;
+                argv[i] = alloc_strdup(json_is_string(item) ? json_string_value(item) : "");
+                if (!argv[i]) {
+                        c->error = -ENOMEM;
+                        return;
+                }
+        }
+        if (!good)
+                return;
+        strv_free(p->command);
+        p->command = TAKE_PTR(argv);
+}
+
+static bool command_equal(const ConfigKey *key, const void *a, const void *b) {
+        char **x = ((const PoolConfig *) a)->command, **y = ((const PoolConfig *) b)->command;
+
+        for (; *x && *y; x++, y++)
+                if (!streq(*x, *y))
+                        return false;
+        return !*x && !*y;
+}
+
+static void command_schema(const ConfigKey *key, Text *t) {
+        json_put_string(t, "type", "array");
+        json_put_i64(t, "minItems", 1);
+        json_put_object(t, "items");
+        json_put_string(t, "type", "string");
+        json_end_object(t);
+}
+
+const ConfigType config_type_command = { "array of strings", command_read, command_equal, command_schema };
+
+/* workers */
+
+#define FACTOR_MAX 1000.0
+
+/* "cpus", "2*cpus", "0.5*cpus": the factor. */
+static bool workers_factor(const char *s, double *ret) {
+        size_t digits = strspn(s, "0123456789.");
+        char *end;
+
+        if (streq(s, "cpus")) {
+                *ret = 1;
+                return true;
+        }
+        if (digits == 0 || digits > 8 || s[0] == '.' || s[digits - 1] == '.' || !streq(s + digits, "*cpus"))
+                return false;
+        *ret = strtod(s, &end);
+        return end == s + digits && *ret > 0 && *ret <= FACTOR_MAX;
+}
+
+static void workers_set(ConfigCheck *c, PoolConfig *p, unsigned n, const char *text) {
+        _cleanup_free_ char *copy = alloc_strdup(text);
+
+        if (text && !copy) {
+                c->error = -ENOMEM;
+                return;
+        }
+        free(p->workers_text);
+        p->workers_text = TAKE_PTR(copy);
+        p->workers = n;
+}
+
+static void workers_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        const char *s = json_string_value(v);
+        double factor, n;
+
+        if (json_is_integer(v)) {
+                n = (double) json_integer_value(v);
+                s = NULL;
+        } else if (s && workers_factor(s, &factor))
+                n = MAX(1.0, floor(factor * resolve_cpus()));
+        else {
+                config_fault_value(c, at, "expected a number, \"cpus\", or a multiple such as \"2*cpus\"");
+                return;
+        }
+        if (n < key->min || n > key->max)
+                config_fault_value(c, at, "out of bounds: it may be %g to %.10g", key->min, key->max);
+        else
+                workers_set(c, object, (unsigned) n, s);
+}
+
+static bool workers_equal(const ConfigKey *key, const void *a, const void *b) {
+        const PoolConfig *x = a, *y = b;
+
+        if (!x->workers_text || !y->workers_text)
+                return x->workers == y->workers && !x->workers_text == !y->workers_text;
+        return x->workers == y->workers && streq(x->workers_text, y->workers_text);
+}
+
+static void workers_schema(const ConfigKey *key, Text *t) {
+        json_put_array(t, "anyOf");
+        json_put_object(t, NULL);
+        json_put_string(t, "type", "integer");
+        json_put_i64(t, "minimum", (int64_t) key->min);
+        json_put_i64(t, "maximum", (int64_t) key->max);
+        json_end_object(t);
+        json_put_object(t, NULL);
+        json_put_string(t, "type", "string");
+        json_put_string(t, "pattern", "^([0-9]+([.][0-9]+)?\\*)?cpus$");
+        json_end_object(t);
+        json_end_array(t);
+}
+
+const ConfigType config_type_workers = { "number of workers", workers_read, workers_equal, workers_schema };
+
+/* cpu_affinity */
+
+static bool cpu_number(const char *s, size_t n, unsigned *ret) {
+        char digits[8] = "";
+        uint64_t v;
+
+        if (n == 0 || n >= sizeof(digits))
+                return false;
+        memcpy(digits, s, n);
+        if (parse_u64(digits, &v) < 0 || v >= CPU_SETSIZE)
+                return false;
+        *ret = (unsigned) v;
+        return true;
+}
+
+/* "3" or "0-3". */
+static bool cpus_add_text(const char *s, cpu_set_t *set) {
+        const char *dash = strchr(s, '-');
+        unsigned first, last;
+
+        if (!cpu_number(s, dash ? (size_t) (dash - s) : strlen(s), &first))
+                return false;
+        last = first;
+        if (dash && !cpu_number(dash + 1, strlen(dash + 1), &last))
+                return false;
+        for (unsigned i = first; i <= last; i++)
+                CPU_SET(i, set);
+        return first <= last;
+}
+
+static bool cpus_add(json_t *v, cpu_set_t *set) {
+        if (json_is_string(v))
+                return cpus_add_text(json_string_value(v), set);
+        json_int_t n = json_integer_value(v);
+        if (!json_is_integer(v) || n < 0 || n >= CPU_SETSIZE)
+                return false;
+        CPU_SET((size_t) n, set);
+        return true;
+}
+
+static void cpus_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        PoolConfig *p = object;
+        bool good = true;
+        cpu_set_t set;
+        json_t *item;
+        size_t i;
+
+        CPU_ZERO(&set);
+        if (json_array_size(v) == 0) {
+                config_fault_value(c, at, "expected a non-empty array of CPU numbers and ranges: [0, \"2-3\"]");
+                return;
+        }
+        json_array_foreach(v, i, item) {
+                Spot here = { .up = at, .index = i };
+                if (cpus_add(item, &set))
+                        continue;
+                config_fault_value(c, &here, "expected a CPU, 0 to %d, or a range such as \"2-3\"", CPU_SETSIZE - 1);
+                good = false;
+        }
+        if (!good)
+                return;
+        p->affinity = set;
+        p->has_affinity = true;
+}
+
+static bool cpus_equal(const ConfigKey *key, const void *a, const void *b) {
+        const PoolConfig *x = a, *y = b;
+        return x->has_affinity == y->has_affinity && (!x->has_affinity || CPU_EQUAL(&x->affinity, &y->affinity));
+}
+
+static void cpus_schema(const ConfigKey *key, Text *t) {
+        json_put_string(t, "type", "array");
+        json_put_i64(t, "minItems", 1);
+        json_put_raw(t, "items",
+                     "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":1023},"
+                     "{\"type\":\"string\",\"pattern\":\"^[0-9]+(-[0-9]+)?$\"}]}");
+}
+
+const ConfigType config_type_cpus = { "array of CPUs", cpus_read, cpus_equal, cpus_schema };
+
+/* limits */
+
+static bool limit_value(json_t *v, bool is_size, rlim_t *ret) {
+        uint64_t n;
+
+        if (json_is_string(v) && streq(json_string_value(v), "infinity")) {
+                *ret = RLIM_INFINITY;
+                return true;
+        }
+        if (is_size ? json_size(v, &n) < 0 : !json_is_integer(v) || json_integer_value(v) < 0)
+                return false;
+        if (!is_size)
+                n = (uint64_t) json_integer_value(v);
+        *ret = n;
+        return true;
+}
+
+/* An ordinary process may lower its hard limits, never raise them. */
+static bool limit_is_permitted(ConfigCheck *c, const Spot *at, const ConfigKey *key, rlim_t hard) {
+        struct rlimit own;
+
+        if (c->ctx->is_system || getrlimit((unsigned) key->detail, &own) < 0 || hard <= own.rlim_max)
+                return true;
+        config_fault_value(c, at, "only root can raise a hard limit; it is %llu here",
+                           (unsigned long long) own.rlim_max);
+        return false;
+}
+
+static void limit_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        PoolConfig *p = object;
+        struct rlimit limit = { 0, 0 };
+        bool is_pair = json_is_array(v) && json_array_size(v) == 2;
+        json_t *soft = is_pair ? json_array_get(v, 0) : v, *hard = is_pair ? json_array_get(v, 1) : v;
+
+        if (!limit_value(soft, key->is_size, &limit.rlim_cur) || !limit_value(hard, key->is_size, &limit.rlim_max))
+                config_fault_value(c, at, "expected a number, %s\"infinity\", or [soft, hard]",
+                                   key->is_size ? "a size such as \"64M\", " : "");
+        else if (limit.rlim_cur > limit.rlim_max)
+                config_fault_value(c, at, "the soft limit is above the hard one");
+        else if (limit_is_permitted(c, at, key, limit.rlim_max)) {
+                p->limits[key->detail] = limit;
+                p->has_limit[key->detail] = true;
+        }
+}
+
+static bool limit_equal(const ConfigKey *key, const void *a, const void *b) {
+        const PoolConfig *x = a, *y = b;
+        const struct rlimit *p = &x->limits[key->detail], *q = &y->limits[key->detail];
+
+        if (x->has_limit[key->detail] != y->has_limit[key->detail])
+                return false;
+        return !x->has_limit[key->detail] || (p->rlim_cur == q->rlim_cur && p->rlim_max == q->rlim_max);
+}
+
+static void limit_schema(const ConfigKey *key, Text *t) {
+        json_put_string(t, "$ref", key->is_size ? "#/$defs/limit-size" : "#/$defs/limit-count");
+}
+
+const ConfigType config_type_limit = { "limit", limit_read, limit_equal, limit_schema };
+
+/* success_codes */
+
+static bool code_value(json_t *v, int *ret) {
+        if (json_is_string(v)) {
+                int sig = signal_from_string(json_string_value(v));
+                *ret = -sig;
+                return sig > 0;
+        }
+        json_int_t n = json_integer_value(v);
+        *ret = (int) n;
+        return json_is_integer(v) && n >= -64 && n <= 255;
+}
+
+static int compare_codes(const void *a, const void *b) {
+        return *(const int *) a - *(const int *) b;
+}
+
+static void codes_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        PoolConfig *p = object;
+        int codes[RESTART_SUCCESS_CODES_MAX];
+        size_t i, n = json_array_size(v);
+        bool good = true;
+        json_t *item;
+
+        if (!json_is_array(v) || n > RESTART_SUCCESS_CODES_MAX) {
+                config_fault_value(c, at, "expected an array of at most %d codes: [0, 3, \"SIGTERM\"]",
+                                   RESTART_SUCCESS_CODES_MAX);
+                return;
+        }
+        json_array_foreach(v, i, item) {
+                Spot here = { .up = at, .index = i };
+                if (code_value(item, &codes[i]))
+                        continue;
+                config_fault_value(c, &here, "expected an exit code, 0 to 255, a signal's name, or -1 to -64");
+                good = false;
+        }
+        if (!good)
+                return;
+        if (n > 0)
+                qsort(codes, n, sizeof(codes[0]), compare_codes);
+        memcpy(p->restart.success_codes, codes, n * sizeof(codes[0]));
+        p->restart.n_success_codes = n;
+}
+
+static bool codes_equal(const ConfigKey *key, const void *a, const void *b) {
+        const RestartConfig *x = &((const PoolConfig *) a)->restart, *y = &((const PoolConfig *) b)->restart;
+        return x->n_success_codes == y->n_success_codes &&
+               memcmp(x->success_codes, y->success_codes, x->n_success_codes * sizeof(int)) == 0;
+}
+
+static void codes_schema(const ConfigKey *key, Text *t) {
+        json_put_string(t, "type", "array");
+        json_put_i64(t, "maxItems", RESTART_SUCCESS_CODES_MAX);
+        json_put_raw(t, "items",
+                     "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":-64,\"maximum\":255},{\"$ref\":\"#/$defs/signal\"}]}");
+}
+
+const ConfigType config_type_codes = { "array of exit codes", codes_read, codes_equal, codes_schema };

@@ -1,0 +1,51 @@
+/* config-value.h - the kinds of values a key may hold: how each is read, compared and described in the schema.
+ *
+ * A ConfigType is a constant vtable. `read` stores into the object (a Config or PoolConfig) or adds faults and leaves it
+ * alone; it checks everything that can be said of the value alone. What needs several keys together (the environment,
+ * the identity, contradictions) is done afterwards by config-validate. */
+#ifndef DROVER_CONFIG_CONFIG_VALUE_H
+#define DROVER_CONFIG_CONFIG_VALUE_H
+
+#include "base/text.h"
+#include "config/config-fault.h"
+
+typedef struct ConfigKey ConfigKey;
+
+typedef struct ConfigType {
+        const char *name; /* for people: "duration" */
+        void (*read)(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object);
+        /* NULL: never a difference of its own */
+        bool (*equal)(const ConfigKey *key, const void *a, const void *b);
+        /* members of a JSON Schema object, through json_put_* */
+        void (*schema)(const ConfigKey *key, Text *t);
+} ConfigType;
+
+/* config-value.c: single values */
+extern const ConfigType config_type_bool, config_type_integer, config_type_optional_integer, config_type_number,
+        config_type_span, config_type_size, config_type_word, config_type_path, config_type_umask, config_type_signal;
+/* config-value-process.c: how a process is set up */
+extern const ConfigType config_type_command, config_type_workers, config_type_cpus, config_type_limit,
+        config_type_codes;
+/* config-value-io.c: readiness and output */
+extern const ConfigType config_type_ready_fd, config_type_ready_notify, config_type_output;
+/* config-identity.c */
+extern const ConfigType config_type_user, config_type_group, config_type_groups;
+/* config-env.c */
+extern const ConfigType config_type_env, config_type_env_file, config_type_clear_env;
+/* config-value.c: objects whose members are rows of their own, and the object of pools */
+extern const ConfigType config_type_object, config_type_pools;
+
+/* PATH_MAX of the kernel; one string of argv or the environment (MAX_ARG_STRLEN). */
+#define CONFIG_PATH_MAX 4095u
+#define CONFIG_STRING_MAX 131071u
+#define CONFIG_LOG_PATH_MAX 440u /* leaves room in LogSpec.path for what rotation appends */
+
+/** config_slot() - where @key is stored in @object. */
+void *config_slot(const ConfigKey *key, void *object);
+const void *config_slot_const(const ConfigKey *key, const void *object);
+/** config_read_path() - an absolute, normalised path of at most @max bytes, borrowed from @v; NULL after a fault. */
+const char *config_read_path(ConfigCheck *c, const Spot *at, json_t *v, size_t max);
+/** config_bounds_format() - "0 to 10000", "0s to 1h", as the key's type shows its bounds; "" without bounds. */
+const char *config_bounds_format(const ConfigKey *key, char *buf, size_t size);
+
+#endif
