@@ -33,6 +33,13 @@ void text_clear(Text *t) {
                 t->data[0] = 0;
 }
 
+void text_truncate(Text *t, size_t length) {
+        t->length = length;
+        t->failed = false;
+        if (t->data)
+                t->data[length] = 0;
+}
+
 int text_check(const Text *t) {
         return t->failed ? -ENOMEM : 0;
 }

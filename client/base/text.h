@@ -20,6 +20,8 @@ void text_done(Text *t);  /* frees, leaves an empty Text */
 void text_clear(Text *t); /* empties, keeps the memory, forgets a failure */
 #define _cleanup_text_ _cleanup_(text_done)
 
+/** text_truncate() - take back what was appended after @length (an earlier t->length), and a failure since. */
+void text_truncate(Text *t, size_t length);
 /** text_check() - 0, or -ENOMEM when any append since the last clear failed. */
 int text_check(const Text *t);
 char *text_take(Text *t); /* the string, now the caller's; NULL when failed; "" when empty */

@@ -5,6 +5,7 @@
 #include "base/macro.h"
 
 #define PROTOCOL_VERSION 1
+#define PROTOCOL_LINE_MAX (64u * 1024) /* bytes of one message to the daemon; its answers may be longer */
 
 /* Notifications in the course of `logs` and `events`. Each carries in its params, besides its own members, "call":
  * the id of the call it belongs to, so that several streams can share a connection. */
