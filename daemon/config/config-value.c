@@ -27,7 +27,7 @@ static bool is_within(const ConfigKey *key, double v) {
 
 const char *config_bounds_format(const ConfigKey *key, char *buf, size_t size) {
         buf[0] = 0;
-        if (!has_bounds(key))
+        if (!has_bounds(key) || key->type == &config_type_path)
                 return buf;
         if (key->type == &config_type_span) {
                 char low[SPAN_TEXT_MAX], high[SPAN_TEXT_MAX];
@@ -36,9 +36,7 @@ const char *config_bounds_format(const ConfigKey *key, char *buf, size_t size) {
         } else if (key->type == &config_type_size) {
                 char low[16], high[16];
                 snprintf(buf, size, "%s to %s", size_format(low, (uint64_t) key->min), size_format(high, (uint64_t) key->max));
-        } else if (key->type == &config_type_path)
-                snprintf(buf, size, "at most %g characters", key->max);
-        else
+        } else
                 snprintf(buf, size, "%.10g to %.10g", key->min, key->max);
         return buf;
 }
