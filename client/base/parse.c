@@ -84,7 +84,7 @@ char *size_format(char buf[static 16], uint64_t bytes) {
         }
         while (unit + 1 < sizeof(letters) - 1 && bytes >> (10 * (unit + 2)) > 0)
                 unit++;
-        tenths = (bytes >> (10 * unit)) * 10 / 1024;
+        tenths = (uint64_t) ((unsigned __int128) bytes * 10 >> (10 * (unit + 1)));
         if (tenths < 100 && tenths % 10 > 0)
                 (void) snprintf(buf, 16, "%u.%u%c", (unsigned) (tenths / 10), (unsigned) (tenths % 10), letters[unit]);
         else
