@@ -15,7 +15,8 @@ typedef struct PoolSet PoolSet;
 typedef struct PoolHooks {
         /* A worker entered a state, became settled, or a process was launched; never reentrant into pool. */
         void (*worker_changed)(Worker *w, void *userdata);
-        /* A slot goes (scaled down, pool removed): @w dies after the call, forget it. From pool_set_converge() only. */
+        /* A slot goes (scaled down, pool removed, an ended run process forgotten): @w dies after the call, forget it.
+         * From pool_set_converge(), or from pool_add_run() for the process that the new one replaces. */
         void (*worker_removed)(Worker *w, void *userdata);
         /* A pool was added, removed (then @p dies after the call), scaled. */
         void (*pool_changed)(Pool *p, bool is_removed, void *userdata);

@@ -245,3 +245,7 @@ Child *child_by_pid(KeeperLink *l, pid_t pid) {
         HASH_FIND_INT(l->by_pid, &pid, c);
         return c;
 }
+
+void *child_userdata(const Child *c) {
+        return c->userdata;
+}

@@ -39,5 +39,6 @@ uint64_t child_generation(const Child *c);
 bool child_is_ended(const Child *c);
 bool child_is_drained(const Child *c);
 Child *child_by_pid(KeeperLink *l, pid_t pid); /* borrowed or NULL */
+void *child_userdata(const Child *c);          /* as given to child_launch() or child_adopt() */
 
 #endif

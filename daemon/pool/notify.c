@@ -1,0 +1,239 @@
+/* notify.c - READY=1, STATUS=, STOPPING=1 from workers, believed by the kernel's word on who sent them.
+ *
+ * Sender -> worker: a worker's main process by its pid; else up the line of parents to the process that is the
+ * keeper's own child. If that one is not known yet, the message overtook the keeper's STARTED (the exec is done, the
+ * notice on its way): it waits in `early`, is looked at again after 1, 4, 16, 64, 256 ms, and then counts as ignored.
+ * Only descendants of the keeper get that far, so a stranger cannot fill the list.
+ *
+ * No room is made for descriptors (FDSTORE=1, BARRIER=1): the kernel closes them, which is what a barrier waits for. */
+#include "pool/notify.h"
+#include "pool/pool-internal.h"
+#include "pool/proc-usage.h"
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "priority.h"
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define EARLY_MAX 64u
+#define EARLY_TRIES 5u
+#define EARLY_FIRST USEC_PER_MSEC
+#define PARENTS_MAX 32u /* steps up; deeper trees are the worker's own affair */
+
+typedef struct EarlyMessage {
+        pid_t pid; /* of the keeper's child, not yet known to droverd */
+        bool is_ready, is_stopping, has_status;
+        char status[NOTIFY_STATUS_MAX];
+        size_t status_length;
+} EarlyMessage;
+
+struct NotifySocket {
+        PoolSet *pools;
+        sd_event *event;
+        sd_event_source *source, *again;
+        int fd;
+        uint64_t n_ignored;
+        EarlyMessage early[EARLY_MAX];
+        unsigned n_early, n_tries;
+};
+
+/* ---- who is it ---- */
+
+static Worker *worker_by_pid(const NotifySocket *n, pid_t pid) {
+        Child *c = child_by_pid(n->pools->world.keeper, pid);
+
+        return c ? child_userdata(c) : NULL;
+}
+
+/* The worker whose tree @pid is in; or NULL, with *ret_top the keeper's child above it (0: not of ours at all). */
+static Worker *find_sender(const NotifySocket *n, pid_t pid, pid_t *ret_top) {
+        pid_t keeper = keeper_link_hello(n->pools->world.keeper)->hello.keeper_pid;
+        ProcUsage usage;
+        Worker *w;
+
+        *ret_top = 0;
+        for (unsigned i = 0; i < PARENTS_MAX && pid > 1 && pid != keeper; i++) {
+                w = worker_by_pid(n, pid);
+                if (w || proc_usage_read(pid, &usage) < 0)
+                        return w;
+                if (usage.ppid == keeper)
+                        *ret_top = pid;
+                pid = usage.ppid;
+        }
+        return NULL;
+}
+
+/* ---- what it says ---- */
+
+static void deliver(Worker *w, bool is_ready, bool is_stopping, const char *status, size_t length) {
+        if (status)
+                worker_say_status(w, status, length);
+        if (is_ready)
+                worker_say_ready(w);
+        if (is_stopping)
+                worker_say_stopping(w);
+}
+
+static bool early_deliver(NotifySocket *n, const EarlyMessage *e) {
+        Worker *w = worker_by_pid(n, e->pid);
+
+        if (w)
+                deliver(w, e->is_ready, e->is_stopping, e->has_status ? e->status : NULL, e->status_length);
+        return w != NULL;
+}
+
+static int early_dispatch(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void early_arm(NotifySocket *n) {
+        usec_t due = usec_add(clock_now(), EARLY_FIRST << (2 * n->n_tries));
+
+        n->again = sd_event_source_disable_unref(n->again);
+        if (sd_event_add_time(n->event, &n->again, CLOCK_MONOTONIC, due, EARLY_FIRST, early_dispatch, n) >= 0)
+                (void) sd_event_source_set_priority(n->again, PRIORITY_TIMER);
+}
+
+static int early_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        NotifySocket *n = userdata;
+        unsigned kept = 0;
+
+        n->again = sd_event_source_disable_unref(n->again);
+        for (unsigned i = 0; i < n->n_early; i++)
+                if (!early_deliver(n, n->early + i))
+                        n->early[kept++] = n->early[i];
+        n->n_early = kept;
+        if (kept > 0 && ++n->n_tries < EARLY_TRIES) {
+                early_arm(n);
+                return 0;
+        }
+        n->n_ignored += kept;
+        n->n_early = 0;
+        return 0;
+}
+
+static void early_keep(NotifySocket *n, pid_t pid, const NotifyMessage *m) {
+        EarlyMessage *e;
+
+        if (n->n_early >= EARLY_MAX) {
+                n->n_ignored++;
+                return;
+        }
+        e = n->early + n->n_early++;
+        *e = (EarlyMessage) { .pid = pid, .is_ready = m->is_ready, .is_stopping = m->is_stopping,
+                              .has_status = m->status != NULL, .status_length = m->status_length };
+        if (m->status)
+                memcpy(e->status, m->status, m->status_length);
+        n->n_tries = 0;
+        early_arm(n);
+}
+
+static void notify_handle(NotifySocket *n, pid_t pid, const char *text, size_t size) {
+        NotifyMessage m;
+        pid_t top = 0;
+        Worker *w = find_sender(n, pid, &top);
+
+        if ((!w && top == 0) || notify_parse(text, size, &m) < 0)
+                n->n_ignored++;
+        else if (w)
+                deliver(w, m.is_ready, m.is_stopping, m.status, m.status_length);
+        else
+                early_keep(n, top, &m);
+}
+
+/* ---- the socket ---- */
+
+/* One datagram. Return: 1; 0 when there is none left; -errno. */
+static int notify_receive(NotifySocket *n) {
+        char text[NOTIFY_MESSAGE_MAX];
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        } control;
+        struct iovec iov = { .iov_base = text, .iov_len = sizeof text };
+        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                            .msg_controllen = sizeof control };
+        struct ucred sender = { 0 };
+        ssize_t size = recvmsg(n->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        if (size < 0)
+                return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+                    c->cmsg_len == CMSG_LEN(sizeof sender))
+                        memcpy(&sender, CMSG_DATA(c), sizeof sender);
+        if (sender.pid <= 0 || (m.msg_flags & MSG_TRUNC))
+                n->n_ignored++;
+        else
+                notify_handle(n, sender.pid, text, (size_t) size);
+        return 1;
+}
+
+static int notify_dispatch(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        NotifySocket *n = userdata;
+
+        for (unsigned i = 0; i < NOTIFY_BUDGET; i++)
+                if (notify_receive(n) <= 0)
+                        break; /* an error of one datagram is gone with it; the rest is there in the next turn */
+        return 0;
+}
+
+int notify_bind(const char *path, int *ret_fd) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_fd_ int fd = -EBADF;
+
+        if (strlen(path) >= sizeof address.sun_path)
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        if (bind(fd, (struct sockaddr *) &address, sizeof address) < 0)
+                return -errno;
+        if (chmod(path, 0666) < 0) /* workers of any user; who speaks is checked for each message */
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consume) {
+        _cleanup_(notify_freep) NotifySocket *n = NEW0(NotifySocket);
+        const int on = 1;
+        int r;
+
+        if (!n) {
+                fd_close(fd_consume);
+                return -ENOMEM;
+        }
+        n->fd = fd_consume;
+        n->pools = pools;
+        n->event = event;
+        if (setsockopt(n->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+                return -errno;
+        r = sd_event_add_io(event, &n->source, n->fd, EPOLLIN, notify_dispatch, n);
+        if (r >= 0)
+                r = sd_event_source_set_priority(n->source, PRIORITY_NOTIFY);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(n);
+        return 0;
+}
+
+NotifySocket *notify_free(NotifySocket *n) {
+        if (!n)
+                return NULL;
+        sd_event_source_disable_unref(n->source);
+        sd_event_source_disable_unref(n->again);
+        fd_close(n->fd);
+        free(n);
+        return NULL;
+}
+
+uint64_t notify_n_ignored(const NotifySocket *n) {
+        return n->n_ignored;
+}

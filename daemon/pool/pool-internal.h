@@ -1,0 +1,73 @@
+/* pool-internal.h - Pool and PoolSet from inside the room.
+ *
+ * A worker that needs a look stands in the set's `changed` list; one that may be launched stands in its pool's
+ * `to_launch` list, and that pool in the set's `ring`. Nothing else is ever walked in the loop: idle workers cost
+ * nothing. */
+#ifndef DROVER_POOL_POOL_INTERNAL_H
+#define DROVER_POOL_POOL_INTERNAL_H
+
+#include "pool/pool.h"
+#include "pool/worker-internal.h"
+
+/* Launches asked for and not yet answered: enough to keep the keeper busy, few enough that a stop is not stuck
+ * behind a thousand of them. */
+#define POOL_LAUNCHES_MAX 64u
+
+struct Pool {
+        PoolSet *set;
+        PoolConfig *config; /* counted */
+        PoolOrigin origin;
+        unsigned size;    /* wanted number of slots */
+        bool wants_start; /* what a new slot of a pool without workers is told */
+        bool is_removing;
+        bool is_daemon;
+        char *stdio_path[3];
+
+        Worker **workers; /* by slot, ascending */
+        size_t n_workers, workers_capacity;
+        unsigned n_state[_WORKER_STATE_MAX];
+        unsigned n_wanted;
+        uint64_t n_restarts; /* of all its workers, gone ones included */
+
+        Worker *to_launch;
+        Pool *ring_prev, *ring_next;
+        bool in_ring;
+        Pool *ended_prev, *ended_next; /* `run`: in the order in which they ended */
+        bool in_ended;
+};
+
+struct PoolSet {
+        PoolWorld world;
+        char *log_dir, *notify_socket, *control_socket;
+        Pool **pools; /* by name */
+        size_t n_pools, pools_capacity;
+        Worker *changed;
+        Pool *ring;
+        Pool *ended;
+        size_t n_ended;
+        size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
+        bool is_stopping;           /* shutdown: nothing starts any more */
+        bool has_leaving;           /* a pool without workers waits to be freed */
+        uint64_t random;
+        Text scratch; /* data of one event */
+        uint64_t select_stamp;
+        usec_t usage_round;   /* loop time of the last sampling, and what is left of its budget */
+        usec_t usage_until;
+        unsigned usage_left;
+};
+
+void pool_enlist(Pool *p); /* its to_launch list is not empty: into the ring */
+void pool_delist(Pool *p);
+void pool_fill(Pool *p); /* make the slots that are missing, mark the surplus ones */
+Worker *pool_slot(Pool *p, unsigned slot, bool make); /* NULL: there is none, or memory is short */
+void pool_drop_worker(Pool *p, Worker *w);
+void pool_note_ended(Pool *p, bool is_ended); /* a `run` process ended, or lives again */
+Pool *pool_free(Pool *p);
+DEFINE_CLEANUP(Pool, pool_free);
+int pool_make(PoolSet *s, PoolConfig *c, PoolOrigin origin, Pool **ret); /* into the set; no worker yet, no hook */
+size_t pool_set_position(const PoolSet *s, const char *name, bool *ret_found);
+void pool_set_forget(PoolSet *s, Pool *p); /* at once, with all that is left of it */
+void pool_set_forget_ended(PoolSet *s, Pool *p); /* a `run` process, with its hooks */
+uint64_t pool_set_random(PoolSet *s);
+
+#endif

@@ -1,0 +1,44 @@
+/* pool-report.c - a pool for others to see: the pool object of `status`. */
+#include "pool/pool-internal.h"
+
+#include <stdio.h>
+
+/* The first worker that has something to say, by name. */
+static void pool_put_note(Pool *p, Text *t) {
+        char note[KEEPER_TEXT_MAX + 128], text[sizeof note + KEEPER_NAME_MAX];
+
+        for (size_t i = 0; i < p->n_workers; i++) {
+                const Worker *w = p->workers[i];
+
+                if (w->state == WORKER_RUNNING && !w->is_closing)
+                        continue;
+                if (*worker_note(w, note, sizeof note) == 0)
+                        continue;
+                (void) snprintf(text, sizeof text, "%s: %s", w->name, note);
+                json_put_string(t, "note", text);
+                return;
+        }
+        json_put_string(t, "note", "");
+}
+
+void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n) {
+        json_put_object(t, key);
+        json_put_string(t, "name", pool_name(p));
+        json_put_string(t, "state", pool_state(p));
+        json_put_u64(t, "wanted", p->n_wanted);
+        json_put_u64(t, "ready", pool_n_ready(p));
+        json_put_u64(t, "busy", 0);
+        json_put_u64(t, "queued", 0);
+        json_put_u64(t, "restarts", p->n_restarts);
+        json_put_u64(t, "size", pool_size(p));
+        json_put_string(t, "origin", pool_origin_to_string(p->origin));
+        json_put_bool(t, "removing", p->is_removing);
+        pool_put_note(p, t);
+        json_put_array(t, "workers");
+        if (!workers)
+                n = p->n_workers;
+        for (size_t i = 0; i < n; i++)
+                worker_put_json(workers ? workers[i] : p->workers[i], t, NULL);
+        json_end_array(t);
+        json_end_object(t);
+}

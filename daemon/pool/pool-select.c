@@ -1,0 +1,141 @@
+/* pool-select.c - from selectors to workers.
+ *
+ *   web       every worker of the pool; or the `run` process of that name
+ *   web/0     that worker; NAME/0 is the `run` process NAME, too
+ *   web/ *    globs, matched against the worker's name where they contain '/', else against the pool's
+ *   all       everything
+ *
+ * No worker twice: a stamp, new with each call, marks those already chosen. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include <fnmatch.h>
+#include <stdio.h>
+
+#define SELECT_NAME_MAX (NAME_LENGTH_MAX + 16)
+
+typedef struct Selection {
+        Worker **items;
+        size_t n, capacity;
+        uint64_t stamp;
+} Selection;
+
+static int select_add(Selection *sel, Worker *w) {
+        int r;
+
+        if (w->select_stamp == sel->stamp)
+                return 0;
+        r = alloc_grow(&sel->items, &sel->capacity, sel->n + 2, sizeof *sel->items); /* its NULL included */
+        if (r < 0)
+                return r;
+        w->select_stamp = sel->stamp;
+        sel->items[sel->n++] = w;
+        return 0;
+}
+
+static int select_pool(Selection *sel, Pool *p) {
+        int r = 0;
+
+        for (size_t i = 0; i < p->n_workers && r >= 0; i++)
+                r = select_add(sel, p->workers[i]);
+        return r;
+}
+
+static int select_all(PoolSet *s, Selection *sel) {
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_pools && r >= 0; i++)
+                r = select_pool(sel, s->pools[i]);
+        return r;
+}
+
+static int select_glob_workers(PoolSet *s, Selection *sel, const char *glob) {
+        char name[SELECT_NAME_MAX];
+
+        for (size_t i = 0; i < s->n_pools; i++)
+                for (size_t j = 0; j < s->pools[i]->n_workers; j++) {
+                        Worker *w = s->pools[i]->workers[j];
+                        int r;
+
+                        (void) snprintf(name, sizeof name, "%s/%u", pool_name(s->pools[i]), w->slot);
+                        r = fnmatch(glob, name, FNM_PATHNAME) == 0 ? select_add(sel, w) : 0;
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+static int select_glob_pools(PoolSet *s, Selection *sel, const char *glob) {
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_pools && r >= 0; i++)
+                if (fnmatch(glob, pool_name(s->pools[i]), 0) == 0)
+                        r = select_pool(sel, s->pools[i]);
+        return r;
+}
+
+/* "pool/slot" to its worker, or NULL. */
+static Worker *find_worker(PoolSet *s, const char *selector) {
+        const char *slash = strrchr(selector, '/');
+        char pool[NAME_LENGTH_MAX + 1];
+        uint64_t slot;
+        Pool *p;
+
+        if (!slash || (size_t) (slash - selector) > NAME_LENGTH_MAX)
+                return NULL;
+        memcpy(pool, selector, (size_t) (slash - selector));
+        pool[slash - selector] = 0;
+        p = pool_find(s, pool);
+        if (!p || parse_u64(slash + 1, &slot) < 0 || slot > UINT32_MAX)
+                return NULL;
+        return pool_worker_by_slot(p, (unsigned) slot);
+}
+
+static int select_one(PoolSet *s, Selection *sel, const char *selector) {
+        Worker *w;
+        Pool *p;
+
+        if (streq(selector, "all"))
+                return select_all(s, sel);
+        if (strpbrk(selector, "*?["))
+                return strchr(selector, '/') ? select_glob_workers(s, sel, selector)
+                                             : select_glob_pools(s, sel, selector);
+        p = pool_find(s, selector);
+        if (p)
+                return select_pool(sel, p);
+        w = find_worker(s, selector);
+        return w ? select_add(sel, w) : -ENOENT;
+}
+
+int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***ret, const char **ret_unknown) {
+        Selection sel = { .stamp = ++s->select_stamp };
+        _cleanup_free_ Worker **items = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                int r = select_one(s, &sel, selectors[i]);
+
+                items = sel.items;
+                if (r == -ENOENT)
+                        *ret_unknown = selectors[i];
+                if (r < 0)
+                        return r;
+        }
+        if (!items && !(items = NEW0_ARRAY(Worker *, 1)))
+                return -ENOMEM;
+        items[sel.n] = NULL;
+        *ret = TAKE_PTR(items);
+        return (int) sel.n;
+}
+
+const char *pool_nearest_name(PoolSet *s, const char *name) {
+        _cleanup_free_ const char **names = NEW0_ARRAY(const char *, s->n_pools + 1);
+        char pool[NAME_LENGTH_MAX + 1];
+
+        if (!names)
+                return NULL;
+        for (size_t i = 0; i < s->n_pools; i++)
+                names[i] = pool_name(s->pools[i]);
+        (void) snprintf(pool, sizeof pool, "%.*s", (int) MIN(strcspn(name, "/"), sizeof pool - 1), name);
+        return name_nearest(pool, names);
+}

@@ -1,0 +1,252 @@
+/* pool-set.c - all pools by name, and the step that brings them to what is wanted.
+ *
+ * pool_set_converge() first looks at every worker that changed (stops need nobody's leave), then starts workers: at
+ * most POOL_LAUNCHES_MAX without an answer, one of each pool in turn, so that a pool of a thousand does not keep a
+ * pool of one waiting. It goes on with the next round of the loop, which an answer of the keeper begins. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include <sys/random.h>
+#include <utlist.h>
+
+/* ---- the set ---- */
+
+int pool_set_new(PoolSet **ret, const PoolWorld *world) {
+        _cleanup_(pool_set_freep) PoolSet *s = NEW0(PoolSet);
+
+        if (!s)
+                return -ENOMEM;
+        s->world = *world;
+        s->log_dir = alloc_strdup(world->log_dir);
+        s->notify_socket = alloc_strdup(world->notify_socket);
+        s->control_socket = alloc_strdup(world->control_socket);
+        if ((world->log_dir && !s->log_dir) || (world->notify_socket && !s->notify_socket) ||
+            (world->control_socket && !s->control_socket))
+                return -ENOMEM;
+        if (getrandom(&s->random, sizeof s->random, GRND_NONBLOCK) < 0)
+                s->random = clock_now();
+        s->random |= 1; /* the generator's only forbidden state is 0 */
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+PoolSet *pool_set_free(PoolSet *s) {
+        if (!s)
+                return NULL;
+        while (s->n_pools > 0)
+                pool_set_forget(s, s->pools[s->n_pools - 1]);
+        text_done(&s->scratch);
+        free(s->pools);
+        free(s->log_dir);
+        free(s->notify_socket);
+        free(s->control_socket);
+        free(s);
+        return NULL;
+}
+
+void pool_set_set_log_dir(PoolSet *s, const char *log_dir) {
+        char *copy = alloc_strdup(log_dir);
+
+        if (!copy)
+                return;
+        free(s->log_dir);
+        s->log_dir = copy;
+}
+
+/* xorshift64*: for jitter only. */
+uint64_t pool_set_random(PoolSet *s) {
+        s->random ^= s->random >> 12;
+        s->random ^= s->random << 25;
+        s->random ^= s->random >> 27;
+        return s->random * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+/* ---- pools by name ---- */
+
+size_t pool_set_position(const PoolSet *s, const char *name, bool *ret_found) {
+        size_t low = 0, high = s->n_pools;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = strcmp(pool_name(s->pools[middle]), name);
+
+                if (order == 0) {
+                        *ret_found = true;
+                        return middle;
+                }
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        *ret_found = false;
+        return low;
+}
+
+Pool *pool_free(Pool *p) {
+        if (!p)
+                return NULL;
+        while (p->n_workers > 0)
+                worker_free(p->workers[--p->n_workers]);
+        pool_delist(p);
+        pool_note_ended(p, false);
+        for (int i = 0; i < 3; i++)
+                free(p->stdio_path[i]);
+        free(p->workers);
+        pool_config_unref(p->config);
+        free(p);
+        return NULL;
+}
+
+int pool_make(PoolSet *s, PoolConfig *c, PoolOrigin origin, Pool **ret) {
+        bool found;
+        size_t i = pool_set_position(s, c->name, &found);
+        Pool *p;
+
+        if (found)
+                return -EEXIST;
+        if (alloc_grow(&s->pools, &s->pools_capacity, s->n_pools + 1, sizeof(Pool *)) < 0)
+                return -ENOMEM;
+        p = NEW0(Pool);
+        if (!p)
+                return -ENOMEM;
+        p->set = s;
+        p->config = pool_config_ref(c);
+        p->origin = origin;
+        p->size = origin == POOL_FROM_RUN ? 1 : c->workers;
+        memmove(s->pools + i + 1, s->pools + i, (s->n_pools - i) * sizeof(Pool *));
+        s->pools[i] = p;
+        s->n_pools++;
+        *ret = p;
+        return 0;
+}
+
+void pool_set_forget(PoolSet *s, Pool *p) {
+        bool found;
+        size_t i = pool_set_position(s, pool_name(p), &found);
+
+        memmove(s->pools + i, s->pools + i + 1, (s->n_pools - i - 1) * sizeof(Pool *));
+        s->n_pools--;
+        pool_free(p);
+}
+
+Pool *pool_find(PoolSet *s, const char *name) {
+        bool found;
+        size_t i = pool_set_position(s, name, &found);
+
+        return found ? s->pools[i] : NULL;
+}
+
+size_t pool_count(const PoolSet *s) {
+        return s->n_pools;
+}
+
+Pool *pool_first(PoolSet *s) {
+        return s->n_pools > 0 ? s->pools[0] : NULL;
+}
+
+Pool *pool_next(Pool *p) {
+        bool found;
+        size_t i = pool_set_position(p->set, pool_name(p), &found) + 1;
+
+        return i < p->set->n_pools ? p->set->pools[i] : NULL;
+}
+
+/* ---- convergence ---- */
+
+static void pool_set_look(PoolSet *s) {
+        while (s->changed) {
+                Worker *w = s->changed;
+
+                DL_DELETE2(s->changed, w, changed_prev, changed_next);
+                w->is_changed = false;
+                worker_converge(w);
+                if (w->is_leaving && worker_is_resting(w) && worker_is_settled(w))
+                        pool_drop_worker(w->pool, w);
+        }
+}
+
+/* The next worker whose turn it is; its pool goes to the end of the ring. */
+static Worker *pool_set_next_launch(PoolSet *s) {
+        Pool *p = s->ring;
+        Worker *w = p->to_launch;
+
+        DL_DELETE2(p->to_launch, w, launch_prev, launch_next);
+        w->is_to_launch = false;
+        pool_delist(p);
+        if (p->to_launch)
+                pool_enlist(p);
+        return w;
+}
+
+static void pool_set_launch(PoolSet *s) {
+        while (s->ring && keeper_link_n_launching(s->world.keeper) < POOL_LAUNCHES_MAX) {
+                Worker *w = pool_set_next_launch(s);
+
+                if (w->state == WORKER_LAUNCHING && !w->child)
+                        worker_launch(w);
+        }
+}
+
+static void pool_set_drop(PoolSet *s, Pool *p) {
+        hub_emit(s->world.hub, EVENT_POOL_REMOVED, pool_name(p), NULL, NULL);
+        if (s->world.hooks.pool_changed)
+                s->world.hooks.pool_changed(p, true, s->world.userdata);
+        pool_set_forget(s, p);
+}
+
+void pool_set_forget_ended(PoolSet *s, Pool *p) {
+        if (s->world.hooks.worker_removed)
+                s->world.hooks.worker_removed(p->workers[0], s->world.userdata);
+        if (s->world.hooks.pool_changed)
+                s->world.hooks.pool_changed(p, true, s->world.userdata);
+        pool_set_forget(s, p);
+}
+
+static void pool_set_reap(PoolSet *s) {
+        while (s->n_ended > POOL_RUN_ENDED_MAX && worker_is_settled(s->ended->workers[0]))
+                pool_set_forget_ended(s, s->ended);
+        for (size_t i = s->has_leaving ? s->n_pools : 0; i > 0; i--)
+                if (s->pools[i - 1]->is_removing && s->pools[i - 1]->n_workers == 0)
+                        pool_set_drop(s, s->pools[i - 1]);
+        s->has_leaving = false;
+}
+
+void pool_set_converge(PoolSet *s) {
+        pool_set_look(s);
+        if (!s->is_stopping)
+                pool_set_launch(s);
+        if (s->changed) /* launches that were refused on this side */
+                pool_set_look(s);
+        pool_set_reap(s);
+}
+
+/* ---- shutdown ---- */
+
+static bool pool_is_kept(const Pool *p) {
+        return p->config->on_daemon_exit == ON_DAEMON_EXIT_KEEP && !p->is_daemon;
+}
+
+void pool_set_want_stop_all(PoolSet *s) {
+        s->is_stopping = true;
+        for (size_t i = 0; i < s->n_pools; i++)
+                if (!pool_is_kept(s->pools[i]))
+                        pool_want_stop(s->pools[i]);
+}
+
+bool pool_set_is_quiet(const PoolSet *s) {
+        if (s->n_alive == 0 && s->n_draining == 0)
+                return true;
+        for (size_t i = 0; i < s->n_pools; i++) {
+                const Pool *p = s->pools[i];
+
+                for (size_t j = 0; j < p->n_workers && !pool_is_kept(p); j++)
+                        if (!worker_is_settled(p->workers[j]))
+                                return false;
+        }
+        return true;
+}
+
+size_t pool_set_n_alive(const PoolSet *s) {
+        return s->n_alive;
+}

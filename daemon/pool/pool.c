@@ -1,0 +1,321 @@
+/* pool.c - a wanted number of alike workers.
+ *
+ * Slots are 0 .. size-1. A smaller size marks the highest slots as leaving: they are stopped like any other and go
+ * once they rest; growing again before that keeps them. A pool that is removed is one of size 0 for good; it goes
+ * with its last worker. A `run` process is a pool of one worker that is never started again by itself; when more than
+ * POOL_RUN_ENDED_MAX of them have ended, the one that ended first is forgotten. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include <utlist.h>
+
+static const char *const origin_names[] = {
+        [POOL_FROM_CONFIG] = "config",
+        [POOL_FROM_CALL] = "call",
+        [POOL_FROM_RUN] = "run",
+};
+
+const char *pool_origin_to_string(PoolOrigin o) {
+        return (unsigned) o < ARRAY_SIZE(origin_names) ? origin_names[o] : NULL;
+}
+
+/* ---- lists ---- */
+
+void pool_enlist(Pool *p) {
+        if (p->in_ring)
+                return;
+        p->in_ring = true;
+        DL_APPEND2(p->set->ring, p, ring_prev, ring_next);
+}
+
+void pool_delist(Pool *p) {
+        if (!p->in_ring)
+                return;
+        p->in_ring = false;
+        DL_DELETE2(p->set->ring, p, ring_prev, ring_next);
+}
+
+void pool_note_ended(Pool *p, bool is_ended) {
+        PoolSet *s = p->set;
+
+        if (p->in_ended == is_ended)
+                return;
+        p->in_ended = is_ended;
+        if (is_ended) {
+                DL_APPEND2(s->ended, p, ended_prev, ended_next);
+                s->n_ended++;
+        } else {
+                DL_DELETE2(s->ended, p, ended_prev, ended_next);
+                s->n_ended--;
+        }
+}
+
+/* ---- slots ---- */
+
+/* Position of @slot among the workers, or where it would stand. */
+static size_t pool_slot_position(const Pool *p, unsigned slot) {
+        size_t i = MIN((size_t) slot, p->n_workers);
+
+        if (i < p->n_workers && p->workers[i]->slot == slot)
+                return i;
+        for (i = 0; i < p->n_workers && p->workers[i]->slot < slot; i++)
+                ;
+        return i;
+}
+
+Worker *pool_slot(Pool *p, unsigned slot, bool make) {
+        size_t i = pool_slot_position(p, slot);
+        Worker *w;
+
+        if (i < p->n_workers && p->workers[i]->slot == slot)
+                return p->workers[i];
+        if (!make || alloc_grow(&p->workers, &p->workers_capacity, p->n_workers + 1, sizeof *p->workers) < 0)
+                return NULL;
+        w = worker_new(p, slot);
+        if (!w)
+                return NULL;
+        memmove(p->workers + i + 1, p->workers + i, (p->n_workers - i) * sizeof *p->workers);
+        p->workers[i] = w;
+        p->n_workers++;
+        return w;
+}
+
+void pool_drop_worker(Pool *p, Worker *w) {
+        PoolSet *s = p->set;
+        size_t i = pool_slot_position(p, w->slot);
+
+        if (s->world.hooks.worker_removed)
+                s->world.hooks.worker_removed(w, s->world.userdata);
+        memmove(p->workers + i, p->workers + i + 1, (p->n_workers - i - 1) * sizeof *p->workers);
+        p->n_workers--;
+        worker_free(w);
+        s->has_leaving |= p->is_removing && p->n_workers == 0;
+}
+
+/* A new slot does what its siblings are told: if any of them is wanted, so is it. */
+static bool pool_wants_new(const Pool *p) {
+        return p->n_workers > 0 ? p->n_wanted > 0 : p->wants_start;
+}
+
+void pool_fill(Pool *p) {
+        unsigned size = p->is_removing ? 0 : p->size;
+        bool wanted = pool_wants_new(p);
+
+        for (unsigned slot = 0; slot < size; slot++) {
+                bool is_new = slot >= p->n_workers || p->workers[slot]->slot != slot || p->workers[slot]->is_leaving;
+                Worker *w = is_new ? pool_slot(p, slot, true) : NULL;
+
+                if (!w)
+                        continue; /* there already; or short of memory: the next scale makes it */
+                w->is_leaving = false;
+                if (wanted)
+                        worker_want_start(w);
+        }
+        for (size_t i = 0; i < p->n_workers; i++) {
+                Worker *w = p->workers[i];
+
+                if (w->slot < size || w->is_leaving)
+                        continue;
+                w->is_leaving = true;
+                worker_want_stop(w);
+        }
+}
+
+/* ---- wishes ---- */
+
+static void pool_changed(Pool *p, bool is_removed) {
+        PoolSet *s = p->set;
+
+        if (s->world.hooks.pool_changed)
+                s->world.hooks.pool_changed(p, is_removed, s->world.userdata);
+}
+
+static void pool_emit(Pool *p, EventKind k) {
+        Text *t = &p->set->scratch;
+
+        text_clear(t);
+        json_put_object(t, NULL);
+        json_put_u64(t, "workers", p->size);
+        json_put_string(t, "origin", pool_origin_to_string(p->origin));
+        json_end_object(t);
+        hub_emit(p->set->world.hub, k, pool_name(p), NULL, text_check(t) < 0 ? NULL : t->data);
+}
+
+int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret) {
+        Pool *p;
+        int r = pool_make(s, c, origin, &p);
+
+        if (r < 0)
+                return r;
+        p->wants_start = start;
+        pool_fill(p);
+        if (p->n_workers < p->size) {
+                pool_set_forget(s, p);
+                return -ENOMEM;
+        }
+        pool_emit(p, EVENT_POOL_ADDED);
+        pool_changed(p, false);
+        if (ret)
+                *ret = p;
+        return 0;
+}
+
+static int pool_copy_run(Pool *p, const RunOptions *run) {
+        p->is_daemon = run->is_daemon;
+        for (int i = 0; i < 3; i++) {
+                p->stdio_path[i] = alloc_strdup(run->stdio_path[i]);
+                if (run->stdio_path[i] && !p->stdio_path[i])
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int pool_add_run(PoolSet *s, PoolConfig *c, const RunOptions *run, Pool **ret) {
+        Pool *p = pool_find(s, c->name);
+        int r;
+
+        if (p && (!p->in_ended || !worker_is_settled(p->workers[0])))
+                return -EEXIST;
+        if (p)
+                pool_set_forget_ended(s, p);
+        r = pool_make(s, c, POOL_FROM_RUN, &p);
+        if (r < 0)
+                return r;
+        p->wants_start = true;
+        r = run ? pool_copy_run(p, run) : 0;
+        if (r >= 0)
+                pool_fill(p);
+        if (r < 0 || p->n_workers < 1) {
+                pool_set_forget(s, p);
+                return -ENOMEM;
+        }
+        pool_changed(p, false);
+        *ret = p;
+        return 0;
+}
+
+void pool_remove(Pool *p) {
+        if (p->is_removing)
+                return;
+        p->is_removing = true;
+        pool_fill(p);
+        p->set->has_leaving |= p->n_workers == 0;
+        pool_changed(p, false);
+}
+
+void pool_want_start(Pool *p) {
+        p->wants_start = true;
+        for (size_t i = 0; i < p->n_workers; i++)
+                worker_want_start(p->workers[i]);
+}
+
+void pool_want_stop(Pool *p) {
+        p->wants_start = false;
+        for (size_t i = 0; i < p->n_workers; i++)
+                worker_want_stop(p->workers[i]);
+}
+
+void pool_set_size(Pool *p, unsigned n_workers) {
+        if (p->is_removing || p->size == n_workers)
+                return;
+        if (p->n_workers > 0)
+                p->wants_start = p->n_wanted > 0; /* remembered over a size of 0 */
+        p->size = n_workers;
+        pool_fill(p);
+        pool_emit(p, EVENT_POOL_SCALED);
+        pool_changed(p, false);
+}
+
+void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
+        PoolConfig *old = p->config;
+
+        p->config = pool_config_ref(c);
+        if (cost == CONFIG_RESTART)
+                for (size_t i = 0; i < p->n_workers; i++)
+                        if (p->workers[i]->is_wanted && !worker_is_resting(p->workers[i]))
+                                worker_want_restart(p->workers[i]);
+        for (size_t i = 0; i < p->n_workers; i++)
+                worker_facts_stale(p->workers[i]);
+        if (old->workers != c->workers)
+                pool_set_size(p, c->workers);
+        pool_config_unref(old);
+        pool_changed(p, false);
+}
+
+/* ---- questions ---- */
+
+const char *pool_name(const Pool *p) {
+        return p->config->name;
+}
+
+PoolConfig *pool_config(const Pool *p) {
+        return p->config;
+}
+
+PoolOrigin pool_origin(const Pool *p) {
+        return p->origin;
+}
+
+bool pool_is_run(const Pool *p) {
+        return p->origin == POOL_FROM_RUN;
+}
+
+bool pool_is_removing(const Pool *p) {
+        return p->is_removing;
+}
+
+unsigned pool_size(const Pool *p) {
+        return p->is_removing ? 0 : p->size;
+}
+
+size_t pool_n_workers(const Pool *p) {
+        return p->n_workers;
+}
+
+unsigned pool_n_ready(const Pool *p) {
+        return p->n_state[WORKER_RUNNING];
+}
+
+unsigned pool_n_wanted(const Pool *p) {
+        return p->n_wanted;
+}
+
+Worker *pool_worker(const Pool *p, size_t i) {
+        return i < p->n_workers ? p->workers[i] : NULL;
+}
+
+Worker *pool_worker_by_slot(const Pool *p, unsigned slot) {
+        size_t i = pool_slot_position(p, slot);
+
+        return i < p->n_workers && p->workers[i]->slot == slot ? p->workers[i] : NULL;
+}
+
+/* Degraded is: fewer are ready than wanted, and one that is missing is not just on its way. */
+static const char *pool_wanted_state(const Pool *p) {
+        const unsigned *n = p->n_state;
+        unsigned n_coming = n[WORKER_CREATED] + n[WORKER_STOPPED] + n[WORKER_LAUNCHING] + n[WORKER_STARTING] +
+                            n[WORKER_STOPPING];
+        unsigned n_up = n[WORKER_RUNNING] + n_coming + n[WORKER_BACKOFF];
+
+        if (n[WORKER_RUNNING] >= p->n_wanted)
+                return "running";
+        if (n_up == 0)
+                return n[WORKER_FAILED] > 0 ? "failed" : "exited";
+        if (n[WORKER_BACKOFF] + n[WORKER_FAILED] + n[WORKER_EXITED] > 0)
+                return "degraded";
+        return "starting";
+}
+
+const char *pool_state(const Pool *p) {
+        const unsigned *n = p->n_state;
+
+        if (p->n_wanted > 0)
+                return pool_wanted_state(p);
+        if (n[WORKER_LAUNCHING] + n[WORKER_STARTING] + n[WORKER_RUNNING] + n[WORKER_STOPPING] > 0)
+                return "stopping";
+        if (p->n_workers > 0 && n[WORKER_FAILED] == p->n_workers)
+                return "failed";
+        if (p->n_workers > 0 && n[WORKER_EXITED] == p->n_workers)
+                return "exited";
+        return "stopped";
+}

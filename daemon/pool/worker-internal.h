@@ -1,0 +1,138 @@
+/* worker-internal.h - Worker from inside the room: its fields, its events, and what the files worker-*.c share. */
+#ifndef DROVER_POOL_WORKER_INTERNAL_H
+#define DROVER_POOL_WORKER_INTERNAL_H
+
+#include "event/hub.h"
+#include "pool/worker.h"
+
+typedef struct PoolSet PoolSet;
+
+/* What can happen to a worker; the essay in worker.c says what each means. */
+typedef enum WorkerEvent {
+        WORKER_ON_START,
+        WORKER_ON_SPAWNED,
+        WORKER_ON_START_FAILED,
+        WORKER_ON_READY,
+        WORKER_ON_STOP,
+        WORKER_ON_EXITED,
+        WORKER_ON_TIMEOUT,
+        _WORKER_EVENT_MAX,
+} WorkerEvent;
+const char *worker_event_to_string(WorkerEvent e);
+
+/* An event that waits for the last line of an earlier process of this worker. */
+typedef struct HeldEvent HeldEvent;
+struct HeldEvent {
+        EventKind kind;
+        char *data;
+        const Child *until; /* NULL: only for its turn */
+        HeldEvent *prev, *next;
+};
+
+/* With so many undrained ends a worker is not started again: bounds slots, held events and pipes. In the struct, not
+ * allocated: an end must never fail. */
+#define WORKER_DEPARTED_MAX 2u
+
+/* An ended process whose output is not written yet, or which waits to be freed by the converge step. */
+typedef struct Departed {
+        Child *child;
+        bool is_drained;
+} Departed;
+
+struct Worker {
+        Pool *pool;
+        char *name;
+        unsigned slot;
+        WorkerState state;
+
+        bool is_wanted;     /* the wish; never changed by the daemon itself */
+        bool start_due;     /* somebody asked: also out of back-off, exited, failed */
+        bool restart_due;   /* stop what is there, then start */
+        bool kill_due;      /* SIGKILL instead of the stop signal */
+        bool is_leaving;    /* the slot goes once it rests */
+        bool signal_due;    /* STOPPING before its process had a pid */
+        bool is_ready_early;/* READY=1 overtook the keeper's STARTED */
+        bool is_unready;    /* STOPPING because it did not get ready in time */
+        bool is_closing;    /* it said STOPPING=1 */
+        bool is_timer_due;  /* memory was short: arm it at the next converge */
+        unsigned n_kills;
+
+        Child *child;       /* 0..1; in LAUNCHING the asked-for one, or none before its turn */
+        PoolConfig *config; /* counted: what the present process was launched with; else NULL */
+        Departed departed[WORKER_DEPARTED_MAX];
+        unsigned n_departed;
+        HeldEvent *held;
+
+        RestartHistory history;
+        bool has_exit;
+        ExitStatus exit;     /* the last end */
+        uint64_t generation; /* of the last process */
+        uint64_t ended_generation; /* the last whose end was booked */
+        pid_t pid;           /* 0: none */
+        usec_t started_at;   /* CLOCK_REALTIME, of the last process; 0: never */
+        usec_t ready_at;     /* CLOCK_MONOTONIC; 0: it is not, or never was */
+        sd_event_source *timer;
+        usec_t due;          /* CLOCK_MONOTONIC of the timer; 0: none */
+        usec_t delay;        /* the last back-off */
+        char *status_text;   /* STATUS= of the present process, or NULL */
+
+        uint64_t cpu_usec, memory_bytes; /* last sample */
+        usec_t sampled_at;               /* CLOCK_MONOTONIC; 0: none of this process */
+
+        char *facts; /* cached JSON of all that changes only with the state; NULL: stale */
+        size_t facts_length;
+
+        bool is_changed, is_to_launch; /* in the set's, in the pool's list */
+        Worker *changed_prev, *changed_next, *launch_prev, *launch_next;
+        uint64_t select_stamp;
+};
+
+/* worker.c */
+Worker *worker_new(Pool *p, unsigned slot); /* NULL: memory is short */
+Worker *worker_free(Worker *w);
+DEFINE_CLEANUP(Worker, worker_free);
+void worker_handle(Worker *w, WorkerEvent e);
+/* The funnel. @due_usec: CLOCK_MONOTONIC of this state's timeout, or USEC_INFINITY. */
+void worker_enter(Worker *w, WorkerState state, usec_t due_usec);
+void worker_arm(Worker *w, usec_t due_usec);
+bool worker_holds_process(WorkerState s); /* STARTING, RUNNING, STOPPING */
+
+/* worker-end.c */
+void worker_follow_policy(Worker *w, const ExitStatus *e); /* enters LAUNCHING, BACKOFF, EXITED or FAILED */
+
+/* worker-wish.c */
+void worker_set_wanted(Worker *w, bool wanted);
+void worker_mark_changed(Worker *w);
+void worker_queue_launch(Worker *w);
+void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w itself */
+void worker_unlist(Worker *w);
+
+/* worker-launch.c */
+extern const ChildHooks worker_child_hooks;
+void worker_launch(Worker *w); /* its turn: asks the keeper; a refusal is START_FAILED at once */
+void worker_describe_exit(const Worker *w, char *buf, size_t size);
+
+/* worker-drain.c */
+void worker_depart(Worker *w); /* the child, if any, goes to the departed ones */
+int worker_take_departed(Worker *w, Child *c); /* -ENOSPC: @c stays the caller's */
+void worker_on_drained(Child *c, void *userdata);
+void worker_free_drained(Worker *w);
+/* Show an event after all earlier ones of this worker, and after the last line of @until (NULL: no such wait). */
+void worker_emit(Worker *w, EventKind k, const char *data, const Child *until);
+void worker_drain_done(Worker *w);
+
+/* worker-report.c */
+void worker_emit_state(Worker *w); /* the one event of the state just entered, if it has one */
+void worker_emit_end(Worker *w);
+void worker_facts_stale(Worker *w);
+
+/* worker-say.c: what notify hears */
+void worker_say_ready(Worker *w);
+void worker_say_stopping(Worker *w);
+void worker_say_status(Worker *w, const char *text, size_t length);
+
+/* worker-handover.c */
+int worker_adopt(Worker *w, const KeeperMessage *slot_info); /* silently */
+void worker_catch_up(Worker *w);                             /* timers, events */
+
+#endif

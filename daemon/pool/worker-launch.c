@@ -1,0 +1,277 @@
+/* worker-launch.c - from a PoolConfig to a process: everything the new process needs is resolved here.
+ *
+ * The environment is the configured one and what drover adds, nothing of droverd's own. A refusal on this side (no
+ * slot, no memory, no descriptor, an argv too long) is a failed start like one of the keeper's, and takes the way of
+ * the policy. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include <stdio.h>
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define ENV_ADDED_MAX 6
+
+/* ---- environment ---- */
+
+/* @env: borrowed strings of the configuration, then the added ones, which @added owns. */
+typedef struct LaunchEnv {
+        char **env;
+        char *added[ENV_ADDED_MAX];
+        size_t n_added;
+        bool failed;
+} LaunchEnv;
+
+static void launch_env_done(LaunchEnv *e) {
+        for (size_t i = 0; i < e->n_added; i++)
+                free(e->added[i]);
+        free(e->env);
+}
+
+static void launch_env_add(LaunchEnv *e, const char *key, const char *value) {
+        char *s = alloc_printf("%s=%s", key, value);
+
+        if (!s)
+                e->failed = true;
+        else
+                e->added[e->n_added++] = s;
+}
+
+static int launch_env_make(const Worker *w, LaunchEnv *e) {
+        const PoolSet *s = w->pool->set;
+        const PoolConfig *c = w->pool->config;
+        size_t n = strv_length((const char *const *) c->env);
+        char slot[12];
+
+        (void) snprintf(slot, sizeof slot, "%u", w->slot);
+        launch_env_add(e, "DROVER_POOL", c->name);
+        launch_env_add(e, "DROVER_WORKER", slot);
+        launch_env_add(e, "DROVER_NAME", w->name);
+        if (s->control_socket)
+                launch_env_add(e, "DROVER_SOCKET", s->control_socket);
+        if (c->ready == READY_NOTIFY && s->notify_socket)
+                launch_env_add(e, "NOTIFY_SOCKET", s->notify_socket);
+        e->env = NEW0_ARRAY(char *, n + e->n_added + 1);
+        if (e->failed || !e->env)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                e->env[i] = c->env[i];
+        for (size_t i = 0; i < e->n_added; i++)
+                e->env[n + i] = e->added[i];
+        return 0;
+}
+
+/* ---- the program ---- */
+
+static const char *path_of(const PoolConfig *c) {
+        for (char **e = c->env; e && *e; e++)
+                if (strncmp(*e, "PATH=", 5) == 0)
+                        return *e + 5;
+        return PATH_DEFAULT;
+}
+
+/* A command without '/' in each absolute directory of the worker's own PATH; empty and relative ones are passed over. */
+static int candidates_in_path(const char *path, const char *command, char **out) {
+        size_t n = 0;
+
+        while (*path) {
+                size_t length = strcspn(path, ":");
+
+                if (*path == '/' && !(out[n++] = alloc_printf("%.*s/%s", (int) length, path, command)))
+                        return -ENOMEM;
+                path += length + (path[length] == ':');
+        }
+        return 0;
+}
+
+static int launch_candidates(const PoolConfig *c, char ***ret) {
+        const char *command = c->command[0], *path = path_of(c);
+        _cleanup_(strv_freep) char **v = NULL;
+        size_t n = 2;
+        int r = 0;
+
+        for (const char *p = path; *p; p++)
+                n += *p == ':';
+        v = NEW0_ARRAY(char *, n + 1);
+        if (!v)
+                return -ENOMEM;
+        if (*command == '/')
+                v[0] = alloc_strdup(command);
+        else if (strchr(command, '/'))
+                v[0] = alloc_printf("%s/%s", c->directory ? c->directory : "", command);
+        else
+                r = candidates_in_path(path, command, v);
+        if (r < 0 || (!v[0] && strchr(command, '/')))
+                return -ENOMEM;
+        if (!v[0] && !(v[0] = alloc_printf("/%s", command))) /* an empty PATH finds nothing: say so by ENOENT */
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLIMITS]) {
+        size_t n = 0;
+
+        for (int i = 0; i < RLIM_NLIMITS; i++)
+                if (c->has_limit[i])
+                        out[n++] = (LaunchLimit) { .resource = i, .value = c->limits[i] };
+        return n;
+}
+
+static void launch_spec_fill(const Worker *w, LaunchSpec *spec) {
+        const PoolConfig *c = w->pool->config;
+
+        *spec = (LaunchSpec) {
+                .argv = c->command,
+                .directory = c->directory,
+                .set_identity = c->has_identity,
+                .uid = c->uid,
+                .gid = c->gid,
+                .groups = c->groups,
+                .n_groups = c->n_groups,
+                .umask = c->umask,
+                .has_nice = c->has_nice,
+                .nice = c->nice,
+                .has_oom_score_adj = c->has_oom_score_adj,
+                .oom_score_adj = c->oom_score_adj,
+                .has_affinity = c->has_affinity,
+                .affinity = c->affinity,
+                .no_new_privs = c->no_new_privs,
+                .ready_fd = c->ready == READY_FD ? c->ready_fd : -1,
+        };
+        for (int i = 0; i < 3; i++)
+                spec->stdio_path[i] = w->pool->stdio_path[i];
+}
+
+/* ---- its output ---- */
+
+static const uint32_t log_kinds[] = {
+        [OUTPUT_LOG] = LOG_KIND_FILE,         [OUTPUT_JOURNAL] = LOG_KIND_JOURNAL, [OUTPUT_INHERIT] = LOG_KIND_INHERIT,
+        [OUTPUT_NULL] = LOG_KIND_NONE,        [OUTPUT_PATH] = LOG_KIND_SHARED,
+};
+
+static int log_path(const Worker *w, char *buf, size_t size) {
+        const PoolConfig *c = w->pool->config;
+        const char *dir = w->pool->set->log_dir;
+        int n;
+
+        if (c->output == OUTPUT_PATH)
+                n = snprintf(buf, size, "%s", c->output_path);
+        else if (w->pool->origin == POOL_FROM_RUN)
+                n = snprintf(buf, size, "%s/run/%s", dir, w->name);
+        else
+                n = snprintf(buf, size, "%s/%s/%u", dir, c->name, w->slot);
+        return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
+}
+
+int worker_log_spec(const Worker *w, LogSpec *ret) {
+        const PoolConfig *c = w->pool->config;
+        LogSpec spec = { .kind = log_kinds[c->output], .max_files = c->output_max_files,
+                         .max_size = c->output_max_size };
+
+        if (w->pool->stdio_path[1] && w->pool->stdio_path[2])
+                spec.kind = LOG_KIND_NONE; /* both go elsewhere: no pipes */
+        if ((size_t) snprintf(spec.worker, sizeof spec.worker, "%s", w->name) >= sizeof spec.worker)
+                return -ENAMETOOLONG;
+        if (spec.kind == LOG_KIND_FILE || spec.kind == LOG_KIND_SHARED) {
+                int r = log_path(w, spec.path, sizeof spec.path);
+
+                if (r < 0)
+                        return r;
+        }
+        *ret = spec;
+        return 0;
+}
+
+/* ---- the launch ---- */
+
+static int worker_ask_keeper(Worker *w) {
+        _cleanup_(launch_env_done) LaunchEnv env = { 0 };
+        _cleanup_(strv_freep) char **candidates = NULL;
+        LaunchLimit limits[RLIM_NLIMITS];
+        LaunchSpec spec;
+        LogSpec log;
+        int r;
+
+        launch_spec_fill(w, &spec);
+        r = worker_log_spec(w, &log);
+        if (r < 0)
+                return r;
+        r = launch_env_make(w, &env);
+        if (r < 0)
+                return r;
+        r = launch_candidates(w->pool->config, &candidates);
+        if (r < 0)
+                return r;
+        spec.env = env.env;
+        spec.candidates = candidates;
+        spec.limits = limits;
+        spec.n_limits = launch_limits(w->pool->config, limits);
+        return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log, &worker_child_hooks, w);
+}
+
+void worker_launch(Worker *w) {
+        int r;
+
+        restart_note_start(&w->history, clock_now());
+        r = worker_ask_keeper(w);
+        if (r < 0) {
+                w->exit = (ExitStatus) {
+                        .is_failure_to_start = true,
+                        .failure = { .stage = LAUNCH_REQUEST, .error = -r },
+                        .at_usec = clock_realtime(),
+                };
+                w->has_exit = true;
+                worker_handle(w, WORKER_ON_START_FAILED);
+                return;
+        }
+        w->config = pool_config_ref(w->pool->config);
+        w->generation = child_generation(w->child);
+        w->pool->set->n_alive++;
+        worker_facts_stale(w);
+        if (w->pool->set->world.hooks.worker_changed)
+                w->pool->set->world.hooks.worker_changed(w, w->pool->set->world.userdata);
+}
+
+void worker_describe_exit(const Worker *w, char *buf, size_t size) {
+        LaunchSpec spec;
+
+        launch_spec_fill(w, &spec);
+        if (size > 0)
+                *buf = 0;
+        if (w->has_exit)
+                exit_status_describe(&w->exit, &spec, buf, size);
+}
+
+/* ---- what the child says ---- */
+
+static void worker_on_started(Child *c, void *userdata) {
+        Worker *w = userdata;
+
+        if (c == w->child)
+                worker_handle(w, WORKER_ON_SPAWNED);
+}
+
+static void worker_on_ready(Child *c, void *userdata) {
+        Worker *w = userdata;
+
+        if (c == w->child && w->config->ready == READY_FD)
+                worker_handle(w, WORKER_ON_READY);
+}
+
+static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
+        Worker *w = userdata;
+
+        if (c != w->child) /* booked in the life before */
+                return;
+        w->exit = *e;
+        w->has_exit = true;
+        w->ended_generation = w->generation;
+        worker_handle(w, e->is_failure_to_start ? WORKER_ON_START_FAILED : WORKER_ON_EXITED);
+}
+
+const ChildHooks worker_child_hooks = {
+        .on_started = worker_on_started,
+        .on_ready = worker_on_ready,
+        .on_end = worker_on_end,
+        .on_drained = worker_on_drained,
+};

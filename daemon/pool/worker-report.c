@@ -1,0 +1,241 @@
+/* worker-report.c - a worker for others to see: its JSON, its note, the data of its events.
+ *
+ * What only changes with the state is kept as JSON text (`facts`) until the next change, so that `status` of a
+ * thousand workers is mostly copying. CPU and memory are sampled when asked for: a worker at most once a second, and
+ * in one turn of the loop at most USAGE_ROUND_MAX of them or for USAGE_ROUND_USEC; the others show their last sample. */
+#include "pool/pool-internal.h"
+#include "pool/proc-usage.h"
+
+#include "base/alloc.h"
+#include <stdio.h>
+
+#define USAGE_AGE_MAX USEC_PER_SEC
+#define USAGE_ROUND_MAX 128u
+#define USAGE_ROUND_USEC (1 * USEC_PER_MSEC)
+
+/* ---- events ---- */
+
+static const struct {
+        bool has_event;
+        EventKind kind;
+} state_events[_WORKER_STATE_MAX] = {
+        [WORKER_STARTING] = { true, EVENT_WORKER_STARTING }, [WORKER_RUNNING] = { true, EVENT_WORKER_RUNNING },
+        [WORKER_STOPPING] = { true, EVENT_WORKER_STOPPING }, [WORKER_BACKOFF] = { true, EVENT_WORKER_BACKOFF },
+        [WORKER_STOPPED] = { true, EVENT_WORKER_STOPPED },   [WORKER_EXITED] = { true, EVENT_WORKER_DONE },
+        [WORKER_FAILED] = { true, EVENT_WORKER_FAILED },
+};
+
+static void put_exit(const Worker *w, Text *t) {
+        char cause[KEEPER_TEXT_MAX];
+
+        worker_describe_exit(w, cause, sizeof cause);
+        json_put_i64(t, "exitcode", exit_status_exitcode(&w->exit));
+        json_put_string(t, "cause", cause);
+}
+
+void worker_emit_state(Worker *w) {
+        Text *t = &w->pool->set->scratch;
+
+        if (!state_events[w->state].has_event)
+                return;
+        text_clear(t);
+        json_put_object(t, NULL);
+        if (w->pid > 0)
+                json_put_i64(t, "pid", w->pid);
+        if (w->state == WORKER_BACKOFF) {
+                json_put_seconds(t, "delay", w->delay);
+                json_put_u64(t, "failures", w->history.n_failures);
+        }
+        if (w->has_exit && (w->state == WORKER_EXITED || w->state == WORKER_FAILED))
+                put_exit(w, t);
+        json_end_object(t);
+        worker_emit(w, state_events[w->state].kind, text_check(t) < 0 ? NULL : t->data, NULL);
+}
+
+void worker_emit_end(Worker *w) {
+        Text *t = &w->pool->set->scratch;
+        const ExitStatus *e = &w->exit;
+
+        text_clear(t);
+        json_put_object(t, NULL);
+        if (e->is_failure_to_start) {
+                json_put_string(t, "stage", launch_stage_to_string((LaunchStage) e->failure.stage));
+                json_put_i64(t, "errno", e->failure.error);
+        } else {
+                json_put_i64(t, "pid", w->pid);
+                json_put_seconds(t, "cpu", e->exit.cpu_usec);
+                json_put_u64(t, "memory_max", e->exit.max_rss_bytes);
+                json_put_u64(t, "stragglers", e->exit.stragglers);
+                json_put_bool(t, "unkillable", e->exit.unkillable);
+        }
+        put_exit(w, t);
+        json_end_object(t);
+        worker_emit(w, e->is_failure_to_start ? EVENT_WORKER_START_FAILED : EVENT_WORKER_EXITED,
+                    text_check(t) < 0 ? NULL : t->data, w->child);
+}
+
+/* ---- the note ---- */
+
+/* "killed by SIGKILL 40s ago" */
+static void describe_end(const Worker *w, char *buf, size_t size) {
+        char cause[KEEPER_TEXT_MAX], span[SPAN_TEXT_MAX];
+        usec_t ago = usec_sub(clock_realtime(), w->exit.at_usec);
+
+        worker_describe_exit(w, cause, sizeof cause);
+        (void) snprintf(buf, size, "%s %s ago", cause, span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
+}
+
+const char *worker_note(const Worker *w, char *buf, size_t size) {
+        char end[KEEPER_TEXT_MAX + 64] = "", span[SPAN_TEXT_MAX];
+        usec_t left = usec_sub(w->due, clock_now());
+
+        *buf = 0;
+        if (w->has_exit && (w->state == WORKER_BACKOFF || w->state == WORKER_EXITED || w->state == WORKER_FAILED))
+                describe_end(w, end, sizeof end);
+        if (w->state == WORKER_BACKOFF)
+                (void) snprintf(buf, size, "%s, next try in %s", end,
+                                span_format(span, left > USEC_PER_SEC ? left / USEC_PER_SEC * USEC_PER_SEC : left));
+        else if (w->state == WORKER_FAILED)
+                (void) snprintf(buf, size, "%s, given up", end);
+        else if (w->state == WORKER_EXITED)
+                (void) snprintf(buf, size, "%s", end);
+        else if (w->state == WORKER_STOPPING && w->n_kills > 0)
+                (void) snprintf(buf, size, "did not end in time, killed");
+        else if (w->state == WORKER_STOPPING && w->is_unready)
+                (void) snprintf(buf, size, "was not ready in time");
+        else if (w->state == WORKER_RUNNING && w->is_closing)
+                (void) snprintf(buf, size, "says it is stopping");
+        return buf;
+}
+
+/* ---- CPU and memory ---- */
+
+static bool usage_may_sample(PoolSet *s, usec_t now) {
+        uint64_t round = 0;
+
+        if (sd_event_now(s->world.event, CLOCK_MONOTONIC, &round) < 0)
+                return false;
+        if (round != s->usage_round) {
+                s->usage_round = round;
+                s->usage_left = USAGE_ROUND_MAX;
+                s->usage_until = usec_add(now, USAGE_ROUND_USEC);
+        }
+        if (s->usage_left == 0 || now > s->usage_until)
+                return false;
+        s->usage_left--;
+        return true;
+}
+
+static void worker_sample(Worker *w) {
+        usec_t now = clock_now();
+        ProcUsage usage;
+
+        if (w->pid <= 0 || (w->sampled_at > 0 && usec_sub(now, w->sampled_at) < USAGE_AGE_MAX))
+                return;
+        if (!usage_may_sample(w->pool->set, now) || proc_usage_read(w->pid, &usage) < 0)
+                return;
+        w->cpu_usec = usage.cpu_usec;
+        w->memory_bytes = usage.memory_bytes;
+        w->sampled_at = now;
+}
+
+/* ---- JSON ---- */
+
+void worker_facts_stale(Worker *w) {
+        free(TAKE_PTR(w->facts));
+        w->facts_length = 0;
+}
+
+static void put_pid(Text *t, const char *key, pid_t pid) {
+        if (pid > 0)
+                json_put_i64(t, key, pid);
+        else
+                json_put_null(t, key);
+}
+
+static void put_time(Text *t, const char *key, usec_t at) {
+        char text[TIME_TEXT_MAX];
+
+        json_put_string(t, key, at > 0 ? time_format(text, at) : NULL);
+}
+
+static void put_last_exit(const Worker *w, Text *t) {
+        if (!w->has_exit) {
+                json_put_null(t, "last_exit");
+                return;
+        }
+        json_put_object(t, "last_exit");
+        put_exit(w, t);
+        put_time(t, "at", w->exit.at_usec);
+        json_end_object(t);
+}
+
+static void worker_put_facts(const Worker *w, Text *t) {
+        bool is_up = w->child || w->state == WORKER_LAUNCHING;
+
+        json_put_string(t, "name", w->name);
+        json_put_string(t, "pool", pool_name(w->pool));
+        json_put_u64(t, "slot", w->slot);
+        put_pid(t, "pid", w->pid);
+        put_pid(t, "ppid", w->pid > 0 ? keeper_link_hello(w->pool->set->world.keeper)->hello.keeper_pid : 0);
+        json_put_string(t, "state", worker_state_to_string(w->state));
+        json_put_bool(t, "alive", w->pid > 0);
+        json_put_bool(t, "ready", worker_is_ready(w));
+        json_put_bool(t, "wanted", w->is_wanted);
+        if (w->has_exit && !is_up)
+                json_put_i64(t, "exitcode", exit_status_exitcode(&w->exit));
+        else
+                json_put_null(t, "exitcode");
+        json_put_bool(t, "daemon", w->pool->is_daemon);
+        put_time(t, "started_at", w->started_at);
+        json_put_u64(t, "restarts", w->history.n_restarts);
+        put_last_exit(w, t);
+        json_put_bool(t, "busy", false);
+        json_put_null(t, "task");
+        json_put_u64(t, "tasks_done", 0);
+}
+
+/* The facts as text without braces; NULL when memory is short. */
+static const char *worker_facts(Worker *w) {
+        Text *t = &w->pool->set->scratch;
+
+        if (w->facts)
+                return w->facts;
+        text_clear(t);
+        json_put_object(t, NULL);
+        worker_put_facts(w, t);
+        if (text_check(t) < 0)
+                return NULL;
+        w->facts_length = t->length - 1;
+        w->facts = alloc_strndup(t->data + 1, w->facts_length);
+        return w->facts;
+}
+
+static void put_usage(Worker *w, Text *t) {
+        worker_sample(w);
+        if (w->pid > 0 && w->sampled_at > 0) {
+                json_put_seconds(t, "cpu", w->cpu_usec);
+                json_put_u64(t, "memory", w->memory_bytes);
+        } else {
+                json_put_null(t, "cpu");
+                json_put_null(t, "memory");
+        }
+}
+
+void worker_put_json(Worker *w, Text *t, const char *key) {
+        char note[KEEPER_TEXT_MAX + 128];
+
+        json_put_object(t, key);
+        if (worker_facts(w))
+                text_append_n(t, w->facts, w->facts_length);
+        else
+                worker_put_facts(w, t);
+        if (w->pid > 0)
+                json_put_seconds(t, "uptime", usec_sub(clock_realtime(), w->started_at));
+        else
+                json_put_null(t, "uptime");
+        put_usage(w, t);
+        json_put_string(t, "status_text", w->status_text);
+        json_put_string(t, "note", worker_note(w, note, sizeof note));
+        json_end_object(t);
+}

@@ -1,0 +1,225 @@
+/* worker-wish.c - what is wanted of a worker, what may be asked about it, and the step that turns wishes into events.
+ *
+ * A wish sets a mark and puts the worker into the set's `changed` list; worker_converge(), run from the loop's post
+ * source, compares the marks with the state and gives the table in worker.c START or STOP. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include <utlist.h>
+
+void worker_mark_changed(Worker *w) {
+        if (w->is_changed)
+                return;
+        w->is_changed = true;
+        DL_APPEND2(w->pool->set->changed, w, changed_prev, changed_next);
+}
+
+void worker_queue_launch(Worker *w) {
+        if (w->is_to_launch || w->n_departed >= WORKER_DEPARTED_MAX)
+                return; /* in the latter case worker_converge() tries again once one is drained */
+        w->is_to_launch = true;
+        DL_APPEND2(w->pool->to_launch, w, launch_prev, launch_next);
+        pool_enlist(w->pool);
+}
+
+static void worker_unqueue_launch(Worker *w) {
+        if (!w->is_to_launch)
+                return;
+        w->is_to_launch = false;
+        DL_DELETE2(w->pool->to_launch, w, launch_prev, launch_next);
+        if (!w->pool->to_launch)
+                pool_delist(w->pool);
+}
+
+void worker_unlist(Worker *w) {
+        worker_unqueue_launch(w);
+        if (!w->is_changed)
+                return;
+        w->is_changed = false;
+        DL_DELETE2(w->pool->set->changed, w, changed_prev, changed_next);
+}
+
+Worker *worker_new(Pool *p, unsigned slot) {
+        _cleanup_free_ Worker *w = NEW0(Worker);
+
+        if (!w)
+                return NULL;
+        w->name = p->origin == POOL_FROM_RUN ? alloc_strdup(p->config->name)
+                                             : alloc_printf("%s/%u", p->config->name, slot);
+        if (!w->name)
+                return NULL;
+        w->pool = p;
+        w->slot = slot;
+        p->n_state[WORKER_CREATED]++;
+        return TAKE_PTR(w);
+}
+
+Worker *worker_free(Worker *w) {
+        Pool *p;
+
+        if (!w)
+                return NULL;
+        p = w->pool;
+        worker_unlist(w);
+        worker_set_wanted(w, false);
+        w->timer = sd_event_source_disable_unref(w->timer);
+        worker_depart(w); /* forgotten, not killed */
+        worker_drain_done(w);
+        p->n_state[w->state]--;
+        free(w->facts);
+        free(w->name);
+        free(w);
+        return NULL;
+}
+
+/* ---- wishes ---- */
+
+void worker_set_wanted(Worker *w, bool wanted) {
+        if (w->is_wanted == wanted)
+                return;
+        w->pool->n_wanted += wanted ? 1u : -1u;
+        w->is_wanted = wanted;
+        worker_facts_stale(w);
+}
+
+void worker_want_start(Worker *w) {
+        if (w->is_leaving)
+                return;
+        worker_set_wanted(w, true);
+        w->start_due = true;
+        w->kill_due = false;
+        restart_forgive(&w->history);
+        worker_mark_changed(w);
+}
+
+void worker_want_stop(Worker *w) {
+        worker_set_wanted(w, false);
+        w->start_due = w->restart_due = false;
+        worker_mark_changed(w);
+}
+
+void worker_want_kill(Worker *w) {
+        worker_want_stop(w);
+        w->kill_due = true;
+}
+
+void worker_want_restart(Worker *w) {
+        if (w->is_leaving)
+                return;
+        worker_want_start(w);
+        w->restart_due = w->child != NULL;
+}
+
+int worker_signal(Worker *w, int sig, bool whole_tree) {
+        int r;
+
+        if (w->pid <= 0)
+                return 0;
+        r = sig == SIGKILL && whole_tree ? child_kill_tree(w->child) : child_signal(w->child, sig, whole_tree, false);
+        return r < 0 ? r : 1;
+}
+
+/* ---- convergence ---- */
+
+static bool worker_has_to_stop(const Worker *w) {
+        bool is_up = w->state == WORKER_LAUNCHING || w->state == WORKER_STARTING || w->state == WORKER_RUNNING;
+
+        if (w->state == WORKER_BACKOFF)
+                return !w->is_wanted;
+        return is_up && (!w->is_wanted || w->restart_due);
+}
+
+static bool worker_has_to_start(const Worker *w) {
+        if (!w->is_wanted || w->pool->set->is_stopping)
+                return false;
+        switch (w->state) {
+        case WORKER_CREATED:
+        case WORKER_STOPPED:
+                return true;
+        case WORKER_BACKOFF:
+        case WORKER_EXITED:
+        case WORKER_FAILED:
+                return w->start_due;
+        default:
+                return false;
+        }
+}
+
+void worker_converge(Worker *w) {
+        worker_free_drained(w);
+        if (w->is_timer_due)
+                worker_arm(w, w->due);
+        if (worker_has_to_stop(w))
+                worker_handle(w, WORKER_ON_STOP);
+        else if (worker_has_to_start(w))
+                worker_handle(w, WORKER_ON_START);
+        else if (w->state == WORKER_STOPPING && w->kill_due && w->n_kills == 0)
+                worker_handle(w, WORKER_ON_TIMEOUT);
+        else if (w->state == WORKER_LAUNCHING && !w->child)
+                worker_queue_launch(w);
+        if (w->state == WORKER_RUNNING || w->state == WORKER_STARTING)
+                w->start_due = false; /* it is so */
+}
+
+/* ---- questions ---- */
+
+const char *worker_name(const Worker *w) {
+        return w->name;
+}
+
+unsigned worker_slot(const Worker *w) {
+        return w->slot;
+}
+
+Pool *worker_pool(const Worker *w) {
+        return w->pool;
+}
+
+WorkerState worker_state(const Worker *w) {
+        return w->state;
+}
+
+bool worker_is_wanted(const Worker *w) {
+        return w->is_wanted;
+}
+
+bool worker_is_settled(const Worker *w) {
+        if (w->child)
+                return false;
+        for (unsigned i = 0; i < w->n_departed; i++)
+                if (!w->departed[i].is_drained)
+                        return false;
+        return true;
+}
+
+bool worker_is_alive(const Worker *w) {
+        return w->pid > 0;
+}
+
+bool worker_is_ready(const Worker *w) {
+        return w->state == WORKER_RUNNING;
+}
+
+bool worker_is_daemon(const Worker *w) {
+        return w->pool->is_daemon;
+}
+
+bool worker_is_leaving(const Worker *w) {
+        return w->is_leaving;
+}
+
+unsigned worker_n_restarts(const Worker *w) {
+        return w->history.n_restarts;
+}
+
+pid_t worker_pid(const Worker *w) {
+        return w->pid;
+}
+
+const ExitStatus *worker_last_exit(const Worker *w) {
+        return w->has_exit ? &w->exit : NULL;
+}
+
+uint64_t worker_generation(const Worker *w) {
+        return w->generation;
+}

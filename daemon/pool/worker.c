@@ -1,0 +1,374 @@
+/* worker.c - one slot of a pool: its states, what can happen in each, and the one way from one to another.
+ *
+ * States
+ *   CREATED    never started
+ *   LAUNCHING  to be started: waits for its turn (no child yet), or for the keeper's answer (a child without a pid)
+ *   STARTING   the process exists and is not ready
+ *   RUNNING    ready
+ *   STOPPING   the process exists, or is about to, and shall go: signal, timeout, SIGKILL of the tree, again and again
+ *   BACKOFF    waits to be started again
+ *   STOPPED    ended on request
+ *   EXITED     ended by itself, the policy is content
+ *   FAILED     given up: too many starts in the window, or it cannot be started and shall not be tried again
+ *
+ * Events
+ *   START         converge: it is wanted (again) and rests
+ *   SPAWNED       keeper: exec succeeded, here is the pid
+ *   START_FAILED  keeper, or this side already: no process; stage and errno are in w->exit
+ *   READY         a newline on the ready pipe, or READY=1 from the notify socket
+ *   STOP          converge: it is not wanted, or wanted anew
+ *   EXITED        keeper: it ended and its tree is gone; w->exit
+ *   TIMEOUT       this state's timer: not ready in time, up long enough, stop takes too long, back-off over
+ *
+ * Invariants
+ *   - Wishes (is_wanted, start_due, restart_due, kill_due) are set from outside at any time and change nothing by
+ *     themselves; worker_converge() turns them into START and STOP. The daemon never changes is_wanted.
+ *   - STARTING, RUNNING and STOPPING hold a child; LAUNCHING holds one from its turn on; no other state does. What a
+ *     new state must not hold is dropped in worker_enter() and nowhere else.
+ *   - An end is booked once: its event is worker.exited or worker.start-failed, shown after the last line of output
+ *     (worker-drain.c); the next start does not wait for that.
+ *   - Every state with a deadline has exactly one one-shot timer, allocated on entry and freed on leaving. */
+#include "pool/pool-internal.h"
+
+#include "base/log.h"
+#include "priority.h"
+
+#define KILL_AGAIN_FIRST (1 * USEC_PER_SEC)
+#define KILL_AGAIN_MAX (30 * USEC_PER_SEC) /* unkillable: in the kernel's hands; asking more often helps nobody */
+#define TIMER_ACCURACY USEC_PER_MSEC
+
+typedef void (*WorkerAction)(Worker *w);
+
+static const struct {
+        const char *name;
+        bool holds_process, is_resting;
+} state_table[_WORKER_STATE_MAX] = {
+        [WORKER_CREATED] = { "created", .is_resting = true },
+        [WORKER_LAUNCHING] = { "starting" },
+        [WORKER_STARTING] = { "starting", .holds_process = true },
+        [WORKER_RUNNING] = { "running", .holds_process = true },
+        [WORKER_STOPPING] = { "stopping", .holds_process = true },
+        [WORKER_BACKOFF] = { "backoff" },
+        [WORKER_STOPPED] = { "stopped", .is_resting = true },
+        [WORKER_EXITED] = { "exited", .is_resting = true },
+        [WORKER_FAILED] = { "failed", .is_resting = true },
+};
+
+static const char *const event_names[_WORKER_EVENT_MAX] = {
+        [WORKER_ON_START] = "start",   [WORKER_ON_SPAWNED] = "spawned", [WORKER_ON_START_FAILED] = "start-failed",
+        [WORKER_ON_READY] = "ready",   [WORKER_ON_STOP] = "stop",       [WORKER_ON_EXITED] = "exited",
+        [WORKER_ON_TIMEOUT] = "timeout",
+};
+
+const char *worker_state_to_string(WorkerState s) {
+        return (unsigned) s < _WORKER_STATE_MAX ? state_table[s].name : NULL;
+}
+
+int worker_state_from_string(const char *s) {
+        /* "starting" is STARTING: LAUNCHING is a private shade of it. */
+        for (int i = _WORKER_STATE_MAX - 1; i >= 0; i--)
+                if (streq(s, state_table[i].name))
+                        return i;
+        return -EINVAL;
+}
+
+const char *worker_event_to_string(WorkerEvent e) {
+        return (unsigned) e < _WORKER_EVENT_MAX ? event_names[e] : NULL;
+}
+
+bool worker_holds_process(WorkerState s) {
+        return state_table[s].holds_process;
+}
+
+bool worker_is_resting(const Worker *w) {
+        return state_table[w->state].is_resting;
+}
+
+/* ---- the funnel ---- */
+
+static int worker_dispatch_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Worker *w = userdata;
+
+        w->timer = sd_event_source_disable_unref(w->timer);
+        w->due = 0;
+        worker_handle(w, WORKER_ON_TIMEOUT);
+        return 0;
+}
+
+void worker_arm(Worker *w, usec_t due_usec) {
+        sd_event *event = w->pool->set->world.event;
+
+        w->timer = sd_event_source_disable_unref(w->timer);
+        w->is_timer_due = false;
+        w->due = due_usec == USEC_INFINITY ? 0 : due_usec;
+        if (w->due == 0)
+                return;
+        if (sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, w->due, TIMER_ACCURACY, worker_dispatch_timer, w) >= 0) {
+                (void) sd_event_source_set_priority(w->timer, PRIORITY_TIMER);
+                return;
+        }
+        w->is_timer_due = true; /* memory is short: the next converge tries again */
+        worker_mark_changed(w);
+}
+
+/* What only the state left behind was about. */
+static void worker_clear_marks(Worker *w, WorkerState state) {
+        w->is_ready_early = false;
+        if (state != WORKER_STOPPING) {
+                w->kill_due = w->signal_due = w->is_unready = false;
+                w->n_kills = 0;
+        }
+        if (state == WORKER_LAUNCHING)
+                w->start_due = w->restart_due = false;
+}
+
+void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
+        Pool *p = w->pool;
+
+        if (!worker_holds_process(state))
+                worker_depart(w);
+        worker_clear_marks(w, state);
+        p->n_state[w->state]--;
+        p->n_state[state]++;
+        w->state = state;
+        if (state == WORKER_RUNNING)
+                w->ready_at = MAX(clock_now(), (usec_t) 1);
+        worker_arm(w, due_usec);
+        worker_facts_stale(w);
+        worker_emit_state(w);
+        if (state == WORKER_LAUNCHING)
+                worker_queue_launch(w);
+        if (worker_is_resting(w))
+                worker_mark_changed(w);
+        if (p->origin == POOL_FROM_RUN)
+                pool_note_ended(p, worker_is_resting(w) && state != WORKER_CREATED);
+        if (p->set->world.hooks.worker_changed)
+                p->set->world.hooks.worker_changed(w, p->set->world.userdata);
+}
+
+/* ---- stopping ---- */
+
+static usec_t in(usec_t span) {
+        return usec_add(clock_now(), span);
+}
+
+/* Signal the main process (and let it run, should it be frozen); with kill_due its whole tree, for good. */
+static void worker_send_stop(Worker *w) {
+        int r = w->kill_due ? child_kill_tree(w->child)
+                            : child_signal(w->child, w->pool->config->stop_signal, false, true);
+
+        if (r < 0) /* the timeout sends SIGKILL */
+                log_warning("%s: cannot send the stop signal: %s", w->name, strerror(-r));
+}
+
+static usec_t stop_deadline(const Worker *w) {
+        usec_t timeout = w->pool->config->stop_timeout;
+
+        return w->kill_due ? in(KILL_AGAIN_FIRST) : timeout == USEC_INFINITY ? USEC_INFINITY : in(timeout);
+}
+
+/* ---- actions: one for each cell of the table ---- */
+
+static void act_ignore(Worker *w) {
+}
+
+static void act_impossible(Worker *w) {
+        log_error("%s: an event that cannot be in state %s", w->name, worker_state_to_string(w->state));
+}
+
+static void act_launch(Worker *w) {
+        worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
+}
+
+static void worker_note_spawn(Worker *w) {
+        w->pid = child_pid(w->child);
+        w->started_at = child_started_usec(w->child);
+        w->sampled_at = 0;
+        w->is_closing = false;
+}
+
+static void act_spawned(Worker *w) {
+        const PoolConfig *c = w->config;
+        bool at_once = w->is_ready_early || (c->ready == READY_EXEC && c->start_for == 0);
+        usec_t span = c->ready == READY_EXEC ? c->start_for : c->ready_timeout;
+
+        worker_note_spawn(w);
+        worker_enter(w, WORKER_STARTING, at_once || span == USEC_INFINITY ? USEC_INFINITY : in(span));
+        if (at_once)
+                worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+}
+
+static void act_note_ready(Worker *w) {
+        w->is_ready_early = true;
+}
+
+static void act_running(Worker *w) {
+        worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+}
+
+static void act_stop(Worker *w) {
+        worker_enter(w, WORKER_STOPPING, stop_deadline(w));
+        worker_send_stop(w);
+}
+
+/* Nothing to signal yet: at SPAWNED. Before its turn there is not even a request. */
+static void act_stop_unborn(Worker *w) {
+        if (!w->child) {
+                worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
+                return;
+        }
+        w->signal_due = true;
+        worker_enter(w, WORKER_STOPPING, stop_deadline(w));
+}
+
+static void act_spawned_unwanted(Worker *w) {
+        worker_note_spawn(w);
+        worker_facts_stale(w);
+        if (w->signal_due)
+                worker_send_stop(w);
+        w->signal_due = false;
+}
+
+static void act_stopped(Worker *w) {
+        worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
+}
+
+static void act_start_timeout(Worker *w) {
+        const PoolConfig *c = w->config;
+        char span[SPAN_TEXT_MAX];
+
+        if (c->ready == READY_EXEC) { /* it was up for start_for: that is ready */
+                act_running(w);
+                return;
+        }
+        log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: not ready after %s, stopping it", w->name,
+                   span_format(span, c->ready_timeout));
+        w->is_unready = true;
+        act_stop(w);
+}
+
+static void act_ended(Worker *w) {
+        worker_emit_end(w);
+        if (!w->is_wanted)
+                worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
+        else if (w->restart_due)
+                worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
+        else
+                worker_follow_policy(w, &w->exit);
+}
+
+static void act_stop_ended(Worker *w) {
+        /* Not ready in time counts as a start that failed, however the process took its leave. */
+        const ExitStatus unready = { .is_failure_to_start = true, .failure = { .error = ETIMEDOUT } };
+
+        worker_emit_end(w);
+        if (!w->is_wanted)
+                worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
+        else if (w->is_unready && !w->restart_due && !w->start_due)
+                worker_follow_policy(w, &unready);
+        else
+                worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
+}
+
+static void act_kill(Worker *w) {
+        usec_t again = usec_mul(KILL_AGAIN_FIRST, (double) (1u << MIN(w->n_kills, 5u)));
+
+        if (w->n_kills == 0 && !w->kill_due)
+                log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: did not end in time, killing its whole tree",
+                           w->name);
+        if (w->n_kills == 2) /* once */
+                log_fields(LOG_ERR, pool_name(w->pool), w->name, "%s: SIGKILL has no effect on pid %d; trying on",
+                           w->name, (int) w->pid);
+        w->n_kills++;
+        w->kill_due = true;
+        (void) child_kill_tree(w->child);
+        worker_arm(w, in(MIN(again, KILL_AGAIN_MAX)));
+}
+
+static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
+        [WORKER_CREATED] = {
+                [WORKER_ON_START] = act_launch,
+                [WORKER_ON_SPAWNED] = act_impossible,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_ignore,
+                [WORKER_ON_EXITED] = act_impossible,
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+        [WORKER_LAUNCHING] = {
+                [WORKER_ON_START] = act_ignore,
+                [WORKER_ON_SPAWNED] = act_spawned,
+                [WORKER_ON_START_FAILED] = act_ended,
+                [WORKER_ON_READY] = act_note_ready,
+                [WORKER_ON_STOP] = act_stop_unborn,
+                [WORKER_ON_EXITED] = act_ended, /* the keeper said STARTED to the life before */
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+        [WORKER_STARTING] = {
+                [WORKER_ON_START] = act_ignore,
+                [WORKER_ON_SPAWNED] = act_ignore, /* adopted, and said once more */
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_running,
+                [WORKER_ON_STOP] = act_stop,
+                [WORKER_ON_EXITED] = act_ended,
+                [WORKER_ON_TIMEOUT] = act_start_timeout,
+        },
+        [WORKER_RUNNING] = {
+                [WORKER_ON_START] = act_ignore,
+                [WORKER_ON_SPAWNED] = act_ignore,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore, /* said twice */
+                [WORKER_ON_STOP] = act_stop,
+                [WORKER_ON_EXITED] = act_ended,
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+        [WORKER_STOPPING] = {
+                [WORKER_ON_START] = act_ignore, /* once it ended: is_wanted says so */
+                [WORKER_ON_SPAWNED] = act_spawned_unwanted,
+                [WORKER_ON_START_FAILED] = act_stop_ended,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_ignore,
+                [WORKER_ON_EXITED] = act_stop_ended,
+                [WORKER_ON_TIMEOUT] = act_kill,
+        },
+        [WORKER_BACKOFF] = {
+                [WORKER_ON_START] = act_launch,
+                [WORKER_ON_SPAWNED] = act_impossible,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_stopped,
+                [WORKER_ON_EXITED] = act_impossible,
+                [WORKER_ON_TIMEOUT] = act_launch,
+        },
+        [WORKER_STOPPED] = {
+                [WORKER_ON_START] = act_launch,
+                [WORKER_ON_SPAWNED] = act_impossible,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_ignore,
+                [WORKER_ON_EXITED] = act_impossible,
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+        [WORKER_EXITED] = {
+                [WORKER_ON_START] = act_launch,
+                [WORKER_ON_SPAWNED] = act_impossible,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_ignore,
+                [WORKER_ON_EXITED] = act_impossible,
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+        [WORKER_FAILED] = {
+                [WORKER_ON_START] = act_launch,
+                [WORKER_ON_SPAWNED] = act_impossible,
+                [WORKER_ON_START_FAILED] = act_impossible,
+                [WORKER_ON_READY] = act_ignore,
+                [WORKER_ON_STOP] = act_ignore,
+                [WORKER_ON_EXITED] = act_impossible,
+                [WORKER_ON_TIMEOUT] = act_impossible,
+        },
+};
+
+void worker_handle(Worker *w, WorkerEvent e) {
+        worker_table[w->state][e](w);
+}
