@@ -17,6 +17,8 @@ static const struct {
 #undef X
 };
 
+#define OURS_AFTER (-32100) /* the specification's own codes are below, ours from -32001 down */
+
 ProtocolMethodId protocol_method_find(const char *name) {
         for (int i = 0; i < _METHOD_MAX; i++)
                 if (streq(protocol_methods[i].name, name))
@@ -42,7 +44,7 @@ const char *protocol_error_name(int code) {
 
 ProtocolError protocol_error_from_name(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-                if (errors[i].code > ERROR_INTERNAL && streq(errors[i].name, name))
+                if (errors[i].code > OURS_AFTER && streq(errors[i].name, name))
                         return (ProtocolError) errors[i].code;
         return ERROR_FAILED;
 }
