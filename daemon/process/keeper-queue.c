@@ -101,6 +101,10 @@ int keeper_link_flush(KeeperLink *l) {
         return 0;
 }
 
+bool keeper_link_is_flushed(const KeeperLink *l) {
+        return !l->kept && !l->first_ack && !l->requests;
+}
+
 bool keeper_link_is_safe(const KeeperLink *l) {
         return !l->kept;
 }

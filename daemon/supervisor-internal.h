@@ -1,0 +1,99 @@
+/* supervisor-internal.h - the inside of Supervisor, for its own files. */
+#ifndef DROVER_SUPERVISOR_INTERNAL_H
+#define DROVER_SUPERVISOR_INTERNAL_H
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "control/control.h"
+#include "event/hub.h"
+#include "handover/journal.h"
+#include "pool/notify.h"
+#include "pool/pool.h"
+#include "process/keeper-link.h"
+#include "process/logger-link.h"
+#include "supervisor.h"
+
+#define EVENT_RING_MAX 4096u
+#define EVENT_RING_BYTES_MAX (2u << 20)
+
+/* Where things are in this run. All absolute. */
+typedef struct Places {
+        char *config;         /* NULL: config_load() knows the default */
+        char *control_socket;
+        char *notify_socket;
+        char *log_dir, *state_dir; /* defaults; the configuration may name others */
+        bool is_socket_ours;       /* bound here or in an earlier life: unlinked at the end */
+} Places;
+
+struct Supervisor {
+        sd_event *event;
+        KeeperLink *keeper;
+        LoggerLink *logger;
+        Journal *journal;
+        Hub *hub;
+        PoolSet *pools;
+        NotifySocket *notify;
+        Control *control;
+        Config *config; /* the last one carried out: places and files. What the pools are stands in the pools */
+
+        Places places;
+        ConfigContext context; /* borrows from places */
+        pid_t logger_pid;
+        bool is_later_life; /* droverd died before under this keeper */
+
+        sd_event_source *post, *signals[3], *ping, *status_timer;
+        uint64_t seq_reserved;    /* event numbers up to here are on record as used */
+        bool is_journal_failing;  /* said once, until it works again */
+        char *status;             /* as last told to systemd */
+        bool was_stopping; /* in the life before */
+        bool is_stopping, is_quit;
+        int exit_status;
+};
+
+/* supervisor-places.c */
+int places_init(Supervisor *s, const Options *o);
+void places_done(Places *p);
+/** places_open_sockets() - the listening socket (*ret_listen_fd) and the notify socket, kept or new. Exit status or 0. */
+int places_open_sockets(Supervisor *s, KeeperTable *t, int *ret_listen_fd, int *ret_notify_fd);
+void places_unlink(Supervisor *s);
+
+/* supervisor-reload.c */
+int supervisor_load(Supervisor *s, Config **ret, ConfigFaults *faults); /* as config_load() */
+/** supervisor_apply() - load, compare, carry out; *ret_changes as ControlHooks.config_apply. */
+int supervisor_apply(Supervisor *s, ConfigFaults *faults, char **ret_changes);
+int supervisor_first_config(Supervisor *s); /* exit status or 0 */
+void supervisor_later_config(Supervisor *s);
+void supervisor_reload(Supervisor *s); /* SIGHUP */
+/** supervisor_running_config() - the pools of the configuration as they are now, as a Config. -ENOMEM. */
+int supervisor_running_config(Supervisor *s, bool with_calls, Config **ret);
+void supervisor_log_faults(const ConfigFaults *faults);
+void supervisor_use_config(Supervisor *s, Config *c); /* takes a reference: log_dir, files */
+
+/* supervisor-state.c */
+int state_open(Supervisor *s, KeeperTable *t); /* journal and hub */
+void state_restore(Supervisor *s, KeeperTable *t);
+void state_put_pool(Supervisor *s, Pool *p);
+void state_delete_pool(Supervisor *s, Pool *p);
+void state_put_worker(Supervisor *s, Worker *w);
+void state_delete_worker(Supervisor *s, Worker *w);
+void state_put_daemon(Supervisor *s);
+void state_put_config(Supervisor *s);
+void state_flush(Supervisor *s);
+
+/* supervisor-hooks.c */
+extern const KeeperLinkHooks supervisor_keeper_hooks;
+extern const PoolHooks supervisor_pool_hooks;
+extern const ControlHooks supervisor_control_hooks;
+
+/* supervisor-status.c */
+int status_start(Supervisor *s); /* ping timer */
+void status_ready(Supervisor *s);
+void status_reloading(Supervisor *s);
+void status_stopping(Supervisor *s);
+void status_changed(Supervisor *s); /* something that STATUS= shows may be another */
+
+/* supervisor-stop.c */
+void stop_begin(Supervisor *s, const char *why);
+void stop_proceed(Supervisor *s); /* from the post source */
+
+#endif

@@ -1,0 +1,47 @@
+/* supervisor-stop.c - the orderly end.
+ *
+ *   asked -> workers are stopped, each with its own signal and timeout -> quiet -> what is left outside is swept ->
+ *   waiting clients get their answers -> sockets are unlinked -> QUIT
+ *
+ * Nothing here has a deadline of its own: a worker that does not stop is killed after its stop.timeout, and its tree
+ * with it. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone. */
+#include "base/log.h"
+#include "supervisor-internal.h"
+#include <poll.h>
+#include <stdlib.h>
+
+#define QUIT_TRIES 50 /* of 100 ms, for a keeper that is slow to read */
+
+void stop_begin(Supervisor *s, const char *why) {
+        if (s->is_stopping)
+                return;
+        s->is_stopping = true;
+        log_notice("stopping: %s", why);
+        hub_emit(s->hub, EVENT_DAEMON_STOPPING, NULL, NULL, NULL);
+        control_begin_shutdown(s->control);
+        pool_set_want_stop_all(s->pools);
+        state_put_daemon(s);
+        status_stopping(s);
+}
+
+/* The last packets must reach the keeper before this program goes. */
+static void quit_flush(Supervisor *s) {
+        for (int i = 0; i < QUIT_TRIES && keeper_link_flush(s->keeper) >= 0 && !keeper_link_is_flushed(s->keeper); i++)
+                (void) poll(NULL, 0, 100);
+}
+
+void stop_proceed(Supervisor *s) {
+        if (!s->is_stopping || s->is_quit || !pool_set_is_quiet(s->pools))
+                return;
+        s->is_quit = true;
+        control_settle(s->control);
+        control_flush(s->control);
+        (void) keeper_link_sweep(s->keeper);
+        places_unlink(s);
+        if (keeper_link_quit(s->keeper, EXIT_SUCCESS) < 0)
+                log_error("cannot tell the keeper to end");
+        quit_flush(s);
+        log_info("stopped");
+        s->exit_status = EXIT_SUCCESS;
+        (void) sd_event_exit(s->event, EXIT_SUCCESS);
+}
