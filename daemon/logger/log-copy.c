@@ -1,0 +1,187 @@
+/* log-copy.c - see log-copy.h. */
+#include "logger/log-copy.h"
+#include "base/fd.h"
+#include "logger/log-open.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+static void on_retry(LoopTimer *t) {
+        (void) log_copier_retry(container_of(t, LogCopier, retry));
+}
+
+int log_copier_init(LogCopier *c, LogLoop *loop, LogSinkTable *sinks, int scratch_fd) {
+        *c = (LogCopier){
+                .loop = loop, .sinks = sinks, .peek_pipe = {-EBADF, -EBADF}, .retry.on_time = on_retry};
+        if (pipe2(c->peek_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+                return -errno;
+        return log_scratch_open(&c->scratch, scratch_fd);
+}
+
+void log_copier_done(LogCopier *c) {
+        if (!c->loop)
+                return;
+        log_loop_disarm(c->loop, &c->retry);
+        log_sink_unref(c->parked_sink);
+        log_scratch_close(&c->scratch);
+        fd_close_many(c->peek_pipe, 2);
+        *c = (LogCopier){.peek_pipe = {-EBADF, -EBADF}};
+}
+
+bool log_copier_holds(const LogCopier *c, const LogStreamId *id) {
+        if (c->parked_sink && scratch_is_of(c->scratch.fast, id))
+                return true;
+        return c->is_peek_held && scratch_is_of(c->scratch.peek, id);
+}
+
+static void note_begin(LogCopier *c, ScratchNote *note, ScratchState state, const LogCopySource *src, size_t n) {
+        if (!scratch_has_spec(note, &src->id))
+                log_target_spec(src->target, &note->spec);
+        scratch_begin(&c->scratch, note, state, &src->id, (uint32_t) n);
+}
+
+void log_copier_park(LogCopier *c, LogSink *sink, uint64_t writer) {
+        if (!c->parked_sink)
+                c->parked_sink = log_sink_ref(sink);
+        c->parked_writer = writer;
+        (void) log_loop_arm(c->loop, &c->retry, usec_add(c->loop->now, LOG_RETRY_USEC));
+}
+
+int log_copier_retry(LogCopier *c) {
+        ScratchNote *note = c->scratch.fast;
+        if (!c->parked_sink)
+                return 0;
+        LogWrite w = {
+                .note = note,
+                .data = c->scratch.fast_block,
+                .n_bytes = note->n_bytes,
+                .stream = note->id.stream,
+                .writer = c->parked_writer,
+                .is_again = true,
+        };
+        int r = log_sink_write(c->parked_sink, &w);
+        c->cautious_until = usec_add(c->loop->now, LOG_CAUTION_USEC);
+        if (r < 0 && !log_open_is_refusal(r)) {
+                log_copier_park(c, c->parked_sink, c->parked_writer);
+                return r;
+        }
+        if (r < 0)
+                log_sink_throw(c->parked_sink, note->n_bytes - (size_t) scratch_place(note)->done);
+        scratch_set_state(note, SCRATCH_IDLE);
+        log_loop_disarm(c->loop, &c->retry);
+        c->parked_sink = log_sink_unref(c->parked_sink);
+        return 0;
+}
+
+/* Into the sink. What a refused path does not take is thrown away; a failing disk makes everybody careful. */
+static int copy_out(LogCopier *c, ScratchNote *note, const LogCopySource *src, const uint8_t *data, size_t n) {
+        LogWrite w = {
+                .note = note,
+                .data = data,
+                .n_bytes = n,
+                .stream = src->id.stream,
+                .writer = src->writer,
+                .is_again = src->is_again,
+        };
+        int r = log_sink_write(src->sink, &w);
+        if (r < 0 && log_open_is_refusal(r)) {
+                log_sink_throw(src->sink, n - (size_t) scratch_place(note)->done);
+                scratch_set_place(note, &(ScratchPlace){.done = n});
+                return 0;
+        }
+        if (r < 0 && r != -EAGAIN)
+                c->cautious_until = usec_add(c->loop->now, LOG_CAUTION_USEC);
+        return r;
+}
+
+/* The block is read before it is written. A failure leaves it parked: the bytes are taken all the same. */
+static ssize_t copy_fast(LogCopier *c, const LogCopySource *src, size_t n) {
+        ScratchNote *note = c->scratch.fast;
+        note_begin(c, note, SCRATCH_READING, src, n);
+        ssize_t k = read(src->fd, c->scratch.fast_block, n);
+        if (k <= 0) {
+                scratch_set_state(note, SCRATCH_IDLE);
+                return k < 0 ? -errno : -EAGAIN;
+        }
+        note->n_bytes = (uint32_t) k;
+        int r = copy_out(c, note, src, c->scratch.fast_block, (size_t) k);
+        if (r < 0) {
+                log_copier_park(c, src->sink, src->writer);
+                return r;
+        }
+        scratch_set_state(note, SCRATCH_IDLE);
+        return k;
+}
+
+/* A copy of the first bytes of the pipe, at most @n. */
+static ssize_t peek(LogCopier *c, int fd, size_t n) {
+        ssize_t k = tee(fd, c->peek_pipe[1], n, SPLICE_F_NONBLOCK);
+        if (k <= 0)
+                return k < 0 ? -errno : -EAGAIN;
+        for (ssize_t got = 0; got < k;) {
+                ssize_t r = read(c->peek_pipe[0], c->scratch.peek_block + got, (size_t) (k - got));
+                if (r <= 0)
+                        return r < 0 ? -errno : -EIO;
+                got += r;
+        }
+        return k;
+}
+
+/* How many of the peeked bytes may go; *ret_newline: a newline is to be added. */
+static size_t whole_lines(const uint8_t *data, size_t n, bool is_last, bool *ret_newline) {
+        const uint8_t *last = memrchr(data, '\n', n);
+        *ret_newline = false;
+        if (last && !(is_last && last == data + n - 1))
+                return (size_t) (last - data) + 1;
+        if (last)
+                return n;
+        if (n < LOG_PARTIAL_BYTES && !is_last)
+                return 0;
+        *ret_newline = true;
+        return n;
+}
+
+int log_copier_consume(LogCopier *c, int fd) {
+        ScratchNote *note = c->scratch.peek;
+        size_t n = MIN((size_t) scratch_place(note)->done, (size_t) note->n_bytes);
+        if (n > 0) {
+                ssize_t k;
+                scratch_mark_consuming(&c->scratch);
+                do
+                        k = read(fd, c->scratch.peek_block, n);
+                while (k < 0 && errno == EINTR);
+                n = k > 0 ? (size_t) k : 0;
+        }
+        scratch_set_state(note, SCRATCH_IDLE);
+        return (int) n;
+}
+
+/* The pipe keeps its bytes until they are written. */
+static ssize_t copy_peek(LogCopier *c, const LogCopySource *src, size_t n, bool is_last) {
+        ScratchNote *note = c->scratch.peek;
+        bool add_newline = false;
+        ssize_t k = peek(c, src->fd, n);
+        if (k < 0)
+                return k;
+        size_t n_take = (size_t) k, n_out;
+        if (src->sink->ops->whole_lines)
+                n_take = whole_lines(c->scratch.peek_block, n_take, is_last, &add_newline);
+        if (n_take == 0)
+                return 0;
+        n_out = n_take;
+        if (add_newline)
+                c->scratch.peek_block[n_out++] = '\n';
+        note_begin(c, note, SCRATCH_WRITING, src, n_take);
+        int r = copy_out(c, note, src, c->scratch.peek_block, n_out);
+        int taken = log_copier_consume(c, src->fd);
+        return r < 0 ? r : taken;
+}
+
+ssize_t log_copy(LogCopier *c, const LogCopySource *src, size_t n, bool is_last) {
+        bool is_healthy = !c->parked_sink && c->loop->now >= c->cautious_until;
+        n = MIN(n, (size_t) SCRATCH_BLOCK_BYTES);
+        if (log_copier_holds(c, &src->id))
+                return -EBUSY;
+        if (is_healthy && !src->sink->ops->whole_lines && n >= SCRATCH_CANARY_BYTES)
+                return copy_fast(c, src, n);
+        return c->is_peek_held ? -EBUSY : copy_peek(c, src, n, is_last);
+}

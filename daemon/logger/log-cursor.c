@@ -1,0 +1,297 @@
+/* log-cursor.c - see log-cursor.h. */
+#include "logger/log-cursor.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "logger/log-open.h"
+#include "logger/log-rotate.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Opens NAME.number; the cursor is untouched on failure. */
+static int cursor_open(LogCursor *c, uint32_t number, struct stat *ret_st) {
+        char buf[LOG_NAME_TEXT_MAX], idx[LOG_NAME_TEXT_MAX];
+        _cleanup_fd_ int dir_fd = -EBADF;
+        const char *name;
+        struct stat st;
+        int fd;
+        int r = log_dir_open(c->path, false, &dir_fd, &name);
+        if (r == 0)
+                r = log_file_open(dir_fd, log_rotate_name(buf, name, number), O_RDONLY, &fd, &st);
+        if (r < 0)
+                return r;
+        fd_close(c->fd);
+        c->fd = fd;
+        c->dev = st.st_dev;
+        c->ino = st.st_ino;
+        log_index_close(&c->index);
+        if (c->has_index && strlen(name) > 4) {
+                snprintf(idx, sizeof idx, "%.*s.idx", (int) (strlen(name) - 4), name);
+                log_index_open(&c->index, dir_fd, log_rotate_name(buf, idx, number), st.st_ino);
+        }
+        *ret_st = st;
+        return 0;
+}
+
+int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream) {
+        struct stat st;
+        *c = (LogCursor){.fd = -EBADF, .index.fd = -EBADF, .has_index = has_index, .stream = stream};
+        c->path = alloc_strdup(path);
+        if (!c->path)
+                return -ENOMEM;
+        int r = cursor_open(c, 0, &st);
+        if (r == -ENOENT) /* between two names of a rotation, or nothing was written since */
+                r = cursor_open(c, 1, &st);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0) {
+                log_cursor_done(c);
+                return r;
+        }
+        c->position = c->end_offset = (uint64_t) st.st_size;
+        c->end_ino = st.st_ino;
+        return 0;
+}
+
+void log_cursor_done(LogCursor *c) {
+        if (!c->path)
+                return;
+        free(c->path);
+        free(c->buffer);
+        fd_close(c->fd);
+        log_index_close(&c->index);
+        *c = (LogCursor){.fd = -EBADF, .index.fd = -EBADF};
+}
+
+/* The number under which the cursor's file is found now; -ENOENT: rotated away. *ret_oldest: highest number there is. */
+static int cursor_number(const LogCursor *c, uint32_t *ret_oldest) {
+        char buf[LOG_NAME_TEXT_MAX];
+        _cleanup_fd_ int dir_fd = -EBADF;
+        const char *name;
+        struct stat st;
+        int found = -ENOENT;
+        int r = log_dir_open(c->path, false, &dir_fd, &name);
+        if (r < 0)
+                return r;
+        *ret_oldest = 0;
+        for (uint32_t i = 0; i <= LOG_FILES_MAX; i++) {
+                if (fstatat(dir_fd, log_rotate_name(buf, name, i), &st, AT_SYMLINK_NOFOLLOW) < 0) {
+                        if (i > 0)
+                                break;
+                        continue; /* between two names of a rotation the first is missing */
+                }
+                *ret_oldest = i;
+                if (st.st_ino == c->ino && st.st_dev == c->dev)
+                        found = (int) i;
+        }
+        return found;
+}
+
+/* 1: stands at the end of the next older file; 0: there is none. */
+static int cursor_go_older(LogCursor *c) {
+        struct stat st;
+        uint32_t oldest = 0;
+        int number = c->fd >= 0 ? cursor_number(c, &oldest) : 0;
+        if (number < 0)
+                return 0;
+        int r = cursor_open(c, (uint32_t) number + 1, &st);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        c->position = (uint64_t) st.st_size;
+        return 1;
+}
+
+/* 1: stands at the start of the next newer file; 0: this is the newest. */
+static int cursor_go_newer(LogCursor *c) {
+        struct stat st;
+        uint32_t oldest = 0;
+        int number = c->fd >= 0 ? cursor_number(c, &oldest) : 1;
+        if (number == 0)
+                return 0;
+        if (number < 0 && number != -ENOENT)
+                return number;
+        bool is_gap = number == -ENOENT; /* also: deleted by hand, and perhaps made anew */
+        int r = cursor_open(c, is_gap ? oldest : (uint32_t) number - 1, &st);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        c->n_gaps += is_gap;
+        c->position = 0;
+        c->begin = c->end = 0;
+        return 1;
+}
+
+static int cursor_allocate(LogCursor *c) {
+        if (!c->buffer)
+                c->buffer = alloc_zero(1, LOG_CURSOR_BYTES);
+        return c->buffer ? 0 : -ENOMEM;
+}
+
+/* Counts newlines in @n bytes before the position; stops at the start of the @n_lines-th line from the end. in_line says
+ * that something stands behind the place looked at whose start is not found yet. */
+static void back_count(LogCursor *c, size_t n, uint64_t n_lines) {
+        const uint8_t *p = c->buffer + n, *q;
+        uint64_t start = c->position - n;
+        while (p > c->buffer && (q = memrchr(c->buffer, '\n', (size_t) (p - c->buffer)))) {
+                c->in_line = c->in_line || q + 1 < p;
+                if (c->in_line && ++c->n_back == n_lines) {
+                        c->position = start + (uint64_t) (q - c->buffer) + 1;
+                        c->is_back_done = true;
+                        return;
+                }
+                c->in_line = true; /* the line that this newline ends */
+                p = q;
+        }
+        c->in_line = c->in_line || p > c->buffer;
+        c->position = start;
+}
+
+static int back_older(LogCursor *c, uint64_t n_lines) {
+        if (c->in_line) {
+                c->in_line = false;
+                c->n_back++;
+        }
+        if (c->n_back >= n_lines)
+                return 1;
+        int r = cursor_go_older(c);
+        return r < 0 ? r : r == 0;
+}
+
+static int back_read(LogCursor *c, uint64_t n_lines) {
+        size_t want = (size_t) MIN((uint64_t) LOG_CURSOR_BYTES, c->position);
+        ssize_t k = pread(c->fd, c->buffer, want, (off_t) (c->position - want));
+        if (k < 0)
+                return -errno;
+        if ((size_t) k == want)
+                back_count(c, want, n_lines);
+        else
+                c->position = 0; /* truncated meanwhile: what there is now is read from its start */
+        return (int) want;
+}
+
+int log_cursor_back(LogCursor *c, uint64_t n_lines, size_t budget) {
+        int r = cursor_allocate(c);
+        if (r < 0)
+                return r;
+        c->is_back_done = c->is_back_done || n_lines == 0;
+        while (!c->is_back_done && budget > 0) {
+                if (c->fd >= 0 && c->position > 0) {
+                        r = back_read(c, n_lines);
+                } else {
+                        r = back_older(c, n_lines);
+                        c->is_back_done = r > 0;
+                        r = r < 0 ? r : 4096; /* opening costs too */
+                }
+                if (r < 0)
+                        return r;
+                budget -= MIN(budget, (size_t) r);
+        }
+        if (c->is_back_done)
+                c->in_line = false;
+        return c->is_back_done;
+}
+
+/* More bytes behind those in the buffer. 1: some came; 0: the end of the file. */
+static int cursor_fill(LogCursor *c, bool is_following) {
+        int r = cursor_allocate(c);
+        if (r < 0)
+                return r;
+        memmove(c->buffer, c->buffer + c->begin, c->end - c->begin);
+        c->end -= c->begin;
+        c->begin = 0;
+        uint64_t from = c->position + c->end;
+        size_t want = LOG_CURSOR_BYTES - c->end;
+        if (!is_following && c->ino == c->end_ino)
+                want = (size_t) MIN((uint64_t) want, c->end_offset > from ? c->end_offset - from : 0);
+        ssize_t k = want ? pread(c->fd, c->buffer + c->end, want, (off_t) from) : 0;
+        if (k < 0)
+                return -errno;
+        c->end += (size_t) k;
+        log_index_refresh(&c->index);
+        return k > 0;
+}
+
+static bool cursor_is_past_end(const LogCursor *c, bool is_following) {
+        if (is_following)
+                return false;
+        return c->end_ino == 0 || (c->ino == c->end_ino && c->position + (c->end - c->begin) >= c->end_offset);
+}
+
+/* The end of this file: on to the next newer one, or back to the start of one that was cut short by hand. */
+static int cursor_end_of_file(LogCursor *c, bool is_following) {
+        struct stat st;
+        if (cursor_is_past_end(c, is_following))
+                return 0;
+        if (c->fd >= 0 && fstat(c->fd, &st) == 0 && (uint64_t) st.st_size < c->position) {
+                c->position = 0;
+                c->begin = c->end = 0;
+                return (st.st_size > 0);
+        }
+        return cursor_go_newer(c);
+}
+
+static void cursor_describe(LogCursor *c, size_t n, bool is_continued, LoggerLine *ret) {
+        if (!c->in_line)
+                c->line_usec = log_index_time(&c->index, c->position);
+        *ret = (LoggerLine){
+                .time_usec = c->line_usec,
+                .n_bytes = (uint32_t) n,
+                .stream = (uint8_t) c->stream,
+                .is_continued = is_continued,
+        };
+}
+
+/* A line or a piece that is in the buffer. */
+static bool cursor_cut(LogCursor *c, LoggerLine *ret) {
+        size_t n = c->end - c->begin;
+        const uint8_t *text = c->buffer + c->begin;
+        const uint8_t *newline = n ? memchr(text, '\n', MIN(n, (size_t) LOGGER_LINE_MAX + 1)) : NULL;
+        if (newline)
+                cursor_describe(c, (size_t) (newline - text), false, ret);
+        else if (n > LOGGER_LINE_MAX)
+                cursor_describe(c, LOGGER_LINE_MAX, true, ret);
+        return newline || n > LOGGER_LINE_MAX;
+}
+
+/* An unfinished line at the end of a file that has a newer one: it is a piece of its own. */
+static bool cursor_cut_last(LogCursor *c, bool is_following, LoggerLine *ret) {
+        uint32_t oldest;
+        size_t n = c->end - c->begin;
+        if (n == 0 || cursor_is_past_end(c, is_following) || cursor_number(c, &oldest) == 0)
+                return false;
+        cursor_describe(c, n, true, ret);
+        return true;
+}
+
+int log_cursor_next(LogCursor *c, bool is_following, LoggerLine *ret, const uint8_t **ret_text) {
+        while (!cursor_cut(c, ret)) {
+                int r = c->fd >= 0 ? cursor_fill(c, is_following) : 0;
+                if (r == 0 && cursor_cut_last(c, is_following, ret))
+                        break;
+                if (r == 0)
+                        r = cursor_end_of_file(c, is_following);
+                if (r <= 0)
+                        return r;
+        }
+        *ret_text = c->buffer + c->begin;
+        return 1;
+}
+
+void log_cursor_take(LogCursor *c, const LoggerLine *line) {
+        size_t n = line->n_bytes;
+        bool ends = c->begin + n < c->end && c->buffer[c->begin + n] == '\n' && !line->is_continued;
+        n += ends;
+        c->in_line = line->is_continued;
+        c->begin += n;
+        c->position += n;
+}
+
+size_t log_cursor_rest(LogCursor *c, const uint8_t **ret_text, usec_t *ret_usec) {
+        LoggerLine line;
+        size_t n = c->end - c->begin;
+        if (n == 0)
+                return 0;
+        cursor_describe(c, n, true, &line);
+        *ret_text = c->buffer + c->begin;
+        *ret_usec = line.time_usec;
+        return n;
+}

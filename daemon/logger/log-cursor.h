@@ -1,0 +1,56 @@
+/* log-cursor.h - reads the lines of a log file and of the rotated ones behind it, from disk, in small steps.
+ *
+ * Embedded in a LogRead, one for each stream. First it walks back from the end counting lines (log_cursor_back), then
+ * forward handing them out (log_cursor_next). The file it stands in is known by device and inode, so names may rotate under
+ * it at any time; a file that was rotated away altogether is counted as a gap.
+ *
+ * A line longer than LOGGER_LINE_MAX comes in pieces. At the end of the newest file an unfinished line is not handed out:
+ * the caller may ask for it (log_cursor_rest). */
+#ifndef DROVER_LOGGER_LOG_CURSOR_H
+#define DROVER_LOGGER_LOG_CURSOR_H
+
+#include "link/logger-protocol.h"
+#include "logger/log-index.h"
+
+#define LOG_CURSOR_BYTES (2u * LOGGER_LINE_MAX)
+
+typedef struct LogCursor {
+        char *path;       /* owned: of the newest file */
+        bool has_index;
+        uint32_t stream;  /* for the lines; 0: unknown */
+        int fd;
+        uint64_t dev, ino;
+        uint64_t position; /* file offset of buffer[begin] (forward) or of where counting back has come to */
+        uint64_t end_ino, end_offset; /* the end that is not passed unless following; ino 0: no file was there */
+        uint64_t n_back;   /* lines counted so far */
+        uint64_t n_gaps;   /* files that were gone before they were read */
+        bool is_back_done;
+        bool in_line; /* the pieces of one line are being handed out */
+        usec_t line_usec;  /* its time */
+        LogIndex index;
+        uint8_t *buffer;   /* LOG_CURSOR_BYTES, while reading forward */
+        size_t begin, end;
+} LogCursor;
+
+/** log_cursor_init() - @path is copied. Stands at the end of the newest file. No file: an empty log. -ENOMEM, open errors. */
+int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream);
+void log_cursor_done(LogCursor *c);
+
+/**
+ * log_cursor_back() - one step back of at most @budget bytes
+ * Return: 1 when the start of the @n_lines -th line from the end, or of the oldest file, is reached (c->n_back says how
+ *         many lines there are from here); 0 when there is more to do; -errno.
+ */
+int log_cursor_back(LogCursor *c, uint64_t n_lines, size_t budget);
+
+/**
+ * log_cursor_next() - the next line, left in place (log_cursor_take() goes past it)
+ * @is_following: go on past the end the log had at first
+ * Return: 1 with *ret and *ret_text (valid until the next call); 0 at the end; -errno.
+ */
+int log_cursor_next(LogCursor *c, bool is_following, LoggerLine *ret, const uint8_t **ret_text);
+void log_cursor_take(LogCursor *c, const LoggerLine *line);
+/** log_cursor_rest() - the unfinished line at the end, at most LOGGER_LINE_MAX bytes. Its length; 0: none. */
+size_t log_cursor_rest(LogCursor *c, const uint8_t **ret_text, usec_t *ret_usec);
+
+#endif

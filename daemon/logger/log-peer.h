@@ -1,0 +1,27 @@
+/* log-peer.h - one line to droverd: its reads and follows.
+ *
+ * Owner: Logger; a new life of droverd brings a new line and ends the old one with all its reads. A read is
+ * bounded by itself; LOG_PEER_READS_MAX bounds how many there are. */
+#ifndef DROVER_LOGGER_LOG_PEER_H
+#define DROVER_LOGGER_LOG_PEER_H
+
+#include "logger/log-read.h"
+
+#define LOG_PEER_READS_MAX 128
+
+typedef struct LogPeer LogPeer;
+struct LogPeer {
+        LoopWatch watch;
+        LogSinkTable *sinks; /* borrowed */
+        LogRead *reads;
+        bool is_full; /* the line took no more */
+        void (*on_gone)(LogPeer *p, void *userdata); /* the other end closed: free it */
+        void *userdata;
+};
+
+/** log_peer_new() - on @fd_consume, closed in any case */
+int log_peer_new(LogPeer **ret, LogSinkTable *sinks, int fd_consume, void (*on_gone)(LogPeer *, void *), void *userdata);
+LogPeer *log_peer_free(LogPeer *p);
+DEFINE_CLEANUP(LogPeer, log_peer_free);
+
+#endif

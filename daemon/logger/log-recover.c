@@ -1,0 +1,59 @@
+/* log-recover.c - what a dead logger's notes mean for its successor; log-scratch.h has the states. */
+#include "base/log.h"
+#include "logger/log-copy.h"
+
+static int sink_of_note(LogCopier *c, const ScratchNote *note, LogSink **ret) {
+        LogTarget target;
+        int r = log_target_init(&target, &note->spec);
+        if (r < 0)
+                return r;
+        r = log_sink_get(c->sinks, &target, note->id.stream, ret);
+        log_target_done(&target);
+        return r;
+}
+
+/* Read and not, or not wholly, written: write the rest now, or park it when the disk does not take it. */
+static void recover_fast(LogCopier *c) {
+        ScratchNote *note = c->scratch.fast;
+        _cleanup_(log_sink_unrefp) LogSink *sink = NULL;
+        if (note->state == SCRATCH_IDLE)
+                return;
+        if (!scratch_was_read(&c->scratch) || sink_of_note(c, note, &sink) < 0) {
+                scratch_set_state(note, SCRATCH_IDLE);
+                return;
+        }
+        sink->ops->settle(sink, note, c->scratch.fast_block);
+        log_debug("%s: %u bytes were read before the restart, %llu of them written", note->spec.worker, note->n_bytes,
+                  (unsigned long long) scratch_place(note)->done);
+        log_copier_park(c, sink, 0);
+        (void) log_copier_retry(c);
+        if (!c->parked_sink)
+                c->cautious_until = 0;
+}
+
+void log_recover_start(LogCopier *c) {
+        recover_fast(c);
+        c->is_peek_held = c->scratch.peek->state != SCRATCH_IDLE;
+}
+
+void log_recover_stream(LogCopier *c, const LogCopySource *src) {
+        ScratchNote *note = c->scratch.peek;
+        if (!c->is_peek_held || !scratch_is_of(note, &src->id))
+                return;
+        c->is_peek_held = false;
+        if (scratch_was_consumed(&c->scratch)) {
+                scratch_set_state(note, SCRATCH_IDLE);
+                return;
+        }
+        c->scratch.peek_block[0] = note->canary[0];
+        if (note->state == SCRATCH_WRITING)
+                src->sink->ops->settle(src->sink, note, c->scratch.peek_block);
+        (void) log_copier_consume(c, src->fd);
+}
+
+void log_recover_give_up(LogCopier *c) {
+        if (!c->is_peek_held)
+                return;
+        c->is_peek_held = false;
+        scratch_set_state(c->scratch.peek, SCRATCH_IDLE);
+}

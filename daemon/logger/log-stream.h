@@ -1,0 +1,53 @@
+/* log-stream.h - one pipe of one process, read until its end.
+ *
+ * Owner: LogWorker, which embeds two. What a stream waits for is its state; stream_enter() alone changes it:
+ *
+ *   READING  for bytes in the pipe (level-triggered)
+ *   PARTIAL  for the rest of a line (edge-triggered: the pipe is not empty), at most LOG_PARTIAL_USEC
+ *   WAITING  for the disk, the journal, or a parked block; the pipe is not looked at
+ *   DONE     for nothing: at its end, or given up. The pipe is closed
+ *
+ * A turn takes at most LOG_TURN_BYTES, so that a flooding worker delays the others by no more than that. */
+#ifndef DROVER_LOGGER_LOG_STREAM_H
+#define DROVER_LOGGER_LOG_STREAM_H
+
+#include "logger/log-copy.h"
+
+#define LOG_TURN_BYTES (256u * 1024)
+#define LOG_PARTIAL_USEC USEC_PER_SEC
+#define LOG_AGAIN_USEC (10 * USEC_PER_MSEC) /* a busy journald, a block that is in the way */
+
+typedef enum LogStreamState {
+        LOG_STREAM_DONE,
+        LOG_STREAM_READING,
+        LOG_STREAM_PARTIAL,
+        LOG_STREAM_WAITING,
+} LogStreamState;
+
+typedef struct LogStream LogStream;
+struct LogStream {
+        LoopWatch watch;
+        LoopTimer timer;
+        LogCopier *copier; /* borrowed */
+        const LogTarget *target; /* borrowed from the owner */
+        LogSink *sink;     /* a reference */
+        LogStreamId id;
+        uint64_t writer;
+        uint64_t n_left;   /* of a stream that is given up: so much is still taken */
+        uint8_t state;     /* LogStreamState */
+        bool is_again, is_hung_up, is_given_up;
+        void (*on_done)(LogStream *s); /* the owner may free the stream in it */
+};
+
+/**
+ * log_stream_start() - begin to read
+ * @fd_consume: non-blocking read end; closed in any case
+ * Return: 0; -errno: the stream is DONE and on_done is not called.
+ */
+int log_stream_start(LogStream *s, int fd_consume);
+/** log_stream_give_up() - take what is in the pipe now, then be done. May call on_done. */
+void log_stream_give_up(LogStream *s);
+/** log_stream_stop() - end without another byte and without on_done */
+void log_stream_stop(LogStream *s);
+
+#endif
