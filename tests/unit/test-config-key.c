@@ -1,0 +1,388 @@
+/* test-config-key.c - every key of the table with good and bad values, each alone; and the table with itself. */
+#include "base/alloc.h"
+#include "config/config-key.h"
+#include <check.h>
+#include <unistd.h>
+
+static ConfigContext context(bool is_system) {
+        return (ConfigContext){ .is_system = is_system, .uid = is_system ? 0 : 12345, .log_dir = "/l", .state_dir = "/s" };
+}
+
+/* A pool of `true` with one more member. */
+static int make(const char *member, bool is_system, PoolConfig **ret, ConfigFaults *faults) {
+        ConfigContext ctx = context(is_system);
+        _cleanup_free_ char *text = alloc_printf("{\"command\":[\"true\"]%s%s}", *member ? "," : "", member);
+        _cleanup_json_ json_t *o = json_loads(text, 0, NULL);
+
+        ck_assert_msg(o != NULL, "%s", text);
+        return pool_config_from_json("p", o, false, &ctx, ret, faults);
+}
+
+static PoolConfig *make_good(const char *member) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        PoolConfig *p = NULL;
+        int r = make(member, true, &p, &faults);
+
+        ck_assert_msg(r == 0, "%s: %s", member, faults.n > 0 ? faults.items[0].text : "?");
+        ck_assert_uint_eq(faults.n, 0);
+        return p;
+}
+
+/* Good values, and what must be true of the pool then. */
+static const struct {
+        const char *member;
+        const char *name; /* of the field */
+        size_t offset;
+        int64_t value;
+        char kind; /* i int, b bool, u usec or u64, U unsigned, s string */
+} good_cases[] = {
+#define F(field) #field, offsetof(PoolConfig, field)
+        { "", F(workers), 1, 'U' },
+        { "\"workers\": 0", F(workers), 0, 'U' },
+        { "\"workers\": 10000", F(workers), 10000, 'U' },
+        { "\"autostart\": false", F(autostart), false, 'b' },
+        { "", F(autostart), true, 'b' },
+        { "", F(umask), 022, 'U' },
+        { "\"umask\": \"077\"", F(umask), 077, 'U' },
+        { "\"umask\": \"0o027\"", F(umask), 027, 'U' },
+        { "\"nice\": -20", F(nice), -20, 'i' },
+        { "\"nice\": 5", F(has_nice), true, 'b' },
+        { "", F(has_nice), false, 'b' },
+        { "\"oom_score_adj\": 1000", F(oom_score_adj), 1000, 'i' },
+        { "\"no_new_privileges\": false", F(no_new_privs), false, 'b' },
+        { "\"no_new_privileges\": true", F(no_new_privs), true, 'b' },
+        { "", F(no_new_privs), false, 'b' }, /* root */
+        { "\"user\": \"daemon\"", F(no_new_privs), true, 'b' },
+        { "\"user\": \"daemon\"", F(uid), 1, 'U' },
+        { "\"user\": 1", F(uid), 1, 'U' },
+        { "\"user\": \"1\"", F(gid), 1, 'U' },
+        { "\"user\": \"daemon\"", F(has_identity), true, 'b' },
+        { "", F(has_identity), false, 'b' },
+        { "\"group\": \"daemon\"", F(gid), 1, 'U' },
+        { "\"group\": \"daemon\"", F(uid), 0, 'U' },
+        { "\"user\": \"daemon\", \"group\": \"root\"", F(gid), 0, 'U' },
+        { "\"user\": \"daemon\", \"groups\": [\"sys\", 2, \"bin\"]", F(n_groups), 2, 'z' },
+        { "\"user\": \"daemon\", \"groups\": []", F(n_groups), 0, 'z' },
+        { "\"restart\": \"never\"", F(restart.policy), RESTART_NEVER_AGAIN, 'U' },
+        { "\"restart\": \"on-failure\"", F(restart.policy), RESTART_ON_FAILURE, 'U' },
+        { "\"restart\": {\"policy\": \"always\"}", F(restart.policy), RESTART_ALWAYS, 'U' },
+        { "", F(restart.delay), 100000, 'u' },
+        { "", F(restart.max_delay), 30000000, 'u' },
+        { "\"restart\": {\"delay\": 0}", F(restart.delay), 0, 'u' },
+        { "\"restart\": {\"delay\": 0.5}", F(restart.delay), 500000, 'u' },
+        { "\"restart\": {\"delay\": \"1m\"}", F(restart.max_delay), 60000000, 'u' }, /* raised with it */
+        { "\"restart\": {\"max_delay\": \"50ms\"}", F(restart.delay), 50000, 'u' },
+        { "", F(restart.reset_after), 10000000, 'u' },
+        { "", F(restart.limit), 0, 'U' },
+        { "\"restart\": {\"limit\": 64}", F(restart.limit), 64, 'U' },
+        { "", F(restart.window), 60000000, 'u' },
+        { "", F(restart.n_success_codes), 1, 'z' },
+        { "\"restart\": {\"success_codes\": []}", F(restart.n_success_codes), 0, 'z' },
+        { "\"restart\": {\"success_codes\": [3, -9, \"SIGTERM\"]}", F(restart.success_codes[0]), -15, 'i' },
+        { "", F(stop_signal), 15, 'i' },
+        { "\"stop\": {\"signal\": \"INT\"}", F(stop_signal), 2, 'i' },
+        { "\"stop\": {\"signal\": 3}", F(stop_signal), 3, 'i' },
+        { "", F(stop_timeout), 10000000, 'u' },
+        { "\"stop\": {\"timeout\": \"infinity\"}", F(stop_timeout), -1, 'u' },
+        { "", F(ready), READY_EXEC, 'U' },
+        { "\"ready\": \"exec\"", F(ready), READY_EXEC, 'U' },
+        { "\"ready\": \"notify\"", F(ready), READY_NOTIFY, 'U' },
+        { "\"ready\": {\"notify\": true, \"timeout\": 5}", F(ready_timeout), 5000000, 'u' },
+        { "\"ready\": {\"notify\": false}", F(ready), READY_EXEC, 'U' },
+        { "\"ready\": {\"fd\": 3}", F(ready), READY_FD, 'U' },
+        { "\"ready\": {\"fd\": 5, \"timeout\": \"1s\"}", F(ready_fd), 5, 'i' },
+        { "", F(ready_fd), -1, 'i' },
+        { "\"ready\": {\"start_for\": \"2s\"}", F(start_for), 2000000, 'u' },
+        { "\"start_for\": 1", F(start_for), 1000000, 'u' },
+        { "", F(output), OUTPUT_LOG, 'U' },
+        { "\"output\": \"journal\"", F(output), OUTPUT_JOURNAL, 'U' },
+        { "\"output\": \"inherit\"", F(output), OUTPUT_INHERIT, 'U' },
+        { "\"output\": \"null\"", F(output), OUTPUT_NULL, 'U' },
+        { "\"output\": \"/var/log/x\"", F(output), OUTPUT_PATH, 'U' },
+        { "\"output\": {\"to\": \"/var/log/x\", \"max_files\": 0}", F(output_max_files), 0, 'U' },
+        { "\"output\": {\"max_size\": \"64K\"}", F(output_max_size), 65536, 'u' },
+        { "", F(output_max_size), 10 << 20, 'u' },
+        { "", F(output_max_files), 5, 'U' },
+        { "\"on_daemon_exit\": \"keep\"", F(on_daemon_exit), ON_DAEMON_EXIT_KEEP, 'U' },
+        { "\"limits\": {\"nofile\": 100}", F(limits[RLIMIT_NOFILE].rlim_max), 100, 'u' },
+        { "\"limits\": {\"nofile\": [10, 20]}", F(limits[RLIMIT_NOFILE].rlim_cur), 10, 'u' },
+        { "\"limits\": {\"core\": \"infinity\"}", F(limits[RLIMIT_CORE].rlim_cur), -1, 'u' },
+        { "\"limits\": {\"as\": [\"1M\", \"infinity\"]}", F(limits[RLIMIT_AS].rlim_cur), 1 << 20, 'u' },
+        { "\"limits\": {\"nproc\": 1}", F(has_limit[RLIMIT_NPROC]), true, 'b' },
+        { "", F(has_limit[RLIMIT_NPROC]), false, 'b' },
+        { "\"cpu_affinity\": [0, \"2-3\"]", F(has_affinity), true, 'b' },
+#undef F
+};
+
+static int64_t field(const PoolConfig *p, size_t i) {
+        const char *at = (const char *) p + good_cases[i].offset;
+
+        switch (good_cases[i].kind) {
+        case 'i':
+                return *(const int *) at;
+        case 'b':
+                return *(const bool *) at;
+        case 'U':
+                return *(const unsigned *) at;
+        case 'z':
+                return (int64_t) * (const size_t *) at;
+        default:
+                return (int64_t) * (const uint64_t *) at;
+        }
+}
+
+START_TEST(good_values_are_stored) {
+        _cleanup_(pool_config_unrefp) PoolConfig *p = make_good(good_cases[_i].member);
+
+        ck_assert_msg(field(p, (size_t) _i) == good_cases[_i].value, "{%s} %s: %lld", good_cases[_i].member,
+                      good_cases[_i].name, (long long) field(p, (size_t) _i));
+}
+END_TEST
+
+static const struct {
+        const char *member, *key, *text;
+} bad_cases[] = {
+        { "\"command\": \"ls -l\"", "command", "[\"/bin/sh\", \"-c\", \"...\"] if you want a shell" },
+        { "\"command\": []", "command", "non-empty" },
+        { "\"command\": {}", "command", "non-empty" },
+        { "\"command\": [\"\"]", "command[0]", "empty" },
+        { "\"command\": [\"a\", 1]", "command[1]", "string" },
+        { "\"workers\": -1", "workers", "0 to 10000" },
+        { "\"workers\": 10001", "workers", "0 to 10000" },
+        { "\"workers\": 1.5", "workers", "cpus" },
+        { "\"workers\": \"cpu\"", "workers", "\"2*cpus\"" },
+        { "\"workers\": \"cpus*2\"", "workers", "cpus" },
+        { "\"workers\": \"*cpus\"", "workers", "cpus" },
+        { "\"workers\": \"0*cpus\"", "workers", "cpus" },
+        { "\"workers\": {\"min\": 1}", "workers", "cpus" },
+        { "\"autostart\": 1", "autostart", "true or false" },
+        { "\"directory\": \"tmp\"", "directory", "absolute" },
+        { "\"directory\": 1", "directory", "absolute" },
+        { "\"directory\": \"/a\\nb\"", "directory", "control" },
+        { "\"env\": []", "env", "object" },
+        { "\"env\": {\"A\": true}", "env.A", "string" },
+        { "\"env\": {\"A=B\": \"1\"}", "env.A=B", "no =" },
+        { "\"env\": {\"\": \"1\"}", "env.", "empty" },
+        { "\"env\": {\"DROVER_POOL\": \"1\"}", "env.DROVER_POOL", "itself" },
+        { "\"env\": {\"NOTIFY_SOCKET\": \"1\"}", "env.NOTIFY_SOCKET", "itself" },
+        { "\"env\": {\"LISTEN_FDS\": \"1\"}", "env.LISTEN_FDS", "itself" },
+        { "\"env_file\": \"x\"", "env_file", "absolute" },
+        { "\"env_file\": \"/nonexistent/x\"", "env_file", "No such file" },
+        { "\"env_file\": \"/\"", "env_file", "regular file" },
+        { "\"clear_env\": \"yes\"", "clear_env", "true or false" },
+        { "\"user\": \"0day\"", "user", "not the name" },
+        { "\"user\": \"0x0\"", "user", "not the name" },
+        { "\"user\": \"-1\"", "user", "not the name" },
+        { "\"user\": -1", "user", "not the name" },
+        { "\"user\": 4294967295", "user", "not the name" },
+        { "\"user\": \"4294967295\"", "user", "not the name" },
+        { "\"user\": 4294967296", "user", "not the name" },
+        { "\"user\": \"00\"", "user", "not the name" },
+        { "\"user\": \"root \"", "user", "not the name" },
+        { "\"user\": \" root\"", "user", "not the name" },
+        { "\"user\": \"\"", "user", "not the name" },
+        { "\"user\": 3999999999", "user", "no such user" },
+        { "\"user\": \"nobody-here\"", "user", "no such user" },
+        { "\"user\": true", "user", "name or number" },
+        { "\"group\": \"-1\"", "group", "not the name" },
+        { "\"group\": \"nobody-here\"", "group", "no such group" },
+        { "\"groups\": \"daemon\"", "groups", "array" },
+        { "\"groups\": [\"daemon\", \"nobody-here\"]", "groups[1]", "no such group" },
+        { "\"umask\": 22", "umask", "octal" },
+        { "\"umask\": \"89\"", "umask", "octal" },
+        { "\"umask\": \"1000\"", "umask", "octal" },
+        { "\"nice\": 20", "nice", "-20 to 19" },
+        { "\"nice\": \"5\"", "nice", "whole number" },
+        { "\"nice\": 1.0", "nice", "whole number" },
+        { "\"oom_score_adj\": -1001", "oom_score_adj", "-1000 to 1000" },
+        { "\"cpu_affinity\": []", "cpu_affinity", "non-empty" },
+        { "\"cpu_affinity\": 1", "cpu_affinity", "non-empty" },
+        { "\"cpu_affinity\": [0, 1024]", "cpu_affinity[1]", "0 to 1023" },
+        { "\"cpu_affinity\": [\"3-2\"]", "cpu_affinity[0]", "range" },
+        { "\"cpu_affinity\": [\"-\"]", "cpu_affinity[0]", "range" },
+        { "\"limits\": 5", "limits", "object" },
+        { "\"limits\": {\"nofiles\": 1}", "limits.nofiles", "did you mean \"nofile\"?" },
+        { "\"limits\": {\"nofile\": -1}", "limits.nofile", "infinity" },
+        { "\"limits\": {\"nofile\": \"1K\"}", "limits.nofile", "infinity" },
+        { "\"limits\": {\"nofile\": [1]}", "limits.nofile", "[soft, hard]" },
+        { "\"limits\": {\"nofile\": [2, 1]}", "limits.nofile", "above the hard" },
+        { "\"limits\": {\"core\": \"lots\"}", "limits.core", "64M" },
+        { "\"no_new_privileges\": null", "no_new_privileges", "true or false" },
+        { "\"restart\": \"alway\"", "restart", "did you mean \"always\"?" },
+        { "\"restart\": 1", "restart", "object" },
+        { "\"restart\": {\"policy\": \"sometimes\"}", "restart.policy", "\"always\", \"on-failure\" or \"never\"" },
+        { "\"restart\": {\"delay\": \"fast\"}", "restart.delay", "500ms" },
+        { "\"restart\": {\"delay\": -1}", "restart.delay", "500ms" },
+        { "\"restart\": {\"delay\": \"2d\"}", "restart.delay", "out of bounds" },
+        { "\"restart\": {\"delay\": \"infinity\"}", "restart.delay", "out of bounds" },
+        { "\"restart\": {\"factor\": 0.5}", "restart.factor", "1 to 100" },
+        { "\"restart\": {\"factor\": \"2\"}", "restart.factor", "number" },
+        { "\"restart\": {\"jitter\": 1.5}", "restart.jitter", "0 to 1" },
+        { "\"restart\": {\"limit\": 65}", "restart.limit", "0 to 64" },
+        { "\"restart\": {\"window\": 0}", "restart.window", "out of bounds" },
+        { "\"restart\": {\"success_codes\": 0}", "restart.success_codes", "array" },
+        { "\"restart\": {\"success_codes\": [0, 256]}", "restart.success_codes[1]", "0 to 255" },
+        { "\"restart\": {\"success_codes\": [\"SIGNOPE\"]}", "restart.success_codes[0]", "signal" },
+        { "\"restart\": {\"delay\": \"2s\", \"max_delay\": \"1s\"}", "restart.max_delay", "shorter than delay" },
+        { "\"restart\": {\"dely\": 1}", "restart.dely", "did you mean \"delay\"?" },
+        { "\"stop\": \"TERM\"", "stop", "object" },
+        { "\"stop\": {\"signal\": \"SIGNOPE\"}", "stop.signal", "signal" },
+        { "\"stop\": {\"signal\": 0}", "stop.signal", "1 to 64" },
+        { "\"stop\": {\"signal\": 65}", "stop.signal", "1 to 64" },
+        { "\"stop\": {\"timeout\": \"10 parsecs\"}", "stop.timeout", "duration" },
+        { "\"stop\": {\"timeout\": \"2d\"}", "stop.timeout", "or \"infinity\"" },
+        { "\"ready\": \"notfy\"", "ready", "did you mean \"notify\"?" },
+        { "\"ready\": {\"fd\": 2}", "ready.fd", "3 to 1023" },
+        { "\"ready\": {\"fd\": \"3\"}", "ready.fd", "descriptor" },
+        { "\"ready\": {\"fd\": 3, \"notify\": true}", "ready.fd", "exclude" },
+        { "\"ready\": {\"timeout\": 3}", "ready.timeout", "needs notify or fd" },
+        { "\"ready\": {\"notify\": true, \"start_for\": 1}", "ready.start_for", "only for a pool whose ready is" },
+        { "\"ready\": \"notify\", \"start_for\": 1", "start_for", "only for a pool whose ready is" },
+        { "\"ready\": {\"start_for\": 1}, \"start_for\": 1", "ready.start_for", "also given" },
+        { "\"ready\": {\"fd\": 50}, \"limits\": {\"nofile\": 50}", "ready.fd", "beyond limits.nofile" },
+        { "\"ready\": {\"http\": \"x\"}", "ready.http", "unknown key" },
+        { "\"output\": \"jurnal\"", "output", "did you mean \"journal\"?" },
+        { "\"output\": {\"to\": \"x/y\"}", "output.to", "expected" },
+        { "\"output\": \"/var/log/\"", "output", "directory" },
+        { "\"output\": {\"max_size\": 100}", "output.max_size", "out of bounds" },
+        { "\"output\": {\"max_files\": 1001}", "output.max_files", "0 to 1000" },
+        { "\"output\": {\"to\": \"null\", \"max_size\": \"1M\"}", "output.max_size", "only" },
+        { "\"on_daemon_exit\": \"die\"", "on_daemon_exit", "\"stop\" or \"keep\"" },
+        { "\"wrokers\": 1", "wrokers", "did you mean \"workers\"?" },
+        { "\"delay\": 1", "delay", "did you mean \"restart.delay\"?" },
+        { "\"module\": \"x\"", "module", "unknown key" },
+        { "\"cgroup\": {}", "cgroup", "unknown key" },
+        { "\"a\\u001b[2J\": 1", "a?[2J", "unknown key" },
+};
+
+START_TEST(bad_values_are_named_and_explained) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_json_ json_t *o = NULL;
+        PoolConfig *p = NULL;
+        ConfigContext ctx = context(true);
+        /* a second "command" replaces the first: no duplicates are looked for here */
+        _cleanup_free_ char *text = alloc_printf("{\"command\":[\"true\"],%s}", bad_cases[_i].member);
+
+        o = json_loads(text, 0, NULL);
+        ck_assert_msg(o != NULL, "%s", text);
+        ck_assert_int_eq(pool_config_from_json("p", o, false, &ctx, &p, &faults), -EBADMSG);
+        ck_assert_ptr_null(p);
+        ck_assert_uint_eq(faults.n, 1);
+        ck_assert_ptr_null(faults.items[0].file);
+        ck_assert_int_eq(faults.items[0].line, 0);
+        ck_assert_str_eq(faults.items[0].key, bad_cases[_i].key);
+        ck_assert_msg(strstr(faults.items[0].text, bad_cases[_i].text) != NULL, "%s: %s", text, faults.items[0].text);
+}
+END_TEST
+
+/* Only root may be somebody else; uid 12345 stands for an ordinary user. */
+static const char *const user_mode_cases[] = { "\"user\": \"root\"", "\"user\": \"daemon\"", "\"groups\": []" };
+
+START_TEST(an_ordinary_user_stays_who_it_is) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        PoolConfig *p = NULL;
+
+        ck_assert_int_eq(make(user_mode_cases[_i], false, &p, &faults), -EBADMSG);
+        ck_assert_uint_eq(faults.n, 1);
+        ck_assert_ptr_nonnull(strstr(faults.items[0].text, "only root"));
+}
+END_TEST
+
+START_TEST(names_are_checked) {
+        static const char *const bad[] = { "", "Web", "-x", "a/b", "a b", "..", "x..y", NULL };
+        ConfigContext ctx = context(true);
+        _cleanup_json_ json_t *o = json_pack("{s:[s]}", "command", "true");
+
+        for (size_t i = 0; bad[i]; i++) {
+                _cleanup_config_faults_ ConfigFaults faults = { 0 };
+                PoolConfig *p = NULL;
+                ck_assert_int_eq(pool_config_from_json(bad[i], o, false, &ctx, &p, &faults), -EBADMSG);
+                ck_assert_str_eq(faults.items[0].key, "name");
+        }
+}
+END_TEST
+
+START_TEST(run_has_its_own_defaults) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
+        ConfigContext ctx = context(true);
+        _cleanup_json_ json_t *o = json_pack("{s:[s]}", "command", "true");
+
+        ck_assert_int_eq(pool_config_from_json("p", o, true, &ctx, &p, &faults), 0);
+        ck_assert_uint_eq(p->restart.policy, RESTART_NEVER_AGAIN);
+        ck_assert_uint_eq(p->workers, 1);
+}
+END_TEST
+
+START_TEST(a_pool_needs_an_object_and_a_command) {
+        ConfigContext ctx = context(true);
+        static const char *const texts[] = { "{}", "[]", "\"x\"", "null" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                _cleanup_config_faults_ ConfigFaults faults = { 0 };
+                _cleanup_json_ json_t *o = json_loads(texts[i], JSON_DECODE_ANY, NULL);
+                PoolConfig *p = NULL;
+                ck_assert_int_eq(pool_config_from_json("p", o, false, &ctx, &p, &faults), -EBADMSG);
+                ck_assert_uint_eq(faults.n, 1);
+                ck_assert_ptr_nonnull(strstr(faults.items[0].text, "command"));
+        }
+}
+END_TEST
+
+START_TEST(every_row_of_the_table_is_sound) {
+        for (size_t i = 0; i < n_config_keys; i++) {
+                const ConfigKey *key = &config_keys[i];
+                ck_assert_ptr_nonnull(key->help);
+                ck_assert_msg(key->help[strlen(key->help) - 1] == '.', "%s", key->path);
+                ck_assert_ptr_nonnull(key->type->read);
+                ck_assert_ptr_nonnull(key->type->schema);
+                const char *dot = strrchr(key->path, '.');
+                _cleanup_free_ char *prefix = alloc_strndup(key->path, dot ? (size_t) (dot - key->path) : 0);
+                ck_assert_ptr_eq(config_key_find(key->scope, prefix, config_key_name(key)), key);
+        }
+        ck_assert_ptr_null(config_key_find(CONFIG_SCOPE_POOL, "", "restart.delay"));
+        ck_assert_ptr_null(config_key_find(CONFIG_SCOPE_POOL, "rest", "delay"));
+}
+END_TEST
+
+/* Every allocation of a pool with nearly everything in it fails once; nothing leaks, nothing is half made. */
+START_TEST(short_memory_is_an_error_not_a_fault) {
+        static const char text[] = "{\"command\":[\"a\",\"b\"],\"env\":{\"A\":\"1\"},\"workers\":\"cpus\",\"user\":\"daemon\","
+                                   "\"groups\":[\"sys\"],\"directory\":\"/x\",\"output\":\"/var/log/x\"}";
+        ConfigContext ctx = context(true);
+        _cleanup_json_ json_t *o = json_loads(text, 0, NULL);
+        int r = -1;
+
+        for (unsigned long n = 1; r != 0 && n < 200; n++) {
+                _cleanup_config_faults_ ConfigFaults faults = { 0 };
+                _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
+                alloc_fail_at(n);
+                r = pool_config_from_json("p", o, false, &ctx, &p, &faults);
+                alloc_fail_at(0);
+                ck_assert_int_eq(r == 0, p != NULL);
+                ck_assert(r == 0 || r == -ENOMEM);
+        }
+        ck_assert_int_eq(r, 0);
+}
+END_TEST
+
+int main(void) {
+        Suite *s = suite_create("config-key");
+        TCase *t = tcase_create("config-key");
+        SRunner *r = srunner_create(s);
+        int failed;
+
+        tcase_add_loop_test(t, good_values_are_stored, 0, ARRAY_SIZE(good_cases));
+        tcase_add_loop_test(t, bad_values_are_named_and_explained, 0, ARRAY_SIZE(bad_cases));
+        tcase_add_loop_test(t, an_ordinary_user_stays_who_it_is, 0, ARRAY_SIZE(user_mode_cases));
+        tcase_add_test(t, names_are_checked);
+        tcase_add_test(t, run_has_its_own_defaults);
+        tcase_add_test(t, a_pool_needs_an_object_and_a_command);
+        tcase_add_test(t, every_row_of_the_table_is_sound);
+        tcase_add_test(t, short_memory_is_an_error_not_a_fault);
+        suite_add_tcase(s, t);
+        srunner_run_all(r, CK_NORMAL);
+        failed = srunner_ntests_failed(r);
+        srunner_free(r);
+        return failed > 0;
+}
