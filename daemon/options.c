@@ -46,7 +46,8 @@ static int option_apply(Options *o, int id) {
                 o->log_level = log_level_from_string(optarg);
                 if (o->log_level >= 0)
                         return 0;
-                (void) fprintf(stderr, "droverd: \"%s\" is no log level; one of error, warning, notice, info, debug\n", optarg);
+                (void) fprintf(stderr, "droverd: \"%s\" is no log level; one of error, warning, notice, info, debug\n",
+                               optarg);
                 return -EINVAL;
         default: /* getopt has said what is wrong */
                 (void) fprintf(stderr, "Try 'droverd --help'.\n");
@@ -69,8 +70,9 @@ int options_parse(int argc, char **argv, Options *ret) {
                         return r;
         }
         if (optind < argc) {
-                (void) fprintf(stderr, "droverd: \"%s\" is one argument too many; programs to run go into the configuration,\n"
-                                       "         or to a running daemon: droverctl run -- %s\n",
+                (void) fprintf(stderr,
+                               "droverd: \"%s\" is one argument too many; programs to run go into the\n"
+                               "         configuration, or to a running daemon: droverctl run -- %s\n",
                                argv[optind], argv[optind]);
                 return -EINVAL;
         }
@@ -86,13 +88,16 @@ void options_print_help(void) {
 
                 (void) snprintf(head, sizeof(head), "--%s%s%s", table[i].name, table[i].argument ? " " : "",
                                 table[i].argument ? table[i].argument : "");
-                (void) printf("  %c%c%c %-20s %s\n", table[i].id < 256 ? '-' : ' ', table[i].id < 256 ? (char) table[i].id : ' ',
-                              table[i].id < 256 ? ',' : ' ', head, table[i].help);
+                if (table[i].id < OPTION_CHECK)
+                        (void) printf("  -%c, %-20s %s\n", (char) table[i].id, head, table[i].help);
+                else
+                        (void) printf("      %-20s %s\n", head, table[i].help);
         }
         (void) printf(
                 "\nNo configuration is needed. A first one, in /etc/drover/drover.json (as a user:\n"
                 "~/.config/drover/drover.json):\n\n"
-                "  { \"pools\": { \"web\": { \"command\": [\"/usr/bin/my-server\", \"--port\", \"8080\"], \"workers\": 4 } } }\n\n"
+                "  { \"pools\": { \"web\": { \"command\": [\"/usr/bin/my-server\", \"--port\", \"8080\"],\n"
+                "                        \"workers\": 4 } } }\n\n"
                 "In another terminal:\n\n"
                 "  droverctl status               what runs\n"
                 "  droverctl run -- sleep 10      one process, now\n"

@@ -70,9 +70,13 @@ static int check_names(Supervisor *s, const ConfigDiff *d, ConfigFaults *faults)
                         continue;
                 (void) snprintf(key, sizeof(key), "pools.%s", d->items[i].pool);
                 if (pool_is_removing(p))
-                        config_fault_unplaced(&check, NULL, 0, 0, key, "the pool of this name that was removed is still stopping; apply again when it is gone");
+                        config_fault_unplaced(&check, NULL, 0, 0, key,
+                                              "the pool of this name that was removed is still stopping; "
+                                              "apply again when it is gone");
                 else
-                        config_fault_unplaced(&check, NULL, 0, 0, key, "a %s of this name was made at run time; remove it first (droverctl rm %s), or choose another name",
+                        config_fault_unplaced(&check, NULL, 0, 0, key,
+                                              "a %s of this name was made at run time; remove it first "
+                                              "(droverctl rm %s), or choose another name",
                                               pool_is_run(p) ? "process" : "pool", d->items[i].pool);
         }
         if (check.error < 0)

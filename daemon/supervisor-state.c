@@ -121,8 +121,8 @@ void state_flush(Supervisor *s) {
                 r = journal_flush(s->journal);
         }
         if (r < 0 && !s->is_journal_failing)
-                log_error("cannot write down the state: %s; trying on. If droverd is killed now, it may not remember the latest wishes",
-                          strerrordesc_np(-r));
+                log_error("cannot write down the state: %s; trying on. If droverd is killed now, it may not "
+                          "remember the latest wishes", strerrordesc_np(-r));
         if (r >= 0 && s->is_journal_failing)
                 log_notice("the state is on record again");
         s->is_journal_failing = r < 0;

@@ -26,8 +26,8 @@ static char *status_text(Supervisor *s) {
         if (s->is_stopping)
                 return alloc_printf("stopping, %zu processes left", pool_set_n_alive(s->pools));
         if (n_runs > 0)
-                return alloc_printf("%u pools and %u single processes, %u of %u workers ready", n_pools, n_runs, n_ready,
-                                    n_wanted);
+                return alloc_printf("%u pools and %u single processes, %u of %u workers ready", n_pools, n_runs,
+                                    n_ready, n_wanted);
         return alloc_printf("%u pools, %u of %u workers ready", n_pools, n_ready, n_wanted);
 }
 
@@ -99,7 +99,8 @@ static int ping_start(Supervisor *s) {
 }
 
 int status_start(Supervisor *s) {
-        int r = sd_event_add_time_relative(s->event, &s->status_timer, CLOCK_MONOTONIC, STATUS_DELAY, 0, status_dispatch, s);
+        int r = sd_event_add_time_relative(s->event, &s->status_timer, CLOCK_MONOTONIC, STATUS_DELAY, 0,
+                                           status_dispatch, s);
 
         if (r >= 0)
                 r = sd_event_source_set_priority(s->status_timer, PRIORITY_TIMER);

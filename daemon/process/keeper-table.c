@@ -1,4 +1,5 @@
-/* keeper-table.c - the keeper's table as it is read at the start of a life: HELLO, SLOT..., KEPT..., LOGGER, TABLE_END. */
+/* keeper-table.c - the keeper's table as it is read at the start of a life:
+ * HELLO, SLOT..., KEPT..., LOGGER, TABLE_END. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "process/keeper-link-internal.h"
