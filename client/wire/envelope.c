@@ -72,21 +72,25 @@ void envelope_unpack(json_t *message, Envelope *ret) {
                 invalid(ret, "\"method\" is missing");
 }
 
-void envelope_put_id(Text *t, const json_t *id) {
+void envelope_put_id_as(Text *t, const char *key, const json_t *id) {
         char number[NUMBER_TEXT_MAX];
         size_t n;
 
         if (json_is_string(id)) {
-                json_put_string_n(t, "id", json_string_value(id), json_string_length(id));
+                json_put_string_n(t, key, json_string_value(id), json_string_length(id));
         } else if (json_is_integer(id)) {
-                json_put_i64(t, "id", json_integer_value(id));
+                json_put_i64(t, key, json_integer_value(id));
         } else if (json_is_real(id)) {
                 n = json_dumpb(id, number, sizeof(number) - 1, JSON_ENCODE_ANY);
                 number[MIN(n, sizeof(number) - 1)] = 0;
-                json_put_raw(t, "id", n > 0 && n < sizeof(number) ? number : "null");
+                json_put_raw(t, key, n > 0 && n < sizeof(number) ? number : "null");
         } else {
-                json_put_null(t, "id");
+                json_put_null(t, key);
         }
+}
+
+void envelope_put_id(Text *t, const json_t *id) {
+        envelope_put_id_as(t, "id", id);
 }
 
 static void begin(Text *t) {

@@ -53,5 +53,6 @@ void envelope_end_error(Text *t);
 void envelope_put_error(Text *t, const json_t *id, int code, const char *message);
 /** envelope_put_id() - the member "id" as it came. @id NULL is null. */
 void envelope_put_id(Text *t, const json_t *id);
+void envelope_put_id_as(Text *t, const char *key, const json_t *id); /* under another key: "call" of a stream's notification */
 
 #endif

@@ -21,12 +21,14 @@
         X(RESTART, "restart", "stop and start workers, and wait until they are ready", "select", "wait", "timeout") \
         X(TERMINATE, "terminate", "send SIGTERM, or another signal", "select", "signal", "tree")                    \
         X(KILL, "kill", "send SIGKILL, or another signal", "select", "signal", "tree")                              \
-        X(SCALE, "scale", "change the number of a pool's workers; the others run on", "pool", "workers")            \
+        X(SCALE, "scale", "change the number of a pool's workers; the others run on", "pool", "workers", "wait",    \
+          "timeout")                                                                                                \
         X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
         X(RUN, "run", "start one process from a command; takes every pool key besides", "command", "name", "daemon",\
           "stdin", "stdout", "stderr")                                                                              \
         X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream")  \
-        X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow")                      \
+        X(LOGS_REOPEN, "logs.reopen", "open all log files anew, after something moved them away")                   \
+        X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow", "select")            \
         X(POOL_ADD, "pool.add", "a new pool until the daemon ends; takes every pool key besides", "name")           \
         X(POOL_REMOVE, "pool.remove", "stop a pool and forget it", "pool", "wait", "timeout")                       \
         X(CONFIG_CHECK, "config.check", "read the configuration and report every fault; changes nothing")           \
@@ -34,6 +36,7 @@
         X(CONFIG_APPLY, "config.apply", "read the configuration and carry out what changed")                        \
         X(DAEMON_INFO, "daemon.info", "version, process ids, uptime, limits")                                       \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
+        X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \
         X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")
 
 typedef enum ProtocolMethodId {

@@ -15,7 +15,8 @@ typedef struct Control Control;
 #define CONTROL_DEPTH_MAX 32u
 #define CONTROL_BATCH_MAX 64u              /* requests in one batch */
 #define CONTROL_CALLS_MAX 256u             /* in flight on one connection */
-#define CONTROL_CONNECTIONS_MAX 1024u      /* in all; root and the own user have 8 reserved */
+#define CONTROL_CONNECTIONS_MAX 1024u      /* in all; of these root and the own user have some reserved */
+#define CONTROL_CONNECTIONS_RESERVED 8u
 #define CONTROL_CONNECTIONS_PER_UID_MAX 256u
 #define CONTROL_INPUT_PER_UID_MAX (8u << 20)   /* bytes of unfinished lines of one user */
 #define CONTROL_UNREAD_MARK (256u * 1024)  /* unread output beyond which no more requests are read and streams pause */
@@ -52,6 +53,8 @@ Control *control_free(Control *c);
 DEFINE_CLEANUP(Control, control_free);
 /** control_worker_changed() - called from PoolHooks: waiting calls look again. Cheap when none waits. */
 void control_worker_changed(Control *c, Worker *w);
+/** control_worker_removed() - called from PoolHooks: @w dies after it; calls that wait for it keep what it last was. */
+void control_worker_removed(Control *c, Worker *w);
 void control_pool_changed(Control *c, Pool *p, bool is_removed);
 /** control_settle() - answer the waiting calls whose wish came true. From the post source, after converge. */
 void control_settle(Control *c);
@@ -63,10 +66,20 @@ void control_begin_shutdown(Control *c);
 /**
  * listener_bind() - lock and bind @path: directory made and checked, lock file <path>.lock held (flock), a stale socket
  * replaced, mode set before bind
- * Return: 0; -EADDRINUSE when another daemon holds the lock (its pid, as far as known, in *ret_pid).
+ *
+ * The descriptors are the caller's; the lock lasts as long as any duplicate of *ret_lock_fd. Changes the umask for the
+ * moment of bind(2).
+ *
+ * Return: 0; -EADDRINUSE when another daemon holds the lock or answers on the socket (its pid, as far as known, else 0,
+ *         in *ret_pid, which is always set); -ENAMETOOLONG; -EPERM when others can write in the directory;
+ *         -EEXIST when @path is no socket; the rest of open(2), mkdir(2) and bind(2).
  */
 int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t *ret_pid);
-/** socket_default_path() - as CONTRACT section 1; $DROVER_SOCKET first. The caller frees. */
+/** listener_bind_describe() - a sentence for people for what listener_bind() returned. In @buf. */
+const char *listener_bind_describe(const char *path, int error, pid_t pid, char *buf, size_t size);
+/** listener_lock_note() - write the own pid into the lock file, for the message of a second daemon. */
+int listener_lock_note(int lock_fd);
+/** socket_default_path() - as CONTRACT section 1; $DROVER_SOCKET first. The caller frees. NULL: out of memory. */
 char *socket_default_path(void);
 
 #endif

@@ -1,0 +1,207 @@
+/* control-call.c - answers: where they go and what is written down about them.
+ *
+ * Audit: one line per changing call, at its end. More than AUDIT_PER_SEC of them in a second are only counted, and the
+ * number is told with the next line: thousands of `run` in a second shall not wait for the journal. */
+#include "control/control-call.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "control/control-room.h"
+#include "wire/envelope.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <utlist.h>
+
+#define AUDIT_PER_SEC 100u
+
+int call_new(Call **ret, Connection *connection, ProtocolMethodId method, json_t *id, json_t *params, Batch *batch) {
+        Call *c = NEW0(Call);
+
+        if (!c)
+                return -ENOMEM;
+        c->connection = connection;
+        c->method = method;
+        c->id = json_incref(id);
+        c->params = json_incref(params);
+        c->batch = batch;
+        if (batch)
+                batch->n_open++;
+        DL_APPEND(connection->calls, c);
+        connection->n_calls++;
+        *ret = c;
+        return 0;
+}
+
+/* The call is over, answered or not. */
+static void call_finish(Call *c) {
+        Connection *connection = c->connection;
+
+        DL_DELETE(connection->calls, c);
+        connection->n_calls--;
+        if (c->ops && c->ops->is_stream)
+                connection->n_streams--;
+        if (c->ops && c->ops->free_state)
+                c->ops->free_state(c->state);
+        if (c->batch)
+                batch_leave(c->batch);
+        json_decref(c->id);
+        json_decref(c->params);
+        json_decref(c->own);
+        free(c);
+        connection_check_out(connection);
+        connection_close_if_done(connection);
+}
+
+void call_abandon_all(Connection *c) {
+        while (c->calls)
+                call_finish(c->calls);
+}
+
+void call_resume_all(Connection *c) {
+        Call *call, *next;
+
+        DL_FOREACH_SAFE(c->calls, call, next)
+                if (call->ops && call->ops->on_writable && !connection_is_full(c))
+                        call->ops->on_writable(call, call->state);
+}
+
+Call *call_find(Connection *c, const json_t *id) {
+        Call *call;
+
+        DL_FOREACH(c->calls, call)
+                if (call->id && json_equal(call->id, id))
+                        return call;
+        return NULL;
+}
+
+Control *call_control(const Call *c) {
+        return c->connection->control;
+}
+
+void call_keep(Call *c, const CallOps *ops, void *state) {
+        c->ops = ops;
+        c->state = state;
+        if (ops->is_stream)
+                c->connection->n_streams++;
+}
+
+void call_set_object(Call *c, const char *object) {
+        (void) snprintf(c->object, sizeof(c->object), "%s", object);
+}
+
+static void audit(const Call *c, const char *result) {
+        Control *control = call_control(c);
+        usec_t now;
+
+        if (!methods[c->method]->is_changing || !log_enabled(LOG_INFO))
+                return;
+        now = clock_now();
+        if (now >= usec_add(control->audit_since, USEC_PER_SEC)) {
+                if (control->audit_n_silent > 0)
+                        log_info("audit: %u more changing calls were not written down one by one", control->audit_n_silent);
+                control->audit_since = now;
+                control->audit_n = control->audit_n_silent = 0;
+        }
+        if (control->audit_n >= AUDIT_PER_SEC) {
+                control->audit_n_silent++;
+                return;
+        }
+        control->audit_n++;
+        log_info("audit: uid %u pid %d %s %s: %s", (unsigned) c->connection->uid, (int) c->connection->pid,
+                 protocol_methods[c->method].name, c->object, result);
+}
+
+/* Where the answer is written: into the batch, to the peer, or nowhere. */
+static Text *answer_out(const Call *c) {
+        Control *control = call_control(c);
+
+        if (!c->id) {
+                text_clear(&control->nowhere);
+                return &control->nowhere;
+        }
+        return c->batch ? &c->batch->out : connection_out(c->connection);
+}
+
+static void answer_end(Call *c) {
+        if (c->id && !c->batch)
+                envelope_end_line(stream_output(c->connection->stream));
+        call_finish(c);
+}
+
+Text *call_begin(Call *c) {
+        Text *t = answer_out(c);
+
+        envelope_begin_reply(t, c->id);
+        return t;
+}
+
+static Text *current_out(const Call *c) {
+        return !c->id ? &call_control(c)->nowhere : c->batch ? &c->batch->out : stream_output(c->connection->stream);
+}
+
+void call_end(Call *c) {
+        envelope_end(current_out(c));
+        audit(c, "done");
+        answer_end(c);
+}
+
+Text *call_fail_begin(Call *c, ProtocolError error, const char *message) {
+        Text *t = answer_out(c);
+
+        envelope_begin_error(t, c->id, error, message);
+        return t;
+}
+
+void call_fail_end(Call *c, ProtocolError error) {
+        envelope_end_error(current_out(c));
+        audit(c, protocol_error_name(error));
+        answer_end(c);
+}
+
+void call_fail(Call *c, ProtocolError error, const char *fmt, ...) {
+        char message[1024];
+        va_list ap;
+
+        va_start(ap, fmt);
+        (void) vsnprintf(message, sizeof(message), fmt, ap);
+        va_end(ap);
+        (void) call_fail_begin(c, error, message);
+        call_fail_end(c, error);
+}
+
+void call_errno(Call *c, int error, const char *what) {
+        call_fail(c, error == -ENOMEM ? ERROR_INTERNAL : ERROR_FAILED, "%s: %s", what, strerror(-error));
+}
+
+Text *call_notify_begin(Call *c, const char *method) {
+        Text *t = connection_out(c->connection);
+
+        envelope_begin_notification(t, method);
+        json_put_object(t, NULL);
+        envelope_put_id_as(t, PROTOCOL_CALL_MEMBER, c->id);
+        return t;
+}
+
+void call_notify_end(Call *c) {
+        Text *t = stream_output(c->connection->stream);
+
+        json_end_object(t);
+        envelope_end(t);
+        envelope_end_line(t);
+        connection_check_out(c->connection);
+}
+
+void batch_leave(Batch *b) {
+        if (--b->n_open > 0)
+                return;
+        if (b->out.length > 1) { /* more than the opening bracket: notifications have no answer */
+                Text *t = connection_out(b->connection);
+
+                json_end_array(&b->out);
+                t->failed |= b->out.failed;
+                text_append_n(t, b->out.data, b->out.length);
+                envelope_end_line(t);
+        }
+        text_done(&b->out);
+        free(b);
+}

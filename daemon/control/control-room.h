@@ -1,0 +1,34 @@
+/* control-room.h - struct Control as its own room sees it; nobody else includes this.
+ *
+ * Everything that changes in a turn of the loop is only noted here: connections with output to write (unsent), with
+ * requests not yet handled (unhandled), with a deadline (timed), gone but not yet freed (closed). control_flush(), at
+ * the end of the turn, writes and frees, so that no callback finds its own connection freed under it. */
+#ifndef DROVER_CONTROL_CONTROL_ROOM_H
+#define DROVER_CONTROL_CONTROL_ROOM_H
+
+#include "control/control.h"
+#include "control/connection.h"
+#include "control/listener.h"
+#include "control/uid-book.h"
+#include "control/waiter.h"
+
+struct Control {
+        ControlWorld world;
+        uid_t own_uid;
+        bool is_shutting_down;
+        Listener *listener;
+        UidBook *books;
+        WaiterSet *waiters;
+        Connection *connections; /* all that are not closed */
+        Connection *unsent, *unhandled, *timed, *closed;
+        sd_event_source *more_source;  /* defer: goes on with `unhandled` */
+        sd_event_source *sweep_source; /* timer: looks at `timed` */
+        Text nowhere;                  /* where answers to notifications are written */
+        uint64_t n_runs;               /* for "run-N" */
+        usec_t audit_since;            /* the second of the audit's rate limit */
+        unsigned audit_n, audit_n_silent;
+};
+
+void control_arm_sweep(Control *c);
+
+#endif

@@ -1,0 +1,114 @@
+/* goal.c - the rules of goal.h, one small function a goal, so that each can be read by itself. */
+#include "control/goal.h"
+
+const char *goal_to_string(Goal g) {
+        static const char *const names[_GOAL_MAX] = {
+                [GOAL_STARTED] = "running",    [GOAL_RESTARTED] = "restarted", [GOAL_STOPPED] = "stopped",
+                [GOAL_LAUNCHED] = "launched",  [GOAL_EXITED] = "ended",        [GOAL_READY] = "ready",
+                [GOAL_AT_REST] = "stopped",    [GOAL_GONE] = "gone",           [GOAL_NONE] = "there",
+        };
+
+        return names[g];
+}
+
+GoalBaseline goal_baseline(const Worker *w) {
+        const ExitStatus *e = worker_last_exit(w);
+
+        return (GoalBaseline){.was_alive = worker_is_alive(w), .exit_at = e ? e->at_usec : 0};
+}
+
+GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
+        const ExitStatus *e = worker_last_exit(w);
+
+        return (GoalFacts){
+                .state = worker_state(w),
+                .is_alive = worker_is_alive(w),
+                .is_settled = worker_is_settled(w),
+                .is_wanted = worker_is_wanted(w),
+                .has_changed = has_changed,
+                .has_new_end = e && e->at_usec != b->exit_at,
+                .has_failed_to_start = e && e->is_failure_to_start,
+        };
+}
+
+static bool is_over(const GoalFacts *f) {
+        return f->state == WORKER_STOPPED || f->state == WORKER_EXITED || f->state == WORKER_FAILED;
+}
+
+static GoalVerdict check_started(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->state == WORKER_RUNNING)
+                return GOAL_MET;
+        if (f->state == WORKER_STOPPED || f->state == WORKER_CREATED) /* wanted: on its way through a restart */
+                return f->is_wanted || !f->has_changed ? GOAL_PENDING : GOAL_FAILED;
+        if (f->state == WORKER_BACKOFF || is_over(f))
+                return f->has_changed ? GOAL_FAILED : GOAL_PENDING;
+        return GOAL_PENDING;
+}
+
+static GoalVerdict check_restarted(const GoalFacts *f, const GoalBaseline *b) {
+        if (b->was_alive && !f->has_new_end)
+                return GOAL_PENDING;
+        return check_started(f, b);
+}
+
+static GoalVerdict check_stopped(const GoalFacts *f, const GoalBaseline *b) {
+        if ((is_over(f) || f->state == WORKER_CREATED) && f->is_settled)
+                return GOAL_MET;
+        if (f->is_wanted && f->has_changed) /* somebody else started it again: the process meant is gone, or spared */
+                return f->has_new_end ? GOAL_MET : GOAL_FAILED;
+        return GOAL_PENDING;
+}
+
+static GoalVerdict check_launched(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->is_alive)
+                return GOAL_MET;
+        if (f->has_new_end)
+                return f->has_failed_to_start ? GOAL_FAILED : GOAL_MET;
+        return is_over(f) ? GOAL_FAILED : GOAL_PENDING;
+}
+
+static GoalVerdict check_exited(const GoalFacts *f, const GoalBaseline *b) {
+        if (is_over(f))
+                return f->is_settled ? GOAL_MET : GOAL_PENDING;
+        if (f->has_new_end && (f->is_settled || f->is_alive))
+                return GOAL_MET;
+        return f->state == WORKER_CREATED && !f->is_wanted ? GOAL_FAILED : GOAL_PENDING;
+}
+
+static GoalVerdict check_ready(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->state == WORKER_RUNNING)
+                return GOAL_MET;
+        if (f->state == WORKER_EXITED || f->state == WORKER_FAILED)
+                return GOAL_FAILED;
+        if (f->state == WORKER_STOPPED || f->state == WORKER_CREATED)
+                return f->is_wanted ? GOAL_PENDING : GOAL_FAILED;
+        return GOAL_PENDING;
+}
+
+static GoalVerdict check_at_rest(const GoalFacts *f, const GoalBaseline *b) {
+        return (is_over(f) || f->state == WORKER_CREATED) && f->is_settled ? GOAL_MET : GOAL_PENDING;
+}
+
+static GoalVerdict check_gone(const GoalFacts *f, const GoalBaseline *b) {
+        return GOAL_PENDING;
+}
+
+static GoalVerdict check_none(const GoalFacts *f, const GoalBaseline *b) {
+        return GOAL_MET;
+}
+
+GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b) {
+        static GoalVerdict (*const checks[_GOAL_MAX])(const GoalFacts *, const GoalBaseline *) = {
+                [GOAL_STARTED] = check_started,
+                [GOAL_RESTARTED] = check_restarted,
+                [GOAL_STOPPED] = check_stopped,
+                [GOAL_LAUNCHED] = check_launched,
+                [GOAL_EXITED] = check_exited,
+                [GOAL_READY] = check_ready,
+                [GOAL_AT_REST] = check_at_rest,
+                [GOAL_GONE] = check_gone,
+                [GOAL_NONE] = check_none,
+        };
+
+        return checks[g](f, b);
+}

@@ -1,0 +1,41 @@
+/* goal.h - is what a call waits for true of a worker, will it never be, or not yet. Pure: facts in, verdict out. */
+#ifndef DROVER_CONTROL_GOAL_H
+#define DROVER_CONTROL_GOAL_H
+
+#include "pool/worker.h"
+
+typedef enum Goal {
+        GOAL_STARTED,   /* start: it is ready; or its first attempt since then failed */
+        GOAL_RESTARTED, /* restart: the same of a process younger than the call */
+        GOAL_STOPPED,   /* stop: ended and its output written */
+        GOAL_LAUNCHED,  /* run: exec succeeded */
+        GOAL_EXITED,    /* wait for=exit: at rest now, or its next end */
+        GOAL_READY,     /* wait for=ready, idle: ready, however many attempts it takes */
+        GOAL_AT_REST,   /* wait for=stopped: ended, nothing will start it again */
+        GOAL_GONE,      /* pool.remove, scale: its slot is no more */
+        GOAL_NONE,      /* nothing: only to be shown in the answer */
+        _GOAL_MAX,
+} Goal;
+const char *goal_to_string(Goal g); /* what a worker is then: "running", "stopped", ... for "is not ..." */
+
+typedef enum GoalVerdict { GOAL_PENDING, GOAL_MET, GOAL_FAILED } GoalVerdict;
+
+/* What was so when the call came. */
+typedef struct GoalBaseline {
+        bool was_alive;
+        usec_t exit_at; /* of the last end; 0: none */
+} GoalBaseline;
+
+typedef struct GoalFacts {
+        WorkerState state;
+        bool is_alive, is_settled, is_wanted;
+        bool has_changed; /* since the call, or the wishes of the call have been brought about already */
+        bool has_new_end; /* an end later than the baseline's */
+        bool has_failed_to_start; /* the last end was none of a process */
+} GoalFacts;
+
+GoalBaseline goal_baseline(const Worker *w);
+GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed);
+GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b);
+
+#endif

@@ -1,0 +1,177 @@
+/* listener.c - accept and refuse.
+ *
+ * States: watching; resting (REST_USEC after accept failed for want of descriptors or memory).
+ * A refusal is one JSON-RPC error line with id null, sent without waiting; then the socket is closed. */
+#include "control/listener.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "control/access.h"
+#include "priority.h"
+#include "wire/envelope.h"
+#include "wire/protocol.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_TURN 32
+#define REST_USEC (100 * USEC_PER_MSEC)
+
+struct Listener {
+        int fd, reserve_fd;
+        uid_t own_uid;
+        sd_event_source *source, *rest;
+        listener_callback callback;
+        void *userdata;
+        bool is_poor; /* the lack of descriptors is reported once, until it is over */
+};
+
+static void refuse(int fd, ProtocolError error, const char *message) {
+        _cleanup_text_ Text t = {0};
+
+        envelope_put_error(&t, NULL, error, message);
+        envelope_end_line(&t);
+        if (text_check(&t) == 0)
+                (void) send(fd, t.data, t.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static const char *refusal_text(int error, ProtocolError *ret) {
+        *ret = error == -ENOMEM ? ERROR_FAILED : ERROR_LIMIT;
+        switch (error) {
+        case -EDQUOT:
+                return "you have too many connections; close some";
+        case -EUSERS:
+                return "all connections are in use; try again later";
+        case -EMFILE:
+                return "the daemon has no free descriptor; try again later";
+        default:
+                return "the daemon is short of memory; try again later";
+        }
+}
+
+/* One accepted descriptor to its owner, or a refusal. */
+static void welcome(Listener *l, int fd_consume) {
+        _cleanup_fd_ int fd = fd_consume;
+        ProtocolError error;
+        const char *text;
+        uid_t uid;
+        pid_t pid;
+        int r;
+
+        r = access_peer(fd, &uid, &pid);
+        if (r < 0 || !access_check(uid, l->own_uid, ACCESS_OBSERVE)) {
+                refuse(fd, ERROR_DENIED, "only root and the daemon's own user may use this socket");
+                if (r >= 0)
+                        log_notice("refused a connection of uid %u (pid %d)", (unsigned) uid, (int) pid);
+                return;
+        }
+        r = l->callback(fd, uid, pid, l->userdata);
+        if (r >= 0) {
+                (void) TAKE_FD(fd);
+                return;
+        }
+        text = refusal_text(r, &error);
+        refuse(fd, error, text);
+}
+
+/* No descriptor is left: the reserve makes room for one caller, who hears why. */
+static void refuse_one(Listener *l) {
+        _cleanup_fd_ int fd = -EBADF;
+
+        l->reserve_fd = fd_close(l->reserve_fd);
+        fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+                ProtocolError error;
+                const char *text = refusal_text(-EMFILE, &error);
+
+                refuse(fd, error, text);
+        }
+        fd = fd_close(fd);
+        l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void rest(Listener *l, int error) {
+        if (!l->is_poor)
+                log_warning("cannot accept control connections: %s", strerror(-error));
+        l->is_poor = true;
+        if (error == -EMFILE || error == -ENFILE)
+                refuse_one(l);
+        if (sd_event_source_set_time_relative(l->rest, REST_USEC) < 0 ||
+            sd_event_source_set_enabled(l->rest, SD_EVENT_ONESHOT) < 0)
+                return; /* better busy than deaf */
+        (void) sd_event_source_set_enabled(l->source, SD_EVENT_OFF);
+}
+
+static int listener_dispatch_rest(sd_event_source *s, uint64_t usec, void *userdata) {
+        Listener *l = userdata;
+
+        (void) sd_event_source_set_enabled(l->source, SD_EVENT_ON);
+        return 0;
+}
+
+static bool is_about_the_peer(int error) {
+        return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+}
+
+static int listener_dispatch_accept(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Listener *l = userdata;
+
+        for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+                int peer = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+                if (peer >= 0) {
+                        l->is_poor = false;
+                        welcome(l, peer);
+                        continue;
+                }
+                if (is_about_the_peer(errno))
+                        continue;
+                if (errno != EAGAIN)
+                        rest(l, -errno);
+                break;
+        }
+        return 0;
+}
+
+int listener_new(Listener **ret, sd_event *event, int fd_take, uid_t own_uid, listener_callback cb, void *userdata) {
+        _cleanup_(listener_freep) Listener *l = NEW0(Listener);
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        *l = (Listener){.fd = -EBADF, .own_uid = own_uid, .callback = cb, .userdata = userdata};
+        l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (l->reserve_fd < 0)
+                return -errno;
+        r = fd_set_nonblock(fd_take, true); /* an inherited one may block */
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &l->source, fd_take, EPOLLIN, listener_dispatch_accept, l);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(event, &l->rest, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, listener_dispatch_rest, l);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(l->rest, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_priority(l->source, PRIORITY_CONTROL);
+        if (r < 0)
+                return r;
+        l->fd = fd_take;
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+Listener *listener_free(Listener *l) {
+        if (!l)
+                return NULL;
+        sd_event_source_disable_unref(l->source);
+        sd_event_source_disable_unref(l->rest);
+        fd_close(l->fd);
+        fd_close(l->reserve_fd);
+        free(l);
+        return NULL;
+}

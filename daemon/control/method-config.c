@@ -1,0 +1,184 @@
+/* method-config.c - pool.add, pool.remove, config.check, config.show, config.apply. */
+#include "control/control-call.h"
+#include "control/control-room.h"
+#include "control/fault-answer.h"
+#include "control/method.h"
+#include "control/selection.h"
+
+#include <stdio.h>
+
+/* ---- pool.add ---- */
+
+typedef struct PoolAddParams {
+        const char *name;
+} PoolAddParams;
+
+static const JsonField pool_add_fields[] = {
+        {"name", JSON_FIELD_STRING, offsetof(PoolAddParams, name), .required = true, .help = "of the new pool; beside it, its keys"},
+        {0},
+};
+
+static void answer_pool(Call *c, Pool *pool) {
+        Text *t = call_begin(c);
+
+        json_put_object(t, NULL);
+        json_put_array(t, "pools");
+        pool_put_json(pool, t, NULL, NULL, 0);
+        json_end_array(t);
+        json_end_object(t);
+        call_end(c);
+}
+
+static void handle_pool_add(Call *c, const void *params) {
+        const PoolAddParams *p = params;
+        const ControlWorld *world = &call_control(c)->world;
+        _cleanup_(pool_config_unrefp) PoolConfig *config = NULL;
+        _cleanup_config_faults_ ConfigFaults faults = {0};
+        Pool *pool;
+        int r;
+
+        call_set_object(c, p->name);
+        r = pool_config_from_json(p->name, c->params, false, world->hooks.config_context(world->userdata), &config, &faults);
+        if (r < 0) {
+                call_fail_faults(c, ERROR_PARAMS, r, &faults);
+                return;
+        }
+        r = pool_add(world->pools, config, POOL_FROM_CALL, config->autostart, &pool);
+        if (r >= 0)
+                answer_pool(c, pool);
+        else if (r == -EEXIST)
+                call_fail(c, ERROR_EXISTS, "there is a pool or a process \"%s\" already", p->name);
+        else
+                call_errno(c, r, "cannot add the pool");
+}
+
+const Method method_pool_add = {
+        .class = ACCESS_ADMINISTER,
+        .is_changing = true,
+        .takes_config = true,
+        .handler = handle_pool_add,
+        .fields = pool_add_fields,
+        .params_size = sizeof(PoolAddParams),
+        .result = "{\"pools\":[POOL]}: the new one",
+};
+
+/* ---- pool.remove ---- */
+
+typedef struct PoolRemoveParams {
+        const char *pool;
+        bool wait;
+        usec_t timeout;
+} PoolRemoveParams;
+
+static const PoolRemoveParams pool_remove_defaults = {.wait = true, .timeout = USEC_INFINITY};
+
+static const JsonField pool_remove_fields[] = {
+        {"pool", JSON_FIELD_STRING, offsetof(PoolRemoveParams, pool), .required = true, .help = "its name"},
+        {"wait", JSON_FIELD_BOOL, offsetof(PoolRemoveParams, wait), .help = "answer only when it is gone (true)"},
+        {"timeout", JSON_FIELD_SPAN, offsetof(PoolRemoveParams, timeout), .help = "how long to wait for that (for ever)"},
+        {0},
+};
+
+static void handle_pool_remove(Call *c, const void *params) {
+        const PoolRemoveParams *p = params;
+        _cleanup_selection_ Selection s = {0};
+        const char *unknown;
+        Pool *pool;
+        int r;
+
+        call_set_object(c, p->pool);
+        pool = selection_pool(c, p->pool);
+        if (!pool)
+                return;
+        r = pool_select(call_control(c)->world.pools, &p->pool, 1, &s.workers, &unknown);
+        if (r >= 0) {
+                s.n = (size_t) r;
+                r = waiter_new(call_control(c)->waiters, c, p->wait ? GOAL_GONE : GOAL_NONE, NULL, s.workers, s.n, p->timeout,
+                               waiter_put_workers);
+        }
+        if (r < 0) {
+                call_errno(c, r, "cannot remove the pool");
+                return;
+        }
+        pool_remove(pool);
+}
+
+const Method method_pool_remove = {
+        .class = ACCESS_ADMINISTER,
+        .is_changing = true,
+        .handler = handle_pool_remove,
+        .fields = pool_remove_fields,
+        .params_size = sizeof(PoolRemoveParams),
+        .defaults = &pool_remove_defaults,
+        .result = "{\"workers\":[WORKER...]}: its workers as they last were",
+};
+
+/* ---- config.* ---- */
+
+static void handle_config_check(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        _cleanup_config_faults_ ConfigFaults faults = {0};
+        int r = world->hooks.config_check(&faults, world->userdata);
+        Text *t;
+
+        if (r < 0 && faults.n == 0) {
+                call_errno(c, r, "cannot check the configuration");
+                return;
+        }
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_bool(t, "ok", faults.n == 0);
+        faults_put_json(&faults, t, "faults");
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_config_check = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_config_check,
+        .result = "{\"ok\":BOOL,\"faults\":[{\"file\",\"line\",\"column\",\"key\",\"text\"}...]}",
+};
+
+static void handle_config_show(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        _cleanup_json_ json_t *config = world->hooks.config_show(world->userdata);
+        _cleanup_free_ char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
+
+        if (!text) {
+                call_fail(c, ERROR_INTERNAL, "the daemon is short of memory");
+                return;
+        }
+        json_put_raw(call_begin(c), NULL, text);
+        call_end(c);
+}
+
+const Method method_config_show = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_config_show,
+        .result = "the configuration in force: {\"pools\":{...},...} with exactly what was written",
+};
+
+static void handle_config_apply(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        _cleanup_config_faults_ ConfigFaults faults = {0};
+        _cleanup_free_ char *changes = NULL;
+        int r = world->hooks.config_apply(&faults, &changes, world->userdata);
+        Text *t;
+
+        if (r < 0) {
+                call_fail_faults(c, ERROR_INVALID, r, &faults);
+                return;
+        }
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_raw(t, "changes", changes ? changes : "[]");
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_config_apply = {
+        .class = ACCESS_ADMINISTER,
+        .is_changing = true,
+        .handler = handle_config_apply,
+        .result = "{\"changes\":[...]}: what was done; faults give the error \"invalid\" with all of them in data.faults",
+};

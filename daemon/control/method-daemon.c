@@ -1,0 +1,82 @@
+/* method-daemon.c - daemon.info, daemon.shutdown, rpc.discover. */
+#include "control/control-call.h"
+#include "control/control-room.h"
+#include "control/discover.h"
+#include "control/method.h"
+
+/* Every bound a caller can meet. */
+static void put_limits(Text *t) {
+        static const struct {
+                const char *name;
+                uint64_t value;
+        } limits[] = {
+                {"message_bytes", CONTROL_LINE_MAX},
+                {"message_values", CONTROL_NODES_MAX},
+                {"message_depth", CONTROL_DEPTH_MAX},
+                {"message_seconds", CONTROL_LINE_TIMEOUT_SEC},
+                {"batch_requests", CONTROL_BATCH_MAX},
+                {"calls_in_flight", CONTROL_CALLS_MAX},
+                {"connections", CONTROL_CONNECTIONS_MAX},
+                {"connections_reserved", CONTROL_CONNECTIONS_RESERVED},
+                {"connections_per_user", CONTROL_CONNECTIONS_PER_UID_MAX},
+                {"unfinished_bytes_per_user", CONTROL_INPUT_PER_UID_MAX},
+                {"unread_bytes_pause", CONTROL_UNREAD_MARK},
+                {"unread_bytes", CONTROL_UNREAD_MAX},
+                {"unread_seconds", CONTROL_STALL_TIMEOUT_SEC},
+        };
+
+        json_put_object(t, "limits");
+        for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+                json_put_u64(t, limits[i].name, limits[i].value);
+        json_end_object(t);
+}
+
+static void handle_daemon_info(Call *c, const void *params) {
+        Control *control = call_control(c);
+        Text *t = call_begin(c);
+
+        json_put_object(t, NULL);
+        control->world.hooks.info_put_json(t, control->world.userdata);
+        json_put_bool(t, "shutting_down", control->is_shutting_down);
+        json_put_u64(t, "connections", uid_book_connections(control->books));
+        json_put_u64(t, "calls_waiting", waiter_set_size(control->waiters));
+        put_limits(t);
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_daemon_info = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_daemon_info,
+        .result = "{\"version\",\"protocol\",\"pid\",\"keeper_pid\",\"logger_pid\",\"uptime\",\"socket\",...,\"limits\":{...}}",
+};
+
+static void handle_daemon_shutdown(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        Text *t;
+
+        world->hooks.shutdown(world->userdata);
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_bool(t, "stopping", true);
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_daemon_shutdown = {
+        .class = ACCESS_ADMINISTER,
+        .is_changing = true,
+        .handler = handle_daemon_shutdown,
+        .result = "{\"stopping\":true} at once; the connection ends when the daemon does",
+};
+
+static void handle_rpc_discover(Call *c, const void *params) {
+        discover_put_json(call_begin(c));
+        call_end(c);
+}
+
+const Method method_rpc_discover = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_rpc_discover,
+        .result = "an OpenRPC document",
+};

@@ -1,0 +1,289 @@
+/* method-log.c - logs, logs.reopen.
+ *
+ * A call of `logs` is a LogStream with one LogRead for each worker. Lines are written to the peer as they come; beyond the
+ * connection's mark every read pauses at its next line (the logger link keeps it) and goes on when the peer has read. The
+ * final answer, {"lines":N}, comes when all reads have ended; with `follow` that is at call.cancel. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "control/control-call.h"
+#include "control/control-room.h"
+#include "control/method.h"
+#include "control/selection.h"
+
+#include <stdio.h>
+
+#define LOG_READS_MAX 256 /* workers of one call: each read may hold LOG_READ_CREDIT */
+
+typedef struct LogsParams {
+        json_t *select;
+        int64_t lines;
+        bool follow;
+        const char *stream;
+} LogsParams;
+
+static const LogsParams logs_defaults = {.lines = 10, .stream = "both"};
+
+static const JsonField logs_fields[] = {
+        {"select", JSON_FIELD_STRINGS, offsetof(LogsParams, select), .required = true, .help = "pools, workers, globs, \"all\""},
+        {"lines", JSON_FIELD_I64, offsetof(LogsParams, lines), .min = -1, .max = INT64_MAX, .help = "the last N of each (10); -1: all"},
+        {"follow", JSON_FIELD_BOOL, offsetof(LogsParams, follow), .help = "go on with new lines until call.cancel (false)"},
+        {"stream", JSON_FIELD_STRING, offsetof(LogsParams, stream), .help = "stdout, stderr or both (the default)"},
+        {0},
+};
+
+typedef struct LogStream LogStream;
+
+typedef struct LogSource {
+        LogStream *stream;
+        LogRead *read; /* NULL once it ended */
+        char *worker;
+        bool is_paused;
+} LogSource;
+
+struct LogStream {
+        Call *call;
+        uint64_t n_lines;
+        size_t n, n_open;
+        int error; /* the first one of a read */
+        char error_text[256];
+        LogSource sources[];
+};
+
+static LogStream *log_stream_free(LogStream *s) {
+        if (!s)
+                return NULL;
+        for (size_t i = 0; i < s->n; i++) {
+                logger_read_free(s->sources[i].read);
+                free(s->sources[i].worker);
+        }
+        free(s);
+        return NULL;
+}
+DEFINE_CLEANUP(LogStream, log_stream_free);
+
+static void log_stream_free_state(void *state) {
+        log_stream_free(state);
+}
+
+static void log_stream_answer(LogStream *s) {
+        Call *c = s->call;
+        Text *t;
+
+        if (s->error < 0 && s->n_lines == 0) {
+                call_fail(c, ERROR_FAILED, "%s", s->error_text);
+                return;
+        }
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_u64(t, "lines", s->n_lines);
+        if (s->error < 0)
+                json_put_string(t, "error", s->error_text);
+        json_end_object(t);
+        call_end(c);
+}
+
+static void log_stream_on_writable(Call *c, void *state) {
+        LogStream *s = state;
+
+        for (size_t i = 0; i < s->n; i++) {
+                LogSource *source = &s->sources[i];
+
+                if (!source->is_paused || !source->read)
+                        continue;
+                source->is_paused = false;
+                logger_read_resume(source->read);
+        }
+}
+
+static void log_stream_on_cancel(Call *c, void *state) {
+        log_stream_answer(state);
+}
+
+static const CallOps log_stream_ops = {
+        .is_stream = true,
+        .free_state = log_stream_free_state,
+        .on_writable = log_stream_on_writable,
+        .on_cancel = log_stream_on_cancel,
+};
+
+static const char *stream_name(uint8_t stream) {
+        return stream == LOG_STREAM_STDOUT ? "stdout" : stream == LOG_STREAM_STDERR ? "stderr" : NULL;
+}
+
+static bool log_source_on_line(LogRead *r, const LoggerLine *line, const char *text, void *userdata) {
+        LogSource *source = userdata;
+        Call *c = source->stream->call;
+        char time[TIME_TEXT_MAX];
+        Text *t;
+
+        if (connection_is_full(c->connection)) {
+                source->is_paused = true;
+                return false;
+        }
+        t = call_notify_begin(c, PROTOCOL_NOTIFY_LOG);
+        json_put_string(t, "worker", source->worker);
+        json_put_string(t, "stream", stream_name(line->stream));
+        json_put_string(t, "time", line->time_usec > 0 ? time_format(time, line->time_usec) : NULL);
+        json_put_string_n(t, "line", text, line->n_bytes);
+        if (line->is_continued)
+                json_put_bool(t, "continued", true);
+        call_notify_end(c);
+        source->stream->n_lines++;
+        return true;
+}
+
+/* Lines this follower missed: told in their place, as a line of no stream. */
+static void log_source_on_dropped(LogRead *r, uint64_t n_lines, void *userdata) {
+        LogSource *source = userdata;
+        Text *t = call_notify_begin(source->stream->call, PROTOCOL_NOTIFY_LOG);
+
+        json_put_string(t, "worker", source->worker);
+        json_put_null(t, "stream");
+        json_put_null(t, "time");
+        json_put_null(t, "line");
+        if (n_lines > 0)
+                json_put_u64(t, "lost", n_lines);
+        else
+                json_put_null(t, "lost"); /* how many, nobody knows: the logger was started again */
+        call_notify_end(source->stream->call);
+}
+
+static void log_source_on_end(LogRead *r, int error, const char *text, void *userdata) {
+        LogSource *source = userdata;
+        LogStream *s = source->stream;
+
+        source->read = logger_read_free(source->read);
+        if (error < 0 && s->error == 0) {
+                s->error = error;
+                (void) snprintf(s->error_text, sizeof(s->error_text), "cannot read the log of %s: %s", source->worker,
+                                text && *text ? text : strerror(-error));
+        }
+        if (--s->n_open == 0)
+                log_stream_answer(s);
+}
+
+static const LogReadHooks log_hooks = {
+        .on_line = log_source_on_line,
+        .on_dropped = log_source_on_dropped,
+        .on_end = log_source_on_end,
+};
+
+static uint32_t streams_from_string(const char *s) {
+        static const struct {
+                const char *name;
+                uint32_t streams;
+        } names[] = {
+                {"stdout", LOG_STREAM_STDOUT},
+                {"stderr", LOG_STREAM_STDERR},
+                {"both", LOG_STREAM_STDOUT | LOG_STREAM_STDERR},
+                {"all", LOG_STREAM_STDOUT | LOG_STREAM_STDERR},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (streq(names[i].name, s))
+                        return names[i].streams;
+        return 0;
+}
+
+static bool is_readable(const Worker *w, LogSpec *ret) {
+        return worker_log_spec(w, ret) >= 0 && (ret->kind == LOG_KIND_FILE || ret->kind == LOG_KIND_SHARED);
+}
+
+static int log_stream_add(LogStream *s, const Worker *w, const LogsParams *p, uint32_t streams) {
+        LoggerLink *logger = call_control(s->call)->world.logger;
+        uint64_t n_lines = p->lines < 0 ? UINT64_MAX : (uint64_t) p->lines;
+        LogSource *source = &s->sources[s->n];
+        LogSpec spec;
+        int r;
+
+        if (!is_readable(w, &spec))
+                return 0;
+        source->stream = s;
+        source->worker = alloc_strdup(worker_name(w));
+        if (!source->worker)
+                return -ENOMEM;
+        s->n++;
+        r = logger_read_new(&source->read, logger, &spec, streams, n_lines, p->follow, &log_hooks, source);
+        if (r >= 0)
+                s->n_open++;
+        return r;
+}
+
+static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, const LogsParams *p, uint32_t streams) {
+        _cleanup_(log_stream_freep) LogStream *s = alloc_zero(1, sizeof(LogStream) + selection->n * sizeof(LogSource));
+
+        if (!s)
+                return -ENOMEM;
+        s->call = c;
+        for (size_t i = 0; i < selection->n; i++) {
+                int r = log_stream_add(s, selection->workers[i], p, streams);
+
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+static void handle_logs(Call *c, const void *params) {
+        const LogsParams *p = params;
+        _cleanup_selection_ Selection selection = {0};
+        uint32_t streams = streams_from_string(p->stream);
+        LogStream *s;
+        int r;
+
+        if (!c->id) { /* a notification: nobody would know whose lines they are */
+                call_fail(c, ERROR_REQUEST, "logs needs an id");
+                return;
+        }
+        if (streams == 0) {
+                call_fail(c, ERROR_PARAMS, "logs: \"stream\" is stdout, stderr or both, not \"%.40s\"", p->stream);
+                return;
+        }
+        if (selection_resolve(c, p->select, &selection) < 0)
+                return;
+        if (selection.n > LOG_READS_MAX) {
+                call_fail(c, ERROR_LIMIT, "logs of at most %d workers in one call; %zu are selected", LOG_READS_MAX, selection.n);
+                return;
+        }
+        r = log_stream_new(&s, c, &selection, p, streams);
+        if (r < 0) {
+                call_errno(c, r, "cannot read logs");
+                return;
+        }
+        call_keep(c, &log_stream_ops, s);
+        if (s->n > 0)
+                return;
+        if (selection.n > 0)
+                call_fail(c, ERROR_UNSUPPORTED, "%s writes to no file of ours: see its \"output\"", worker_name(selection.workers[0]));
+        else
+                log_stream_answer(s);
+}
+
+const Method method_logs = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_logs,
+        .fields = logs_fields,
+        .params_size = sizeof(LogsParams),
+        .defaults = &logs_defaults,
+        .result = "{\"lines\":N} at the end; before it `log` notifications {\"call\",\"worker\",\"stream\",\"time\",\"line\"}, with "
+                  "\"continued\":true for a line that goes on in the next one, and with \"line\":null and \"lost\" where some were missed",
+};
+
+static void handle_logs_reopen(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        Text *t;
+
+        world->hooks.reopen_logs(world->userdata);
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_logs_reopen = {
+        .class = ACCESS_OPERATE,
+        .is_changing = true,
+        .handler = handle_logs_reopen,
+        .result = "{}",
+};

@@ -1,0 +1,353 @@
+/* method-process.c - status, start, stop, restart, terminate, kill, scale, wait. */
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "control/control-call.h"
+#include "control/control-room.h"
+#include "control/method.h"
+#include "control/selection.h"
+
+#include <fnmatch.h>
+#include <signal.h>
+
+/* ---- status ---- */
+
+typedef struct StatusParams {
+        json_t *select;
+} StatusParams;
+
+static const JsonField status_fields[] = {
+        {"select", JSON_FIELD_STRINGS, offsetof(StatusParams, select), .help = "pools, workers, globs; absent: everything"},
+        {0},
+};
+
+static void put_all_pools(PoolSet *pools, Text *t) {
+        for (Pool *p = pool_first(pools); p; p = pool_next(p))
+                pool_put_json(p, t, NULL, NULL, 0);
+}
+
+/* Workers come in order of their pools: a run of the same pool becomes one pool object. */
+static void put_selected(const Selection *s, Text *t) {
+        size_t i = 0, begin;
+
+        while (i < s->n) {
+                Pool *p = worker_pool(s->workers[i]);
+
+                begin = i;
+                while (i < s->n && worker_pool(s->workers[i]) == p)
+                        i++;
+                if (i - begin == pool_n_workers(p))
+                        pool_put_json(p, t, NULL, NULL, 0);
+                else
+                        pool_put_json(p, t, NULL, s->workers + begin, i - begin);
+        }
+}
+
+/* A pool without workers is selected by its name or a glob, though no worker is. */
+static void put_empty_pools(PoolSet *pools, const json_t *select, Text *t) {
+        _cleanup_free_ const char **selectors = NULL;
+        size_t n = 0;
+
+        for (Pool *p = pool_first(pools); p; p = pool_next(p)) {
+                if (pool_n_workers(p) > 0)
+                        continue;
+                if (!selectors)
+                        selectors = selection_strings(select, &n);
+                for (size_t i = 0; selectors && i < n; i++)
+                        if (streq(selectors[i], "all") || fnmatch(selectors[i], pool_name(p), 0) == 0) {
+                                pool_put_json(p, t, NULL, NULL, 0);
+                                break;
+                        }
+        }
+}
+
+static void handle_status(Call *c, const void *params) {
+        const StatusParams *p = params;
+        PoolSet *pools = call_control(c)->world.pools;
+        _cleanup_selection_ Selection s = {0};
+        Text *t;
+
+        if (p->select && selection_resolve(c, p->select, &s) < 0)
+                return;
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_array(t, "pools");
+        if (p->select) {
+                put_selected(&s, t);
+                put_empty_pools(pools, p->select, t);
+        } else
+                put_all_pools(pools, t);
+        json_end_array(t);
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_status = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_status,
+        .fields = status_fields,
+        .params_size = sizeof(StatusParams),
+        .result = "{\"pools\":[{\"name\",\"state\",\"wanted\",\"ready\",...,\"workers\":[WORKER...]}]}",
+};
+
+/* ---- start, stop, restart ---- */
+
+typedef struct ChangeParams {
+        json_t *select;
+        bool wait;
+        usec_t timeout;
+} ChangeParams;
+
+static const ChangeParams change_defaults = {.wait = true, .timeout = USEC_INFINITY};
+
+static const JsonField change_fields[] = {
+        {"select", JSON_FIELD_STRINGS, offsetof(ChangeParams, select), .required = true, .help = "pools, workers, globs, \"all\""},
+        {"wait", JSON_FIELD_BOOL, offsetof(ChangeParams, wait), .help = "answer only when it is so (true)"},
+        {"timeout", JSON_FIELD_SPAN, offsetof(ChangeParams, timeout), .help = "how long to wait for that (for ever)"},
+        {0},
+};
+
+/* Wait for the goal, or answer at once after this turn has brought the wish about. */
+static int await(Call *c, Goal goal, Worker *const *workers, size_t n, bool wait, usec_t timeout) {
+        int r = waiter_new(call_control(c)->waiters, c, wait ? goal : GOAL_NONE, NULL, workers, n, timeout, waiter_put_workers);
+
+        if (r < 0)
+                call_errno(c, r, "cannot wait");
+        return r;
+}
+
+static void change(Call *c, const ChangeParams *p, void (*wish)(Worker *), Goal goal) {
+        _cleanup_selection_ Selection s = {0};
+
+        selection_object(c, p->select);
+        if (selection_resolve(c, p->select, &s) < 0)
+                return;
+        /* The waiter first: it remembers what was before the wish. */
+        if (await(c, goal, s.workers, s.n, p->wait, p->timeout) < 0)
+                return;
+        for (size_t i = 0; i < s.n; i++)
+                wish(s.workers[i]);
+}
+
+static void handle_start(Call *c, const void *params) {
+        change(c, params, worker_want_start, GOAL_STARTED);
+}
+
+static void handle_stop(Call *c, const void *params) {
+        change(c, params, worker_want_stop, GOAL_STOPPED);
+}
+
+static void handle_restart(Call *c, const void *params) {
+        change(c, params, worker_want_restart, GOAL_RESTARTED);
+}
+
+#define CHANGE_METHOD(verb)                                                                                  \
+        const Method method_##verb = {                                                                       \
+                .class = ACCESS_OPERATE,                                                                     \
+                .is_changing = true,                                                                         \
+                .handler = handle_##verb,                                                                    \
+                .fields = change_fields,                                                                     \
+                .params_size = sizeof(ChangeParams),                                                         \
+                .defaults = &change_defaults,                                                                \
+                .result = "{\"workers\":[WORKER...]}",                                                       \
+        }
+
+CHANGE_METHOD(start);
+CHANGE_METHOD(stop);
+CHANGE_METHOD(restart);
+
+/* ---- terminate, kill ---- */
+
+typedef struct SignalParams {
+        json_t *select;
+        int signal;
+        bool tree;
+} SignalParams;
+
+static const SignalParams terminate_defaults = {.signal = SIGTERM}, kill_defaults = {.signal = SIGKILL};
+
+static const JsonField signal_fields[] = {
+        {"select", JSON_FIELD_STRINGS, offsetof(SignalParams, select), .required = true, .help = "pools, workers, globs, \"all\""},
+        {"signal", JSON_FIELD_SIGNAL, offsetof(SignalParams, signal), .help = "name or number (terminate: TERM, kill: KILL)"},
+        {"tree", JSON_FIELD_BOOL, offsetof(SignalParams, tree), .help = "also every process it started (false)"},
+        {0},
+};
+
+static void handle_signal(Call *c, const void *params) {
+        const SignalParams *p = params;
+        _cleanup_selection_ Selection s = {0};
+        uint64_t n = 0;
+        Text *t;
+
+        selection_object(c, p->select);
+        if (selection_resolve(c, p->select, &s) < 0)
+                return;
+        for (size_t i = 0; i < s.n; i++)
+                n += worker_signal(s.workers[i], p->signal, p->tree) > 0;
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_u64(t, "signalled", n);
+        json_end_object(t);
+        call_end(c);
+}
+
+#define SIGNAL_METHOD(verb)                                                                                  \
+        const Method method_##verb = {                                                                       \
+                .class = ACCESS_OPERATE,                                                                     \
+                .is_changing = true,                                                                         \
+                .handler = handle_signal,                                                                    \
+                .fields = signal_fields,                                                                     \
+                .params_size = sizeof(SignalParams),                                                         \
+                .defaults = &verb##_defaults,                                                                \
+                .result = "{\"signalled\":N}: the workers that had a process",                               \
+        }
+
+SIGNAL_METHOD(terminate);
+SIGNAL_METHOD(kill);
+
+/* ---- scale ---- */
+
+typedef struct ScaleParams {
+        const char *pool;
+        json_t *workers;
+        bool wait;
+        usec_t timeout;
+} ScaleParams;
+
+static const ScaleParams scale_defaults = {.wait = true, .timeout = USEC_INFINITY};
+
+static const JsonField scale_fields[] = {
+        {"pool", JSON_FIELD_STRING, offsetof(ScaleParams, pool), .required = true, .help = "its name"},
+        {"workers", JSON_FIELD_VALUE, offsetof(ScaleParams, workers), .required = true, .help = "a number, \"cpus\" or \"N*cpus\""},
+        {"wait", JSON_FIELD_BOOL, offsetof(ScaleParams, wait), .help = "answer only when it is so (true)"},
+        {"timeout", JSON_FIELD_SPAN, offsetof(ScaleParams, timeout), .help = "how long to wait for that (for ever)"},
+        {0},
+};
+
+/* A number as the configuration means it: the same checks and words. -errno: the call was answered. */
+static int workers_number(Call *c, const json_t *workers, unsigned *ret) {
+        const ControlWorld *world = &call_control(c)->world;
+        _cleanup_(pool_config_unrefp) PoolConfig *config = NULL;
+        _cleanup_config_faults_ ConfigFaults faults = {0};
+        _cleanup_json_ json_t *o = json_pack("{s:[s], s:O}", "command", "/bin/true", "workers", workers);
+        int r;
+
+        r = o ? pool_config_from_json("scale", o, false, world->hooks.config_context(world->userdata), &config, &faults)
+              : -ENOMEM;
+        if (r >= 0)
+                *ret = config->workers;
+        else if (faults.n > 0)
+                call_fail(c, ERROR_PARAMS, "scale: \"workers\": %s", faults.items[0].text);
+        else
+                call_errno(c, r, "cannot scale");
+        return r;
+}
+
+/* Newcomers shall be up, those that leave gone; the others are only shown. */
+static void await_scaled(Call *c, Pool *pool, unsigned size_before, const ScaleParams *p) {
+        size_t n = pool_n_workers(pool);
+        _cleanup_free_ Worker **workers = NEW0_ARRAY(Worker *, n + 1);
+        _cleanup_free_ Goal *goals = NEW0_ARRAY(Goal, n + 1);
+        int r = workers && goals ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                Worker *w = pool_worker(pool, i);
+                bool is_new = worker_slot(w) >= size_before && worker_is_wanted(w);
+
+                workers[i] = w;
+                goals[i] = !p->wait ? GOAL_NONE : worker_is_leaving(w) ? GOAL_GONE : is_new ? GOAL_STARTED : GOAL_NONE;
+        }
+        if (r >= 0)
+                r = waiter_new(call_control(c)->waiters, c, GOAL_STARTED, goals, workers, n, p->timeout, waiter_put_present);
+        if (r < 0)
+                call_errno(c, r, "cannot wait");
+}
+
+static void handle_scale(Call *c, const void *params) {
+        const ScaleParams *p = params;
+        unsigned size_before, size = 0;
+        Pool *pool;
+
+        call_set_object(c, p->pool);
+        pool = selection_pool(c, p->pool);
+        if (!pool || workers_number(c, p->workers, &size) < 0)
+                return;
+        if (pool_is_run(pool)) {
+                call_fail(c, ERROR_INVALID, "%s is one process of `run`; only pools have a size", p->pool);
+                return;
+        }
+        size_before = pool_size(pool);
+        pool_set_size(pool, size);
+        await_scaled(c, pool, size_before, p);
+}
+
+const Method method_scale = {
+        .class = ACCESS_OPERATE,
+        .is_changing = true,
+        .handler = handle_scale,
+        .fields = scale_fields,
+        .params_size = sizeof(ScaleParams),
+        .defaults = &scale_defaults,
+        .result = "{\"workers\":[WORKER...]}: all of the pool",
+};
+
+/* ---- wait ---- */
+
+typedef struct WaitParams {
+        json_t *select, *process;
+        const char *for_what;
+        usec_t timeout;
+} WaitParams;
+
+static const WaitParams wait_defaults = {.for_what = "exit", .timeout = USEC_INFINITY};
+
+static const JsonField wait_fields[] = {
+        {"select", JSON_FIELD_STRINGS, offsetof(WaitParams, select), .help = "pools, workers, globs, \"all\""},
+        {"process", JSON_FIELD_STRINGS, offsetof(WaitParams, process), .help = "the same: names of processes of run"},
+        {"for", JSON_FIELD_STRING, offsetof(WaitParams, for_what), .help = "exit (the default), ready, stopped, idle"},
+        {"timeout", JSON_FIELD_SPAN, offsetof(WaitParams, timeout), .help = "then the error \"timeout\" (for ever); 0: only look"},
+        {0},
+};
+
+static int goal_from_string(const char *s) {
+        static const struct {
+                const char *name;
+                Goal goal;
+        } goals[] = {{"exit", GOAL_EXITED}, {"ready", GOAL_READY}, {"stopped", GOAL_AT_REST}, {"idle", GOAL_READY}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(goals); i++)
+                if (streq(goals[i].name, s))
+                        return goals[i].goal;
+        return -EINVAL;
+}
+
+static void handle_wait(Call *c, const void *params) {
+        static const char *const names[] = {"exit", "ready", "stopped", "idle", NULL};
+        const WaitParams *p = params;
+        const json_t *select = p->select ? p->select : p->process;
+        _cleanup_selection_ Selection s = {0};
+        int goal = goal_from_string(p->for_what);
+
+        if (goal < 0) {
+                const char *nearest = name_nearest(p->for_what, names);
+
+                call_fail(c, ERROR_PARAMS, "wait: \"for\" is exit, ready, stopped or idle, not \"%.40s\"%s%s%s", p->for_what,
+                          nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+                return;
+        }
+        if (!select || (p->select && p->process)) {
+                call_fail(c, ERROR_PARAMS, "wait: one of \"select\" and \"process\" is wanted");
+                return;
+        }
+        if (selection_resolve(c, select, &s) < 0)
+                return;
+        (void) await(c, (Goal) goal, s.workers, s.n, true, p->timeout);
+}
+
+const Method method_wait = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_wait,
+        .fields = wait_fields,
+        .params_size = sizeof(WaitParams),
+        .defaults = &wait_defaults,
+        .result = "{\"workers\":[WORKER...]} once it is so",
+};

@@ -1,0 +1,129 @@
+/* method.c - the table, and what is common to all methods: parameters, refusals. */
+#include "control/method.h"
+#include "control/control-call.h"
+#include "control/control-room.h"
+
+#include <stdalign.h>
+
+const Method *const methods[_METHOD_MAX] = {
+        [METHOD_STATUS] = &method_status,
+        [METHOD_START] = &method_start,
+        [METHOD_STOP] = &method_stop,
+        [METHOD_RESTART] = &method_restart,
+        [METHOD_TERMINATE] = &method_terminate,
+        [METHOD_KILL] = &method_kill,
+        [METHOD_SCALE] = &method_scale,
+        [METHOD_WAIT] = &method_wait,
+        [METHOD_RUN] = &method_run,
+        [METHOD_LOGS] = &method_logs,
+        [METHOD_LOGS_REOPEN] = &method_logs_reopen,
+        [METHOD_EVENTS] = &method_events,
+        [METHOD_POOL_ADD] = &method_pool_add,
+        [METHOD_POOL_REMOVE] = &method_pool_remove,
+        [METHOD_CONFIG_CHECK] = &method_config_check,
+        [METHOD_CONFIG_SHOW] = &method_config_show,
+        [METHOD_CONFIG_APPLY] = &method_config_apply,
+        [METHOD_DAEMON_INFO] = &method_daemon_info,
+        [METHOD_DAEMON_SHUTDOWN] = &method_daemon_shutdown,
+        [METHOD_RPC_DISCOVER] = &method_rpc_discover,
+        [METHOD_CALL_CANCEL] = &method_call_cancel,
+};
+
+/* By position to by name: the table's order. -E2BIG: more than there are. */
+static int params_by_name(const Method *m, json_t **params) {
+        _cleanup_json_ json_t *o = json_object();
+        size_t i;
+        json_t *v;
+
+        if (!o)
+                return -ENOMEM;
+        json_array_foreach(*params, i, v) {
+                if (!m->fields[i].name)
+                        return -E2BIG;
+                if (json_object_set(o, m->fields[i].name, v) < 0)
+                        return -ENOMEM;
+        }
+        json_decref(*params);
+        *params = TAKE_PTR(o);
+        return 0;
+}
+
+/* Parts the table's members from the keys of a pool beside them. */
+static int params_part(const Method *m, Call *c) {
+        if (!c->params)
+                c->params = json_object();
+        c->own = json_object();
+        if (!c->own || !c->params)
+                return -ENOMEM;
+        for (const JsonField *f = m->fields; f->name; f++) {
+                json_t *v = json_object_get(c->params, f->name);
+
+                if (!v)
+                        continue;
+                if (json_object_set(c->own, f->name, v) < 0)
+                        return -ENOMEM;
+                if (f->type != JSON_FIELD_VALUE) /* that is a key of a pool, named only for its position */
+                        (void) json_object_del(c->params, f->name);
+        }
+        return 0;
+}
+
+static int params_unpack(const Method *m, Call *c, void *ret, JsonFault *fault) {
+        static const JsonField none[] = {{0}};
+        _cleanup_json_ json_t *empty = NULL;
+        json_t *o;
+        int r;
+
+        if (m->defaults)
+                memcpy(ret, m->defaults, m->params_size);
+        else
+                memset(ret, 0, m->params_size);
+        if (json_is_array(c->params)) {
+                r = params_by_name(m, &c->params);
+                if (r < 0)
+                        return r;
+        }
+        if (m->takes_config) {
+                r = params_part(m, c);
+                if (r < 0)
+                        return r;
+        }
+        o = m->takes_config ? c->own : c->params;
+        if (!o)
+                o = empty = json_object();
+        return o ? json_unpack_fields(o, m->fields ? m->fields : none, ret, fault) : -ENOMEM;
+}
+
+static size_t fields_count(const Method *m) {
+        size_t n = 0;
+
+        while (m->fields && m->fields[n].name)
+                n++;
+        return n;
+}
+
+void method_call(Call *c) {
+        const Method *m = methods[c->method];
+        const char *name = protocol_methods[c->method].name;
+        alignas(max_align_t) char params[METHOD_PARAMS_MAX];
+        JsonFault fault = {0};
+        int r;
+
+        if (!access_check(c->connection->uid, call_control(c)->own_uid, m->class)) {
+                call_fail(c, ERROR_DENIED, "%s needs the right to %s", name, access_class_to_string(m->class));
+                return;
+        }
+        if (m->is_changing && call_control(c)->is_shutting_down) {
+                call_fail(c, ERROR_SHUTTING_DOWN, "the daemon is shutting down");
+                return;
+        }
+        r = params_unpack(m, c, params, &fault);
+        if (r == -E2BIG)
+                call_fail(c, ERROR_PARAMS, "%s takes at most %zu parameters by position", name, fields_count(m));
+        else if (r == -ENOMEM)
+                call_fail(c, ERROR_INTERNAL, "the daemon is short of memory");
+        else if (r < 0)
+                call_fail(c, ERROR_PARAMS, "%s: %s", name, fault.text);
+        else
+                m->handler(c, params);
+}

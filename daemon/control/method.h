@@ -1,0 +1,37 @@
+/* method.h - the one table of methods. It drives dispatch, parameters (by name and by position), rpc.discover and the list
+ * of drover-protocol(7); names and help stand in wire/protocol.h, which clients use too. */
+#ifndef DROVER_CONTROL_METHOD_H
+#define DROVER_CONTROL_METHOD_H
+
+#include "base/json.h"
+#include "control/access.h"
+#include "wire/protocol.h"
+
+typedef struct Call Call;
+
+#define METHOD_PARAMS_MAX 128 /* bytes of the largest params struct */
+
+typedef struct Method {
+        AccessClass class;
+        bool is_changing;  /* audited; refused while the daemon shuts down */
+        bool takes_config; /* members that are not in the table are keys of a pool: the handler checks them */
+        /* Answers now, or keeps the call by call_keep(). @params: the struct filled by the table; its strings live as
+         * long as the call. */
+        void (*handler)(Call *c, const void *params);
+        const JsonField *fields; /* in positional order, ends with .name == NULL */
+        size_t params_size;
+        const void *defaults; /* params_size bytes; NULL: zeros */
+        const char *result;   /* what it answers, for documents */
+} Method;
+
+/* Indexed by ProtocolMethodId; each file method-*.c defines its own. */
+extern const Method method_status, method_start, method_stop, method_restart, method_terminate, method_kill, method_scale,
+        method_wait, method_run, method_logs, method_logs_reopen, method_events, method_pool_add, method_pool_remove,
+        method_config_check, method_config_show, method_config_apply, method_daemon_info, method_daemon_shutdown,
+        method_rpc_discover, method_call_cancel;
+extern const Method *const methods[_METHOD_MAX];
+
+/** method_call() - unpack the call's parameters and hand it to its method, or refuse it. */
+void method_call(Call *c);
+
+#endif

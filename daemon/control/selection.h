@@ -1,0 +1,29 @@
+/* selection.h - the `select` of a call: which workers it means. */
+#ifndef DROVER_CONTROL_SELECTION_H
+#define DROVER_CONTROL_SELECTION_H
+
+#include "base/json.h"
+#include "control/control-call.h"
+#include "pool/pool.h"
+
+typedef struct Selection {
+        Worker **workers; /* borrowed workers, an own array */
+        size_t n;
+} Selection;
+
+void selection_done(Selection *s);
+#define _cleanup_selection_ _cleanup_(selection_done)
+
+/**
+ * selection_resolve() - @select: a selector or an array of them, as unpacked
+ * Return: 0; -errno when the call was answered with what is wrong (a name that is unknown: with the nearest one).
+ */
+int selection_resolve(Call *c, const json_t *select, Selection *ret);
+/** selection_pool() - the pool @name, or NULL when the call was answered that there is none. */
+Pool *selection_pool(Call *c, const char *name);
+/** selection_strings() - the strings of @v, borrowed; the caller frees the array. NULL: no memory. */
+const char **selection_strings(const json_t *v, size_t *ret_n);
+/** selection_object() - the selectors as one word for the audit line. */
+void selection_object(Call *c, const json_t *select);
+
+#endif
