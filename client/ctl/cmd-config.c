@@ -1,0 +1,237 @@
+/* cmd-config.c - add, rm, check, apply. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "ctl/command.h"
+#include "ctl/json-relax.h"
+#include "ctl/output.h"
+#include "ctl/pool-params.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+#define FILE_MAX (4u << 20)
+
+/* A file is many pools; its bounds are only against absurd ones, the daemon has its own. */
+static const JsonLimits file_limits = {.max_bytes = FILE_MAX, .max_nodes = 1000000, .max_depth = 64};
+
+static int add_one(Ctl *c, const char *name, json_t *pool) {
+        _cleanup_json_ json_t *result = NULL, *params = json_copy(pool);
+
+        if (name && json_object_set_new(params, "name", json_string(name)) < 0) {
+                ctl_say("%s: not a name", name);
+                return CTL_USAGE;
+        }
+        int status = ctl_call(c, "pool.add", TAKE_PTR(params), &result);
+        if (status != CTL_DONE || c->is_quiet)
+                return status;
+        _cleanup_text_ Text out = {};
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        else if (c->show == SHOW_NAME) {
+                escape_append(&out, name ? name : member_text(pool, "name", "?"));
+                text_append_char(&out, '\n');
+        }
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+/* {"pools":{name: pool}} or one pool with its name. Stops at the first that is refused; those before it stay. */
+static int add_all(Ctl *c, const char *path, json_t *file) {
+        json_t *pools = json_object_get(file, "pools"), *pool;
+        const char *name;
+
+        if (!pools) {
+                if (*member_text(file, "name", ""))
+                        return add_one(c, NULL, file);
+                ctl_say("%s: neither {\"pools\": {...}} nor a pool with a \"name\"", path);
+                return CTL_FAILED;
+        }
+        if (!json_is_object(pools)) {
+                ctl_say("%s: \"pools\" must be an object: {\"pools\": {\"web\": {...}}}", path);
+                return CTL_FAILED;
+        }
+        json_object_foreach(pools, name, pool) {
+                int status = add_one(c, name, pool);
+                if (status != CTL_DONE)
+                        return status;
+        }
+        return CTL_DONE;
+}
+
+static int read_input(const char *path, char **ret, size_t *ret_size) {
+        _cleanup_text_ Text t = {};
+        char buf[16384];
+        ssize_t n;
+
+        if (!streq(path, "-"))
+                return file_read(path, FILE_MAX, ret, ret_size);
+        while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                text_append_n(&t, buf, n > 0 ? (size_t) n : 0);
+                if (t.length > FILE_MAX)
+                        return -EFBIG;
+        }
+        *ret_size = t.length;
+        *ret = text_take(&t);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int add_file(Ctl *c, const char *path) {
+        const char *shown = streq(path, "-") ? "(stdin)" : path;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ json_t *file = NULL;
+        JsonFault fault = {};
+        size_t size = 0;
+
+        int r = read_input(path, &text, &size);
+        if (r < 0) {
+                if (r == -ENOENT && !strchr(path, '/') && !strchr(path, '.'))
+                        return ctl_usage(c, "no file %s here; to add a pool of that name say: droverctl add %s -- COMMAND", path, path);
+                ctl_say("cannot read %s: %s", shown, strerror(-r));
+                return CTL_FAILED;
+        }
+        json_relax(text, size);
+        r = json_load_bounded(text, size, &file_limits, &file, &fault);
+        if (r < 0) {
+                ctl_say("%s:%d:%d: %s", shown, fault.line, fault.column, *fault.text ? fault.text : strerror(-r));
+                return CTL_FAILED;
+        }
+        return add_all(c, shown, file);
+}
+
+int cmd_add(Ctl *c) {
+        const CliArgs *a = &c->args;
+
+        if (!a->n_argv) {
+                const uint64_t keys = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART) |
+                        OPT_BIT(OPT_WORKERS);
+                if (a->given & keys)
+                        return ctl_usage(c, "these options describe a command, and a file has its own; give a command after --");
+                return add_file(c, a->names[0]);
+        }
+        _cleanup_json_ json_t *params = json_object();
+        _cleanup_text_ Text error = {};
+        if (pool_params_put(a, params, &error) < 0)
+                return ctl_usage(c, "%s", error.length ? error.data : "out of memory");
+        return add_one(c, a->names[0], params);
+}
+
+int cmd_rm(Ctl *c) {
+        int worst = CTL_DONE;
+
+        for (size_t i = 0; i < c->args.n_names; i++) {
+                _cleanup_json_ json_t *result = NULL, *params = json_object();
+                if (json_object_set_new(params, "pool", json_string(c->args.names[i])) < 0)
+                        return ctl_usage(c, "%s: not a name", c->args.names[i]);
+                int status = ctl_call_waiting(c, "pool.remove", TAKE_PTR(params), false, &result);
+                worst = status == CTL_DONE ? worst : status;
+                if (status == CTL_NO_DAEMON || status == CTL_INTERRUPTED)
+                        break;
+        }
+        return worst;
+}
+
+/* file:line:column: key: text, with what is not known left out. */
+static void put_fault(Text *out, const json_t *fault) {
+        const char *file = member_text(fault, "file", ""), *key = member_text(fault, "key", "");
+        double line = member_number(fault, "line", 0), column = member_number(fault, "column", 0);
+
+        if (json_is_string(fault)) {
+                escape_append(out, json_string_value(fault));
+                text_append_char(out, '\n');
+                return;
+        }
+        escape_append(out, file);
+        if (line > 0)
+                text_appendf(out, ":%.0f", line);
+        if (line > 0 && column > 0)
+                text_appendf(out, ":%.0f", column);
+        text_append(out, *file || line > 0 ? ": " : "");
+        escape_append(out, key);
+        text_append(out, *key ? ": " : "");
+        escape_append(out, member_text(fault, "text", member_text(fault, "message", "?")));
+        text_append_char(out, '\n');
+}
+
+static void put_faults(Text *out, const json_t *faults) {
+        const json_t *fault;
+        size_t i;
+
+        json_array_foreach(faults, i, fault)
+                put_fault(out, fault);
+}
+
+int cmd_check(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {};
+
+        int status = ctl_call(c, "config.check", json_object(), &result);
+        if (status == CTL_NO_DAEMON)
+                ctl_hint(c, "without a daemon, `droverd --check` checks the files");
+        if (status != CTL_DONE)
+                return status;
+        const json_t *faults = json_object_get(result, "faults");
+        status = json_array_size(faults) ? CTL_FAILED : CTL_DONE;
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        else
+                put_faults(&out, faults);
+        if (!json_array_size(faults) && c->show == SHOW_TABLE)
+                ctl_hint(c, "the configuration is good");
+        return c->is_quiet ? status : ctl_put_text(&out, status);
+}
+
+/* "add web", "change web: workers (live)": whatever members a change has, in people's order. */
+static void put_change(Text *out, const json_t *change) {
+        const char *kind = member_text(change, "change", member_text(change, "kind", "changed"));
+        const json_t *keys = json_object_get(change, "keys"), *key;
+        const char *cost = member_text(change, "cost", member_text(change, "class", ""));
+        size_t i;
+
+        escape_append(out, kind);
+        text_append_char(out, ' ');
+        escape_append(out, member_text(change, "pool", "?"));
+        if (json_is_string(keys) && *json_string_value(keys)) {
+                text_append(out, ": ");
+                escape_append(out, json_string_value(keys));
+        }
+        json_array_foreach(keys, i, key) {
+                text_append(out, i ? ", " : ": ");
+                escape_append(out, json_is_string(key) ? json_string_value(key) : "?");
+        }
+        if (*cost) {
+                text_append(out, " (");
+                escape_append(out, cost);
+                text_append_char(out, ')');
+        }
+        text_append_char(out, '\n');
+}
+
+int cmd_apply(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL, *params = json_object();
+        _cleanup_call_error_ CallError error = {};
+        _cleanup_text_ Text out = {};
+        const json_t *change;
+        size_t i;
+
+        int status = ctl_open(c);
+        if (status != CTL_DONE)
+                return status;
+        if (session_call(c->session, "config.apply", params, c->has_timeout ? c->timeout : 60 * USEC_PER_SEC, &result, &error) < 0) {
+                put_faults(&out, json_object_get(error.data, "faults"));
+                (void) ctl_put_text(&out, 0);
+                int failed = ctl_fail(c, &error);
+                return failed == CTL_USAGE ? CTL_FAILED : failed; /* the files are wrong, not how we were called */
+        }
+        const json_t *changes = json_object_get(result, "changes");
+        if (c->is_quiet)
+                return CTL_DONE;
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        else
+                json_array_foreach(changes, i, change)
+                        put_change(&out, change);
+        if (!json_array_size(changes) && c->show == SHOW_TABLE)
+                ctl_hint(c, "nothing has changed");
+        return ctl_put_text(&out, CTL_DONE);
+}

@@ -1,0 +1,93 @@
+/* cmd-daemon.c - info, version, shutdown. */
+#include "build-config.h"
+#include "ctl/command.h"
+#include "ctl/interrupt.h"
+#include "ctl/output.h"
+
+/* "key: value" lines; objects are opened one level with a dot. */
+static void put_members(Text *out, const json_t *o, const char *prefix) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach((json_t *) o, key, v) {
+                if (json_is_object(v) && !*prefix) {
+                        put_members(out, v, key);
+                        continue;
+                }
+                size_t start = out->length;
+                escape_append(out, prefix);
+                text_append(out, *prefix ? "." : "");
+                escape_append(out, key);
+                do
+                        text_append_char(out, ' ');
+                while (out->length - start < 24);
+                if (!json_is_string(v)) {
+                        json_append(out, v, false);
+                        continue;
+                }
+                escape_append(out, json_string_value(v));
+                text_append_char(out, '\n');
+        }
+}
+
+int cmd_info(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {};
+
+        int status = ctl_call(c, "daemon.info", json_object(), &result);
+        if (status != CTL_DONE || c->is_quiet)
+                return status;
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        else
+                put_members(&out, result, "");
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+/* Works without a daemon: then only one version is known. */
+int cmd_version(Ctl *c) {
+        _cleanup_json_ json_t *info = NULL, *versions = json_object();
+        _cleanup_call_error_ CallError error = {};
+        _cleanup_text_ Text out = {};
+
+        if (session_open(&c->session, c->args.text[OPT_SOCKET], &error) >= 0)
+                (void) session_call(c->session, "daemon.info", NULL, 5 * USEC_PER_SEC, &info, &error);
+        const char *daemon = member_text(info, "version", NULL);
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL) {
+                (void) json_object_set_new(versions, "droverctl", json_string(DROVER_VERSION));
+                (void) json_object_set_new(versions, "droverd", daemon ? json_string(daemon) : json_null());
+                json_append(&out, versions, c->show == SHOW_JSON);
+                return ctl_put_text(&out, CTL_DONE);
+        }
+        text_append(&out, "droverctl " DROVER_VERSION "\ndroverd   ");
+        escape_append(&out, daemon ? daemon : call_error_is(&error, "no-daemon") ? "(not running)" : "(no answer)");
+        text_append_char(&out, '\n');
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+/* The connection ends when the daemon has: after its workers. */
+static int wait_until_gone(Ctl *c) {
+        struct pollfd signal_fd = {.fd = interrupt_open(), .events = POLLIN};
+        usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY;
+
+        while (session_poll(c->session, &signal_fd, 1, deadline) >= 0) {
+                if (signal_fd.revents & POLLIN) {
+                        ctl_say("stopped waiting; the daemon goes on stopping");
+                        return CTL_INTERRUPTED;
+                }
+                if (clock_now() >= deadline) {
+                        ctl_say("the daemon is still stopping");
+                        return CTL_TIMED_OUT;
+                }
+        }
+        return CTL_DONE;
+}
+
+int cmd_shutdown(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL;
+
+        int status = ctl_call(c, "daemon.shutdown", json_object(), &result);
+        if (status != CTL_DONE || c->no_wait)
+                return status;
+        return wait_until_gone(c);
+}

@@ -1,0 +1,166 @@
+/* view-describe.c - the paragraphs of `describe`: one line a fact.
+ *
+ * Known members come first, in a fixed order and in people's units; what a newer daemon adds follows as it is, so
+ * nothing is hidden. */
+#include "ctl/view.h"
+
+#include "base/parse.h"
+#include "ctl/ctl.h"
+
+#define LABEL_WIDTH 12
+
+static void put_label(Text *out, const char *label) {
+        size_t columns = text_columns(label);
+
+        escape_append(out, label);
+        do
+                text_append_char(out, ' ');
+        while (++columns < LABEL_WIDTH);
+}
+
+static void put_line(Text *out, const char *label, const char *value) {
+        put_label(out, label);
+        escape_append(out, value);
+        text_append_char(out, '\n');
+}
+
+static void put_state(Text *out, const char *state, bool is_color) {
+        Tint tint = is_color ? tint_of_state(state) : TINT_NONE;
+
+        put_label(out, "State");
+        text_append(out, tint_on(tint));
+        escape_append(out, state);
+        text_append(out, tint_off(tint));
+        text_append_char(out, '\n');
+}
+
+/* A value of any type on one line: strings bare, an argv with spaces between, the rest as JSON. */
+static void put_value(Text *out, const char *label, const json_t *v) {
+        const json_t *item;
+        size_t i;
+
+        put_label(out, label);
+        if (json_is_string(v)) {
+                escape_append(out, json_string_value(v));
+        } else if (json_is_array(v) && json_array_size(v) && json_is_string(json_array_get(v, 0))) {
+                json_array_foreach(v, i, item) {
+                        text_append(out, i ? " " : "");
+                        escape_append(out, json_is_string(item) ? json_string_value(item) : "...");
+                }
+        } else {
+                json_append(out, v, false);
+                return; /* has its newline */
+        }
+        text_append_char(out, '\n');
+}
+
+static bool is_one_of(const char *word, const char *const *list) {
+        for (; *list; list++)
+                if (streq(word, *list))
+                        return true;
+        return false;
+}
+
+/* What the lines above have not told. */
+static void put_others(Text *out, const json_t *o, const char *const *told) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach((json_t *) o, key, v)
+                if (!is_one_of(key, told) && !json_is_null(v))
+                        put_value(out, key, v);
+}
+
+static void put_process(Text *out, const json_t *w, usec_t now) {
+        char span[SPAN_TEXT_MAX], size[16];
+        double uptime = member_number(w, "uptime", 0), cpu = member_number(w, "cpu", -1), memory = member_number(w, "memory", -1);
+        usec_t started = view_time(member_text(w, "started_at", ""));
+
+        if (json_is_number(json_object_get(w, "pid"))) {
+                put_label(out, "PID");
+                text_appendf(out, "%.0f, child of %.0f\n", member_number(w, "pid", 0), member_number(w, "ppid", 0));
+        }
+        if (*member_text(w, "started_at", "")) {
+                put_label(out, "Started");
+                escape_append(out, member_text(w, "started_at", ""));
+                if (started && started <= now)
+                        text_appendf(out, " (%s ago)", span_format(span, (now - started) / USEC_PER_SEC * USEC_PER_SEC));
+                text_append_char(out, '\n');
+        }
+        if (cpu >= 0) {
+                put_label(out, "CPU");
+                text_appendf(out, "%.2fs", cpu);
+                text_appendf(out, uptime > 0 ? " (%.1f%%)\n" : "\n", uptime > 0 ? 100 * cpu / uptime : 0.0);
+        }
+        if (memory >= 0 && memory < 1e18)
+                put_line(out, "Memory", size_format(size, (uint64_t) memory));
+}
+
+static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
+        char span[SPAN_TEXT_MAX];
+        const char *at = member_text(last_exit, "at", "");
+        usec_t when = view_time(at);
+
+        if (!json_is_object(last_exit))
+                return;
+        put_label(out, "Last exit");
+        escape_append(out, member_text(last_exit, "cause", "?"));
+        if (json_is_number(json_object_get(last_exit, "exitcode")))
+                text_appendf(out, ", exitcode %.0f", member_number(last_exit, "exitcode", 0));
+        if (*at) {
+                text_append(out, ", at ");
+                escape_append(out, at);
+        }
+        if (when && when <= now)
+                text_appendf(out, " (%s ago)", span_format(span, (now - when) / USEC_PER_SEC * USEC_PER_SEC));
+        text_append_char(out, '\n');
+}
+
+void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
+        static const char *const told[] = {"name", "pool", "slot", "pid", "ppid", "state", "alive", "started_at", "uptime", "cpu",
+                                           "memory", "last_exit", "exitcode", "restarts", "status_text", "note", NULL};
+        _cleanup_text_ Text note = {};
+
+        put_line(out, "Worker", member_text(w, "name", "?"));
+        put_line(out, "Pool", member_text(w, "pool", "?"));
+        put_state(out, member_text(w, "state", "?"), is_color);
+        view_note(&note, w, now);
+        if (note.length)
+                put_line(out, "Note", note.data);
+        put_process(out, w, now);
+        put_label(out, "Restarts");
+        text_appendf(out, "%.0f\n", member_number(w, "restarts", 0));
+        if (json_is_number(json_object_get(w, "exitcode"))) {
+                put_label(out, "Exitcode");
+                text_appendf(out, "%.0f\n", member_number(w, "exitcode", 0));
+        }
+        put_last_exit(out, json_object_get(w, "last_exit"), now);
+        put_others(out, w, told);
+}
+
+void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width, bool is_color) {
+        static const char *const told[] = {"name", "state", "ready", "wanted", "workers", "restarts", NULL};
+        static const char *const none[] = {NULL};
+        _cleanup_table_ Table t = {};
+        const json_t *w;
+        size_t i;
+
+        put_line(out, "Pool", member_text(pool, "name", "?"));
+        put_state(out, member_text(pool, "state", "?"), is_color);
+        put_label(out, "Ready");
+        text_appendf(out, "%.0f of %.0f\n", member_number(pool, "ready", 0), member_number(pool, "wanted", 0));
+        put_label(out, "Restarts");
+        text_appendf(out, "%.0f\n", member_number(pool, "restarts", 0));
+        put_others(out, pool, told);
+        if (json_is_object(config) && json_object_size(config)) {
+                text_append(out, "\nConfiguration\n");
+                put_others(out, config, none);
+        }
+        if (!json_array_size(json_object_get(pool, "workers")))
+                return;
+        text_append_char(out, '\n');
+        table_init(&t, view_worker_columns, VIEW_WORKER_COLUMNS);
+        json_array_foreach(json_object_get(pool, "workers"), i, w)
+                view_worker_row(&t, w, now);
+        table_print(&t, out, width, false, is_color);
+}
