@@ -1,19 +1,18 @@
 /* notify.c - READY=1, STATUS=, STOPPING=1 from workers, believed by the kernel's word on who sent them.
  *
- * Sender -> worker: a worker's main process by its pid; else up the line of parents to the process that is the
- * keeper's own child. If that one is not known yet, the message overtook the keeper's STARTED (the exec is done, the
- * notice on its way): it waits in `early`, is looked at again after 1, 4, 16, 64, 256 ms, and then counts as ignored.
- * Only descendants of the keeper get that far, so a stranger cannot fill the list.
+ * Sender -> worker is notify-sender.c. Where there are no cgroups, a sender may be a process of the keeper that droverd
+ * does not know yet: its message overtook the keeper's STARTED (the exec is done, the notice on its way). It waits in
+ * `early`, is looked at again after 1, 4, 16, 64, 256 ms, and then counts as ignored. Only descendants of the keeper
+ * get that far, so a stranger cannot fill the list.
  *
  * No room is made for descriptors (FDSTORE=1, BARRIER=1): the kernel closes them, which is what a barrier waits for. */
+#include "pool/notify-sender.h"
 #include "pool/notify.h"
 #include "pool/pool-internal.h"
-#include "pool/proc-usage.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "priority.h"
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +22,6 @@
 #define EARLY_MAX 64u
 #define EARLY_TRIES 5u
 #define EARLY_FIRST USEC_PER_MSEC
-#define PARENTS_MAX 32u /* steps up; deeper trees are the worker's own affair */
 
 typedef struct EarlyMessage {
         pid_t pid; /* of the keeper's child, not yet known to droverd */
@@ -37,36 +35,11 @@ struct NotifySocket {
         sd_event *event;
         sd_event_source *source, *again;
         int fd;
+        char *cgroup_base; /* "/…/drover-KEEPER/"; NULL: no cgroup v2 */
         uint64_t n_ignored;
         EarlyMessage early[EARLY_MAX];
         unsigned n_early, n_tries;
 };
-
-/* ---- who is it ---- */
-
-static Worker *worker_by_pid(const NotifySocket *n, pid_t pid) {
-        Child *c = child_by_pid(n->pools->world.keeper, pid);
-
-        return c ? child_userdata(c) : NULL;
-}
-
-/* The worker whose tree @pid is in; or NULL, with *ret_top the keeper's child above it (0: not of ours at all). */
-static Worker *find_sender(const NotifySocket *n, pid_t pid, pid_t *ret_top) {
-        pid_t keeper = keeper_link_hello(n->pools->world.keeper)->hello.keeper_pid;
-        ProcUsage usage;
-        Worker *w;
-
-        *ret_top = 0;
-        for (unsigned i = 0; i < PARENTS_MAX && pid > 1 && pid != keeper; i++) {
-                w = worker_by_pid(n, pid);
-                if (w || proc_usage_read(pid, &usage) < 0)
-                        return w;
-                if (usage.ppid == keeper)
-                        *ret_top = pid;
-                pid = usage.ppid;
-        }
-        return NULL;
-}
 
 /* ---- what it says ---- */
 
@@ -80,7 +53,7 @@ static void deliver(Worker *w, bool is_ready, bool is_stopping, const char *stat
 }
 
 static bool early_deliver(NotifySocket *n, const EarlyMessage *e) {
-        Worker *w = worker_by_pid(n, e->pid);
+        Worker *w = notify_sender_by_pid(n->pools->world.keeper, e->pid);
 
         if (w)
                 deliver(w, e->is_ready, e->is_stopping, e->has_status ? e->status : NULL, e->status_length);
@@ -134,7 +107,7 @@ static void early_keep(NotifySocket *n, pid_t pid, const NotifyMessage *m) {
 static void notify_handle(NotifySocket *n, pid_t pid, const char *text, size_t size) {
         NotifyMessage m;
         pid_t top = 0;
-        Worker *w = find_sender(n, pid, &top);
+        Worker *w = notify_sender_find(n->pools, n->cgroup_base, pid, &top);
 
         if ((!w && top == 0) || notify_parse(text, size, &m) < 0)
                 n->n_ignored++;
@@ -213,6 +186,7 @@ int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consu
         n->fd = fd_consume;
         n->pools = pools;
         n->event = event;
+        n->cgroup_base = notify_sender_cgroup_base(keeper_link_hello(pools->world.keeper)->hello.keeper_pid);
         if (setsockopt(n->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
                 return -errno;
         r = sd_event_add_io(event, &n->source, n->fd, EPOLLIN, notify_dispatch, n);
@@ -230,6 +204,7 @@ NotifySocket *notify_free(NotifySocket *n) {
         sd_event_source_disable_unref(n->source);
         sd_event_source_disable_unref(n->again);
         fd_close(n->fd);
+        free(n->cgroup_base);
         free(n);
         return NULL;
 }

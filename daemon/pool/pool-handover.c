@@ -94,22 +94,10 @@ int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool
 
 /* The worker an entry of the table belongs to. A slot beyond the pool's size is one that was leaving. */
 static Worker *worker_of_entry(PoolSet *s, const KeeperMessage *m) {
-        const char *name = m->slot_info.name, *slash = strrchr(name, '/');
-        Pool *p = pool_find(s, name);
-        char pool[KEEPER_NAME_MAX];
-        uint64_t slot;
-        Worker *w;
+        unsigned slot;
+        Pool *p = pool_set_pool_by_worker_name(s, m->slot_info.name, &slot);
+        Worker *w = p ? pool_slot(p, slot, true) : NULL;
 
-        if (p && p->origin == POOL_FROM_RUN)
-                return pool_worker(p, 0);
-        if (!slash || parse_u64(slash + 1, &slot) < 0 || slot >= KEEPER_SLOTS_MAX)
-                return NULL;
-        memcpy(pool, name, (size_t) (slash - name));
-        pool[slash - name] = 0;
-        p = pool_find(s, pool);
-        if (!p || p->origin == POOL_FROM_RUN)
-                return NULL;
-        w = pool_slot(p, (unsigned) slot, true);
         if (w && slot >= pool_size(p))
                 w->is_leaving = true;
         return w;

@@ -68,6 +68,9 @@ int pool_make(PoolSet *s, PoolConfig *c, PoolOrigin origin, Pool **ret); /* into
 size_t pool_set_position(const PoolSet *s, const char *name, bool *ret_found);
 void pool_set_forget(PoolSet *s, Pool *p); /* at once, with all that is left of it */
 void pool_set_forget_ended(PoolSet *s, Pool *p); /* a `run` process, with its hooks */
+/* By a worker's own name, as the keeper has it: "web/0", a `run` process's plain name. */
+Pool *pool_set_pool_by_worker_name(PoolSet *s, const char *name, unsigned *ret_slot);
+Worker *pool_set_worker_by_name(PoolSet *s, const char *name);
 uint64_t pool_set_random(PoolSet *s);
 
 #endif

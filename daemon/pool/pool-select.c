@@ -21,6 +21,39 @@ typedef struct Selection {
         uint64_t stamp;
 } Selection;
 
+static Pool *pool_split_name(PoolSet *s, const char *name, unsigned *ret_slot) {
+        const char *slash = strrchr(name, '/');
+        char pool[NAME_LENGTH_MAX + 1];
+        uint64_t slot;
+
+        if (!slash || (size_t) (slash - name) > NAME_LENGTH_MAX)
+                return NULL;
+        if (parse_u64(slash + 1, &slot) < 0 || slot >= KEEPER_SLOTS_MAX)
+                return NULL;
+        memcpy(pool, name, (size_t) (slash - name));
+        pool[slash - name] = 0;
+        *ret_slot = (unsigned) slot;
+        return pool_find(s, pool);
+}
+
+Pool *pool_set_pool_by_worker_name(PoolSet *s, const char *name, unsigned *ret_slot) {
+        Pool *p = pool_find(s, name);
+
+        if (p && p->origin == POOL_FROM_RUN) {
+                *ret_slot = 0;
+                return p;
+        }
+        p = pool_split_name(s, name, ret_slot);
+        return p && p->origin != POOL_FROM_RUN ? p : NULL;
+}
+
+Worker *pool_set_worker_by_name(PoolSet *s, const char *name) {
+        unsigned slot;
+        Pool *p = pool_set_pool_by_worker_name(s, name, &slot);
+
+        return p ? pool_worker_by_slot(p, slot) : NULL;
+}
+
 static int select_add(Selection *sel, Worker *w) {
         int r;
 
@@ -75,21 +108,12 @@ static int select_glob_pools(PoolSet *s, Selection *sel, const char *glob) {
         return r;
 }
 
-/* "pool/slot" to its worker, or NULL. */
-static Worker *find_worker(PoolSet *s, const char *selector) {
-        const char *slash = strrchr(selector, '/');
-        char pool[NAME_LENGTH_MAX + 1];
-        uint64_t slot;
-        Pool *p;
+/* "pool/slot"; NAME and NAME/0 of a `run` process. */
+static Worker *pool_worker_by_selector(PoolSet *s, const char *selector) {
+        unsigned slot;
+        Pool *p = pool_split_name(s, selector, &slot);
 
-        if (!slash || (size_t) (slash - selector) > NAME_LENGTH_MAX)
-                return NULL;
-        memcpy(pool, selector, (size_t) (slash - selector));
-        pool[slash - selector] = 0;
-        p = pool_find(s, pool);
-        if (!p || parse_u64(slash + 1, &slot) < 0 || slot > UINT32_MAX)
-                return NULL;
-        return pool_worker_by_slot(p, (unsigned) slot);
+        return p ? pool_worker_by_slot(p, slot) : NULL;
 }
 
 static int select_one(PoolSet *s, Selection *sel, const char *selector) {
@@ -104,7 +128,7 @@ static int select_one(PoolSet *s, Selection *sel, const char *selector) {
         p = pool_find(s, selector);
         if (p)
                 return select_pool(sel, p);
-        w = find_worker(s, selector);
+        w = pool_worker_by_selector(s, selector);
         return w ? select_add(sel, w) : -ENOENT;
 }
 

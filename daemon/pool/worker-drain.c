@@ -76,7 +76,6 @@ void worker_depart(Worker *w) {
 void worker_on_drained(Child *c, void *userdata) {
         Worker *w = userdata;
         HeldEvent *e;
-        Pool *p = w->pool;
 
         for (unsigned i = 0; i < w->n_departed; i++)
                 if (w->departed[i].child == c)
@@ -87,8 +86,7 @@ void worker_on_drained(Child *c, void *userdata) {
         }
         worker_show_held(w);
         worker_mark_changed(w); /* to be freed, perhaps started */
-        if (p->set->world.hooks.worker_changed)
-                p->set->world.hooks.worker_changed(w, p->set->world.userdata);
+        worker_tell(w);
 }
 
 void worker_free_drained(Worker *w) {

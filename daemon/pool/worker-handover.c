@@ -257,8 +257,6 @@ static void worker_emit_adopted(Worker *w) {
 }
 
 void worker_catch_up(Worker *w) {
-        PoolSet *s = w->pool->set;
-
         if (!w->child && (w->state == WORKER_LAUNCHING || worker_holds_process(w->state))) {
                 w->ready_at = w->due = 0;
                 free(TAKE_PTR(w->status_text));
@@ -274,7 +272,5 @@ void worker_catch_up(Worker *w) {
                 catch_up_stopping(w);
         else if (w->state == WORKER_BACKOFF)
                 worker_arm(w, MAX(w->due, (usec_t) 1));
-        worker_mark_changed(w);
-        if (s->world.hooks.worker_changed)
-                s->world.hooks.worker_changed(w, s->world.userdata);
+        worker_mark_to_tell(w);
 }

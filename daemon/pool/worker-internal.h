@@ -54,6 +54,7 @@ struct Worker {
         bool is_ready_early;/* READY=1 overtook the keeper's STARTED */
         bool is_unready;    /* STOPPING because it did not get ready in time */
         bool is_closing;    /* it said STOPPING=1 */
+        bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
         bool is_timer_due;  /* memory was short: arm it at the next converge */
         unsigned n_kills;
 
@@ -103,6 +104,8 @@ void worker_follow_policy(Worker *w, const ExitStatus *e); /* enters LAUNCHING, 
 /* worker-wish.c */
 void worker_set_wanted(Worker *w, bool wanted);
 void worker_mark_changed(Worker *w);
+void worker_mark_to_tell(Worker *w);
+void worker_tell(Worker *w); /* PoolHooks.worker_changed */
 void worker_queue_launch(Worker *w);
 void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w itself */
 void worker_unlist(Worker *w);

@@ -209,6 +209,11 @@ static int worker_ask_keeper(Worker *w) {
         return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log, &worker_child_hooks, w);
 }
 
+/* What is missing on this side, in the words for the keeper's: a request that cannot be, or no room for a process. */
+static LaunchStage refusal_stage(int error) {
+        return error == -E2BIG || error == -EINVAL || error == -ENAMETOOLONG ? LAUNCH_REQUEST : LAUNCH_FORK;
+}
+
 void worker_launch(Worker *w) {
         int r;
 
@@ -217,7 +222,7 @@ void worker_launch(Worker *w) {
         if (r < 0) {
                 w->exit = (ExitStatus) {
                         .is_failure_to_start = true,
-                        .failure = { .stage = LAUNCH_REQUEST, .error = -r },
+                        .failure = { .stage = refusal_stage(r), .error = -r },
                         .at_usec = clock_realtime(),
                 };
                 w->has_exit = true;
@@ -228,8 +233,7 @@ void worker_launch(Worker *w) {
         w->generation = child_generation(w->child);
         w->pool->set->n_alive++;
         worker_facts_stale(w);
-        if (w->pool->set->world.hooks.worker_changed)
-                w->pool->set->world.hooks.worker_changed(w, w->pool->set->world.userdata);
+        worker_tell(w);
 }
 
 void worker_describe_exit(const Worker *w, char *buf, size_t size) {

@@ -15,8 +15,10 @@ void worker_say_ready(Worker *w) {
 }
 
 void worker_say_stopping(Worker *w) {
-        if (worker_may_speak(w))
-                w->is_closing = true;
+        if (!worker_may_speak(w))
+                return;
+        w->is_closing = true;
+        worker_mark_to_tell(w);
 }
 
 void worker_say_status(Worker *w, const char *text, size_t length) {
@@ -29,4 +31,5 @@ void worker_say_status(Worker *w, const char *text, size_t length) {
                 return; /* the old one stays */
         free(w->status_text);
         w->status_text = copy;
+        worker_mark_to_tell(w);
 }

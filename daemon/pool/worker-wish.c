@@ -14,6 +14,19 @@ void worker_mark_changed(Worker *w) {
         DL_APPEND2(w->pool->set->changed, w, changed_prev, changed_next);
 }
 
+void worker_mark_to_tell(Worker *w) {
+        w->is_to_tell = true;
+        worker_mark_changed(w);
+}
+
+void worker_tell(Worker *w) {
+        const PoolWorld *world = &w->pool->set->world;
+
+        w->is_to_tell = false;
+        if (world->hooks.worker_changed)
+                world->hooks.worker_changed(w, world->userdata);
+}
+
 void worker_queue_launch(Worker *w) {
         if (w->is_to_launch || w->n_departed >= WORKER_DEPARTED_MAX)
                 return; /* in the latter case worker_converge() tries again once one is drained */
@@ -79,6 +92,7 @@ void worker_set_wanted(Worker *w, bool wanted) {
                 return;
         w->pool->n_wanted += wanted ? 1u : -1u;
         w->is_wanted = wanted;
+        w->is_to_tell = true; /* whoever wishes marks it as changed, too */
         worker_facts_stale(w);
 }
 
@@ -159,6 +173,8 @@ void worker_converge(Worker *w) {
                 worker_queue_launch(w);
         if (w->state == WORKER_RUNNING || w->state == WORKER_STARTING)
                 w->start_due = false; /* it is so */
+        if (w->is_to_tell)
+                worker_tell(w);
 }
 
 /* ---- questions ---- */

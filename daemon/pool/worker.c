@@ -142,8 +142,7 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
                 worker_mark_changed(w);
         if (p->origin == POOL_FROM_RUN)
                 pool_note_ended(p, worker_is_resting(w) && state != WORKER_CREATED);
-        if (p->set->world.hooks.worker_changed)
-                p->set->world.hooks.worker_changed(w, p->set->world.userdata);
+        worker_tell(w);
 }
 
 /* ---- stopping ---- */

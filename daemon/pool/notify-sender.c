@@ -1,0 +1,116 @@
+/* notify-sender.c - from a pid of the kernel's to a worker: main process, cgroup leaf, line of parents, in this order.
+ *
+ * The leaf finds double-forked processes too, whose parent is the keeper by now, and names the generation: a straggler
+ * of an earlier process does not speak for the present one. Without cgroups the parents are all there is. */
+#include "pool/notify-sender.h"
+#include "pool/pool-internal.h"
+#include "pool/proc-usage.h"
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PARENTS_MAX 32u /* steps up; deeper trees are the worker's own affair */
+#define CGROUP_TEXT_MAX 4200 /* a path of PATH_MAX and "0::" */
+
+static int read_cgroup(const char *path, char *buf, size_t size) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+        if (n < 0)
+                return -errno;
+        buf[n] = 0;
+        return 0;
+}
+
+/* The path of the line "0::/path\n", cut at its end; NULL when there is no such line. */
+static const char *unified_path(char *text) {
+        char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+
+        if (!line)
+                return NULL;
+        line += *line == '\n';
+        line[strcspn(line, "\n")] = 0;
+        return line + 3;
+}
+
+char *notify_sender_cgroup_base(pid_t keeper_pid) {
+        char text[CGROUP_TEXT_MAX];
+        const char *path;
+
+        if (read_cgroup("/proc/self/cgroup", text, sizeof text) < 0)
+                return NULL;
+        path = unified_path(text);
+        if (!path)
+                return NULL;
+        return alloc_printf("%s/drover-%d/", streq(path, "/") ? "" : path, (int) keeper_pid);
+}
+
+int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
+                             uint64_t *ret_generation) {
+        char text[CGROUP_TEXT_MAX], *dot, *colon;
+        const char *path;
+
+        if ((size_t) snprintf(text, sizeof text, "%s", cgroup) >= sizeof text)
+                return -ENOENT;
+        path = unified_path(text);
+        if (!path || strncmp(path, base, strlen(base)) != 0)
+                return -ENOENT;
+        path += strlen(base);
+        text[path - text + (ptrdiff_t) strcspn(path, "/")] = 0;
+        dot = strrchr(path, '.');
+        if (!dot || (size_t) (dot - path) >= KEEPER_NAME_MAX || parse_u64(dot + 1, ret_generation) < 0)
+                return -ENOENT;
+        memcpy(name, path, (size_t) (dot - path));
+        name[dot - path] = 0;
+        colon = strrchr(name, ':');
+        if (colon)
+                *colon = '/';
+        return 0;
+}
+
+Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
+        Child *c = child_by_pid(l, pid);
+
+        return c ? child_userdata(c) : NULL;
+}
+
+static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {
+        char path[32], text[CGROUP_TEXT_MAX], name[KEEPER_NAME_MAX];
+        uint64_t generation;
+        Worker *w;
+
+        (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
+        if (read_cgroup(path, text, sizeof text) < 0 || notify_sender_parse_leaf(text, base, name, &generation) < 0)
+                return NULL;
+        w = pool_set_worker_by_name(s, name);
+        return w && w->child && w->generation == generation ? w : NULL;
+}
+
+static Worker *find_by_parents(KeeperLink *l, pid_t pid, pid_t *ret_top) {
+        pid_t keeper = keeper_link_hello(l)->hello.keeper_pid;
+        ProcUsage usage;
+
+        for (unsigned i = 0; i < PARENTS_MAX && pid > 1 && pid != keeper; i++) {
+                Worker *w = notify_sender_by_pid(l, pid);
+
+                if (w || proc_usage_read(pid, &usage) < 0)
+                        return w;
+                if (usage.ppid == keeper)
+                        *ret_top = pid;
+                pid = usage.ppid;
+        }
+        return NULL;
+}
+
+Worker *notify_sender_find(PoolSet *s, const char *cgroup_base, pid_t pid, pid_t *ret_top) {
+        Worker *w = notify_sender_by_pid(s->world.keeper, pid);
+
+        *ret_top = 0;
+        if (!w && cgroup_base)
+                w = find_by_leaf(s, cgroup_base, pid);
+        return w ? w : find_by_parents(s->world.keeper, pid, ret_top);
+}
