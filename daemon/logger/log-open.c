@@ -11,7 +11,7 @@
 
 /* Whole directory in one call: the common case. */
 static int dir_open_at_once(const char *dir, int *ret_fd) {
-        struct open_how how = {.flags = DIR_FLAGS, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+        struct open_how how = {.flags = DIR_FLAGS & ~O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
         int fd = (int) syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof how);
         if (fd < 0)
                 return -errno;

@@ -1,0 +1,129 @@
+/* test-logger-kill.c - SIGKILL of the logger at random moments, again and again: every line is there once, in order.
+ *
+ * Writers are processes of their own that number their lines and never stop; one writes large blocks, one a few bytes at a
+ * time, one into a file that rotates all the time, two share a file. $DROVER_TEST_ROUNDS: how many kills. */
+#include "logger-rig.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS 300
+
+typedef struct Writer {
+        const char *name;
+        uint32_t kind;
+        uint64_t max_size;
+        uint32_t lines_per_write; /* 0: byte by byte */
+        uint32_t width;
+} Writer;
+
+static const Writer writers[] = {
+        {"blocks", LOG_KIND_FILE, 0, 200, 90},
+        {"bytes", LOG_KIND_FILE, 0, 0, 1},
+        {"turning", LOG_KIND_FILE, 20000, 10, 40},
+        {"shared", LOG_KIND_SHARED, 0, 3, 30},
+        {"shared", LOG_KIND_SHARED, 0, 1, 30},
+};
+
+static _Noreturn void write_for_ever(const Writer *w, char letter, int fd, int stop_fd) {
+        static char block[64 * 1024];
+        struct pollfd p = {.fd = stop_fd, .events = POLLIN};
+        for (uint64_t i = 0;;) {
+                size_t n = 0;
+                for (uint32_t k = 0; k < MAX(w->lines_per_write, 1u); k++, i++)
+                        n += (size_t) snprintf(block + n, sizeof block - n, "%c %0*llu\n", letter, (int) w->width,
+                                               (unsigned long long) i);
+                for (size_t at = 0; at < n;) {
+                        size_t step = w->lines_per_write ? n : 1 + i % 3;
+                        ssize_t k = write(fd, block + at, MIN(step, n - at));
+                        if (k < 0)
+                                _exit(1);
+                        at += (size_t) k;
+                }
+                if (poll(&p, 1, w->lines_per_write ? 0 : 1) == 1)
+                        _exit(0);
+        }
+}
+
+static size_t check_lines(const char *text, size_t n, char letter) {
+        uint64_t next = 0;
+        for (const char *p = text; p < text + n;) {
+                const char *end = memchr(p, '\n', (size_t) (text + n - p));
+                ck_assert_msg(end != NULL, "the last line has no end");
+                if (*p == letter) {
+                        ck_assert_msg(p[1] == ' ' && strtoull(p + 2, NULL, 10) == next, "line %llu of %c is %.*s",
+                                      (unsigned long long) next, letter, (int) (end - p), p);
+                        next++;
+                }
+                p = end + 1;
+        }
+        return next;
+}
+
+static int n_rounds(void) {
+        const char *text = getenv("DROVER_TEST_ROUNDS");
+        return text ? atoi(text) : ROUNDS;
+}
+
+START_TEST(no_line_lost) {
+        static Rig rig;
+        static char path[ARRAY_SIZE(writers)][400], log[ARRAY_SIZE(writers)][4096];
+        pid_t pids[ARRAY_SIZE(writers)];
+        char *dir = rig_directory();
+        int stop[2];
+        unsigned seed = (unsigned) getpid();
+        ck_assert_int_eq(pipe2(stop, O_CLOEXEC), 0); /* closed: the writers end */
+        rig_start(&rig);
+        for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++) {
+                bool is_file = writers[i].kind == LOG_KIND_FILE;
+                snprintf(path[i], sizeof path[i], "%s/%s", dir, writers[i].name);
+                snprintf(log[i], sizeof log[i], "%s%s", path[i], is_file ? ".stdout.log" : "");
+                LogSpec s = rig_spec(writers[i].kind, "w/0", path[i], writers[i].max_size, 100000);
+                rig_attach(&rig, i, &s, LOG_STREAM_STDOUT);
+                pids[i] = fork();
+                if (pids[i] == 0) {
+                        fd_close(stop[1]);
+                        write_for_ever(&writers[i], (char) ('a' + (int) i), rig.outputs[i].write_fds[0], stop[0]);
+                }
+                rig_close(&rig, i);
+        }
+        for (int round = 0; round < n_rounds(); round++) {
+                struct timespec pause = {.tv_nsec = rand_r(&seed) % 4000000};
+                ppoll(NULL, 0, &pause, NULL);
+                rig_restart(&rig);
+        }
+        fd_close(stop[1]);
+        for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++)
+                ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
+        for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++)
+                rig_wait_detached(&rig, i);
+        for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++) {
+                char *text;
+                size_t n;
+                rig_slurp(log[i], &text, &n);
+                ck_assert_uint_gt(check_lines(text, n, (char) ('a' + (int) i)), 0);
+                free(text);
+        }
+        rig_stop(&rig);
+        rig_remove(dir);
+}
+END_TEST
+
+int main(void) {
+        Suite *s = suite_create("logger-kill");
+        TCase *t = tcase_create("logger-kill");
+        tcase_set_timeout(t, 280);
+        tcase_add_test(t, no_line_lost);
+        suite_add_tcase(s, t);
+        SRunner *r = srunner_create(s);
+        srunner_run_all(r, CK_NORMAL);
+        int failed = srunner_ntests_failed(r);
+        srunner_free(r);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
