@@ -16,7 +16,7 @@ typedef struct Load {
         ConfigCheck check;
         Config *config;
         size_t capacity, n_files, files_capacity;
-        json_t *places; /* "pool.NAME" or "key.NAME" -> "file:line:column", to name the first of two */
+        json_t *seen; /* "pool.NAME" or "key.NAME" -> file, to name the first of two */
 } Load;
 
 char *config_default_path(bool is_system) {
@@ -36,24 +36,42 @@ char *config_default_path(bool is_system) {
         return alloc_printf("%s/.config/drover/drover.json", home);
 }
 
-/* Whether @name was not yet given; else the fault names the place of the first. */
+static int load_read(const Load *l, const char *path, char **ret_data, size_t *ret_size, char *fault, size_t fault_size) {
+        const uid_t owners[] = { 0, l->check.ctx->uid };
+        return config_file_read(path, CONFIG_FILE_MAX, owners, ARRAY_SIZE(owners), ret_data, ret_size, fault, fault_size);
+}
+
+/* Where @at stands in a file read before. Its text was not kept, so it is read again: this is for a fault, which is rare,
+ * and keeping the place of every pool would be slow for all. 0 and 0 when the file changed meanwhile. */
+static void locate_first(const Load *l, const char *path, const Spot *at, int *ret_line, int *ret_column) {
+        _cleanup_config_text_ ConfigText text = { 0 };
+        _cleanup_json_ json_t *root = NULL;
+        ConfigSyntaxFault fault;
+        char words[192], *data;
+        size_t size;
+
+        *ret_line = *ret_column = 0;
+        if (load_read(l, path, &data, &size, words, sizeof(words)) == 0 &&
+            config_text_parse(&text, path, data, size, &root, &fault) == 0)
+                spot_locate(&text, at, true, ret_line, ret_column);
+}
+
+/* Whether @name was not yet given; else the fault names the place of the first. Twice in one file is a matter of syntax. */
 static bool load_is_first(Load *l, const Spot *at, const char *kind, const char *name) {
         _cleanup_free_ char *id = alloc_printf("%s.%s", kind, name);
-        char place[CONFIG_PATH_MAX + 32];
         int line, column;
 
         if (!id) {
                 l->check.error = -ENOMEM;
                 return false;
         }
-        json_t *first = json_object_get(l->places, id);
+        const char *first = json_string_value(json_object_get(l->seen, id));
         if (first) {
-                config_fault_key(&l->check, at, "this %s is already given at %s", kind, json_string_value(first));
+                locate_first(l, first, at, &line, &column);
+                config_fault_key(&l->check, at, "this %s is already given at %s:%d:%d", kind, first, line, column);
                 return false;
         }
-        spot_locate(l->check.text, at, true, &line, &column);
-        snprintf(place, sizeof(place), "%s:%d:%d", l->check.text->file, line, column);
-        if (json_object_set_new_nocheck(l->places, id, json_string_nocheck(place)) < 0)
+        if (json_object_set_new_nocheck(l->seen, id, json_string_nocheck(l->check.text->file)) < 0)
                 l->check.error = -ENOMEM;
         return true;
 }
@@ -123,11 +141,9 @@ static void load_note_file(Load *l, const char *path) {
 }
 
 static void load_file(Load *l, const char *path, bool may_be_missing) {
-        const uid_t owners[] = { 0, l->check.ctx->uid };
-        char fault[192];
-        char *data;
+        char fault[192], *data;
         size_t size;
-        int r = config_file_read(path, CONFIG_FILE_MAX, owners, ARRAY_SIZE(owners), &data, &size, fault, sizeof(fault));
+        int r = load_read(l, path, &data, &size, fault, sizeof(fault));
 
         if (r == -ENOENT && may_be_missing)
                 return;
@@ -188,12 +204,12 @@ static int load_finish(Load *l) {
 int config_load(const char *path, const ConfigContext *ctx, Config **ret, ConfigFaults *faults) {
         _cleanup_(config_unrefp) Config *config = NEW0(Config);
         _cleanup_free_ char *default_path = path ? NULL : config_default_path(ctx->is_system);
-        _cleanup_json_ json_t *places = json_object();
-        Load l = { .check = { .ctx = ctx, .faults = faults }, .config = config, .places = places };
+        _cleanup_json_ json_t *seen = json_object();
+        Load l = { .check = { .ctx = ctx, .faults = faults }, .config = config, .seen = seen };
         const char *main_path = path ? path : default_path;
         int r;
 
-        if (!config || !main_path || !places)
+        if (!config || !main_path || !seen)
                 return -ENOMEM;
         config->n_ref = 1;
         resolve_forget();

@@ -89,16 +89,14 @@ int config_text_blank(const char *raw, size_t size, char *clean, ConfigSyntaxFau
 }
 
 void config_text_position(const ConfigText *t, size_t offset, int *ret_line, int *ret_column) {
+        size_t begin = t->size >= 3 && memcmp(t->raw, "\xef\xbb\xbf", 3) == 0 ? 3 : 0, end = MIN(offset, t->size);
         int line = 1, column = 1;
-        size_t i = t->size >= 3 && memcmp(t->raw, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
-        for (; i < offset && i < t->size; i++) {
-                if (t->raw[i] == '\n') {
-                        line++;
-                        column = 1;
-                } else if (((unsigned char) t->raw[i] & 0xc0) != 0x80)
+        for (const char *p; begin < end && (p = memchr(t->raw + begin, '\n', end - begin)); line++)
+                begin = (size_t) (p - t->raw) + 1;
+        for (; begin < end; begin++)
+                if (((unsigned char) t->raw[begin] & 0xc0) != 0x80)
                         column++; /* continuation bytes of UTF-8 are no characters of their own */
-        }
         *ret_line = line;
         *ret_column = column;
 }

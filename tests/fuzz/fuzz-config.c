@@ -1,0 +1,81 @@
+/* fuzz-config.c - one configuration file: text, places, validation, packing.
+ *
+ * Held: the walk refuses nothing that jansson takes; every fault has a place inside the text; a pool that was accepted
+ * survives packing unchanged. */
+#include "base/alloc.h"
+#include "config/config-validate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool is_true) {
+        if (!is_true)
+                abort();
+}
+
+static const ConfigContext context = { .is_system = true };
+
+static void check_position(const ConfigText *t, size_t offset) {
+        int line = 0, column = 0;
+
+        require(offset <= t->size);
+        config_text_position(t, offset, &line, &column);
+        require(line >= 1 && column >= 1 && (size_t) line <= t->size + 1 && (size_t) column <= t->size + 1);
+}
+
+/* What was accepted is the same after a round through its packed form. */
+static void check_round(PoolConfig *p) {
+        _cleanup_(pool_config_unrefp) PoolConfig *back = NULL;
+        _cleanup_json_ json_t *packed = pool_config_pack(p);
+        Config from = { .pools = &p, .n_pools = 1 }, to = { .pools = &back, .n_pools = 1 };
+        ConfigDiff diff = { 0 };
+
+        require(packed && pool_config_unpack(p->name, packed, &context, &back) == 0);
+        require(config_diff(&from, &to, &diff) == 0 && diff.n == 0);
+        config_diff_done(&diff);
+}
+
+static void check_pools(const ConfigText *t, json_t *root) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        ConfigCheck check = { .ctx = &context, .faults = &faults, .text = t };
+        Spot pools = { .key = "pools" };
+        const char *name;
+        json_t *v;
+
+        json_object_foreach(json_object_get(root, "pools"), name, v) {
+                _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
+                Spot here = { .up = &pools, .key = name };
+                if (config_validate_pool(&check, &here, name, v, &p) == 0)
+                        check_round(p);
+        }
+        for (size_t i = 0; i < faults.n && i < CONFIG_FAULTS_MAX; i++) {
+                _cleanup_free_ char *text = config_fault_format(&faults.items[i]);
+                require(text && *faults.items[i].text);
+                /* faults of an env_file have places in that file */
+                require(!faults.items[i].file || !streq(faults.items[i].file, "f") || faults.items[i].line > 0);
+        }
+        config_faults_sort(&faults, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const JsonLimits limits = { CONFIG_FILE_MAX, CONFIG_NODES_MAX, CONFIG_DEPTH_MAX };
+        _cleanup_config_text_ ConfigText t = { 0 };
+        _cleanup_json_ json_t *root = NULL, *other = NULL;
+        char *raw = alloc_zero(size + 1, 1);
+        ConfigSyntaxFault fault = { 0 };
+        JsonFault json = { 0 };
+        int r;
+
+        require(raw != NULL);
+        memcpy(raw, data, size);
+        r = config_text_parse(&t, "f", raw, size, &root, &fault);
+        if (r == 0) {
+                check_pools(&t, root);
+                return 0;
+        }
+        require(r == -EBADMSG && !root && *fault.text);
+        check_position(&t, fault.offset);
+        /* what is no configuration is no JSON either; but jansson 2.14 takes a NUL for the end and never looks behind it */
+        if (t.n_places > 0 && !memchr(t.clean, 0, size))
+                require(json_load_bounded(t.clean, size, &limits, &other, &json) < 0);
+        return 0;
+}
