@@ -115,16 +115,23 @@ static bool is_locale(const char *s) {
         return s && *s && strspn(s, allowed) == strlen(s) && strlen(s) < 64;
 }
 
+/* By name, since two accounts may share a number and have different homes. */
+static int find_account(EnvBuild *b, const PoolConfig *p, Account *other, const Account **ret) {
+        if (p->has_identity && resolve_user(p->user_name, other) == 0) {
+                *ret = other;
+                return 0;
+        }
+        return resolve_own(b->check->ctx->uid, ret);
+}
+
 static void build_builtin(EnvBuild *b, const PoolConfig *p) {
         _cleanup_account_ Account other = { 0 };
-        const Account *account = &other;
+        const Account *account;
         const char *lang = getenv("LANG");
-        int r = p->has_identity ? resolve_uid(p->uid, &other) : resolve_own(b->check->ctx->uid, &account);
+        int r = find_account(b, p, &other, &account);
 
         if (r < 0) {
-                /* it was there a moment ago */
-                if (r == -ENOMEM)
-                        b->check->error = r;
+                b->check->error = r;
                 return;
         }
         build_set(b, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

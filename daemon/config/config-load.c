@@ -213,8 +213,10 @@ int config_load(const char *path, const ConfigContext *ctx, Config **ret, Config
                 return -ENOMEM;
         config->n_ref = 1;
         resolve_forget();
+        resolve_remember(true);
         load_file(&l, main_path, !path);
         load_drop_ins(&l, main_path);
+        resolve_remember(false);
         r = load_finish(&l);
         if (r == 0)
                 *ret = TAKE_PTR(config);

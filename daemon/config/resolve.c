@@ -12,6 +12,17 @@
 static Account own;
 static bool own_known;
 
+/* During a load: accounts found and their groups, so that many pools of one user ask the name service once. */
+typedef struct Remembered {
+        Account account;
+        gid_t gid, *groups; /* of (account, gid); NULL: not asked yet */
+        size_t n_groups;
+} Remembered;
+#define REMEMBERED_MAX 32
+static Remembered remembered[REMEMBERED_MAX];
+static size_t n_remembered;
+static bool is_remembering;
+
 void account_done(Account *a) {
         free(a->name);
         free(a->home);
@@ -97,13 +108,54 @@ static int lookup(LookupFunction f, Lookup *l, char **ret_buffer) {
         return -ERANGE;
 }
 
+static int account_copy(const Account *from, Account *ret) {
+        _cleanup_account_ Account a = { .uid = from->uid, .gid = from->gid };
+
+        a.name = alloc_strdup(from->name);
+        a.home = alloc_strdup(from->home);
+        a.shell = alloc_strdup(from->shell);
+        if (!a.name || !a.home || !a.shell)
+                return -ENOMEM;
+        *ret = a;
+        a = (Account){ 0 };
+        return 0;
+}
+
+static Remembered *remembered_find(const char *name, uid_t uid) {
+        for (size_t i = 0; i < n_remembered; i++) {
+                const Account *a = &remembered[i].account;
+                if (name ? streq(a->name, name) : a->uid == uid)
+                        return &remembered[i];
+        }
+        return NULL;
+}
+
+/* Best effort: what is not remembered is asked again. */
+static void remember(const Account *a) {
+        if (is_remembering && n_remembered < REMEMBERED_MAX && account_copy(a, &remembered[n_remembered].account) == 0)
+                n_remembered++;
+}
+
+void resolve_remember(bool on) {
+        while (n_remembered > 0) {
+                Remembered *m = &remembered[--n_remembered];
+                account_done(&m->account);
+                free(m->groups);
+                *m = (Remembered){ 0 };
+        }
+        is_remembering = on;
+}
+
 static int account_find(Lookup *l, Account *ret) {
         _cleanup_free_ char *buffer = NULL;
         _cleanup_account_ Account a = { 0 };
-        int r = lookup(lookup_user, l, &buffer);
+        const Remembered *m = remembered_find(l->name, l->id);
+        int r = m ? 0 : lookup(lookup_user, l, &buffer);
 
         if (r < 0)
                 return r;
+        if (m)
+                return account_copy(&m->account, ret);
         a.uid = l->user.pw_uid;
         a.gid = l->user.pw_gid;
         a.name = alloc_strdup(l->user.pw_name);
@@ -111,6 +163,7 @@ static int account_find(Lookup *l, Account *ret) {
         a.shell = alloc_strdup(l->user.pw_shell && l->user.pw_shell[0] == '/' ? l->user.pw_shell : "/bin/sh");
         if (!a.name || !a.home || !a.shell)
                 return -ENOMEM;
+        remember(&a);
         *ret = a;
         a = (Account){ 0 };
         return 0;
@@ -196,15 +249,35 @@ size_t resolve_sort_groups(gid_t *groups, size_t n) {
         return kept;
 }
 
+static gid_t *groups_copy(const gid_t *groups, size_t n) {
+        gid_t *copy = NEW0_ARRAY(gid_t, n + 1);
+        if (copy && n > 0)
+                memcpy(copy, groups, n * sizeof(gid_t));
+        return copy;
+}
+
 int resolve_groups(const char *user, gid_t gid, gid_t **ret, size_t *ret_n) {
-        _cleanup_free_ gid_t *groups = NEW0_ARRAY(gid_t, RESOLVE_GROUPS_MAX);
+        _cleanup_free_ gid_t *groups = NULL;
+        Remembered *m = remembered_find(user, 0);
         int n = RESOLVE_GROUPS_MAX;
 
+        if (m && m->groups && m->gid == gid) {
+                groups = groups_copy(m->groups, m->n_groups);
+                n = (int) m->n_groups;
+        } else {
+                groups = NEW0_ARRAY(gid_t, RESOLVE_GROUPS_MAX);
+                if (groups && getgrouplist(user, gid, groups, &n) < 0)
+                        return -E2BIG;
+        }
         if (!groups)
                 return -ENOMEM;
-        if (getgrouplist(user, gid, groups, &n) < 0)
-                return -E2BIG;
-        *ret_n = resolve_sort_groups(groups, (size_t) n);
+        n = (int) resolve_sort_groups(groups, (size_t) n);
+        if (m && !m->groups) {
+                m->groups = groups_copy(groups, (size_t) n);
+                m->n_groups = (size_t) n;
+                m->gid = gid;
+        }
+        *ret_n = (size_t) n;
         *ret = TAKE_PTR(groups);
         return 0;
 }

@@ -1,7 +1,8 @@
 /* resolve.h - names of users and groups, and the number of CPUs: looked up here, before any fork.
  *
  * droverd's own account is remembered until resolve_forget() (each load of a configuration calls it), since every
- * `run` needs it. Everything else is asked from the system each time. One thread. */
+ * `run` needs it. Everything else is asked from the system each time, but for the time of one load, in which many pools
+ * may have the same user (resolve_remember). One thread. */
 #ifndef DROVER_CONFIG_RESOLVE_H
 #define DROVER_CONFIG_RESOLVE_H
 
@@ -31,6 +32,8 @@ int resolve_uid(uid_t uid, Account *ret);
 /** resolve_own() - borrowed, until resolve_forget(); without an account "/" is home and the number the name. */
 int resolve_own(uid_t uid, const Account **ret);
 void resolve_forget(void);
+/** resolve_remember() - forget all named accounts; when @on, remember those found from now on. */
+void resolve_remember(bool on);
 
 /** resolve_group() - as resolve_user(), for groups. */
 int resolve_group(const char *text, gid_t *ret);

@@ -58,6 +58,27 @@ START_TEST(an_own_uid_without_account_has_a_plain_home) {
 }
 END_TEST
 
+START_TEST(what_is_remembered_is_the_same) {
+        _cleanup_account_ Account first = { 0 }, second = { 0 }, third = { 0 };
+        _cleanup_free_ gid_t *groups = NULL, *again = NULL, *other = NULL;
+        size_t n = 0, n_again = 0, n_other = 0;
+
+        resolve_remember(true);
+        ck_assert_int_eq(resolve_user("daemon", &first), 0);
+        ck_assert_int_eq(resolve_user("daemon", &second), 0);
+        ck_assert_int_eq(resolve_uid(1, &third), 0);
+        ck_assert_str_eq(second.home, first.home);
+        ck_assert_str_eq(third.shell, first.shell);
+        ck_assert_int_eq(resolve_groups("daemon", 1, &groups, &n), 0);
+        ck_assert_int_eq(resolve_groups("daemon", 1, &again, &n_again), 0);
+        ck_assert_uint_eq(n, n_again);
+        ck_assert_mem_eq(groups, again, n * sizeof(gid_t));
+        ck_assert_int_eq(resolve_groups("daemon", 7, &other, &n_other), 0);
+        ck_assert_uint_eq(other[n_other - 1], 7);
+        resolve_remember(false);
+}
+END_TEST
+
 static const struct {
         const char *cgroup;      /* /proc/self/cgroup */
         const char *files[6][2]; /* below the root */
@@ -142,6 +163,7 @@ int main(void) {
 
         tcase_add_loop_test(t, accounts_are_found_strictly, 0, 19);
         tcase_add_test(t, groups_are_sorted_without_doubles);
+        tcase_add_test(t, what_is_remembered_is_the_same);
         tcase_add_test(t, an_own_uid_without_account_has_a_plain_home);
         tcase_add_loop_test(t, cpus_are_the_smallest_of_mask_and_quotas, 0, ARRAY_SIZE(cpu_cases));
         tcase_add_test(t, there_is_always_a_cpu);
