@@ -219,7 +219,7 @@ void connection_close_if_done(Connection *c) {
 }
 
 void connection_handle(Connection *c) {
-        unsigned left = REQUESTS_PER_TURN;
+        unsigned left = REQUESTS_PER_TURN, n;
         size_t length;
         char *line;
 
@@ -244,7 +244,8 @@ void connection_handle(Connection *c) {
                         break;
                 }
                 c->line_since = 0; /* the next one has its own time */
-                left -= MIN(left, request_handle(c, line, length));
+                n = request_handle(c, line, length); /* MIN() would call it twice */
+                left -= MIN(left, n);
                 connection_check_out(c);
         }
         c->is_handling = false;
