@@ -1,5 +1,6 @@
 /* config-value-process.c - values that say how a process is set up: argv, number, CPUs, limits, codes. */
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "config/config-key.h"
 #include "config/resolve.h"
@@ -248,6 +249,32 @@ static bool limit_value(json_t *v, bool is_size, rlim_t *ret) {
         return true;
 }
 
+/* The kernel's own ceiling of open files, which setrlimit(2) never exceeds, not even for root. */
+static rlim_t nofile_ceiling(void) {
+        _cleanup_free_ char *data = NULL;
+        uint64_t n;
+        size_t size;
+
+        if (file_read("/proc/sys/fs/nr_open", 64, &data, &size) < 0)
+                return RLIM_INFINITY;
+        data[strcspn(data, "\n")] = 0;
+        return parse_u64(data, &n) < 0 ? RLIM_INFINITY : n;
+}
+
+/* "infinity" open files means as many as there may be. */
+static bool limit_fits_kernel(ConfigCheck *c, const Spot *at, const ConfigKey *key, struct rlimit *limit) {
+        rlim_t ceiling = key->detail == RLIMIT_NOFILE ? nofile_ceiling() : RLIM_INFINITY;
+
+        if (limit->rlim_max == RLIM_INFINITY)
+                limit->rlim_max = ceiling;
+        if (limit->rlim_cur == RLIM_INFINITY)
+                limit->rlim_cur = ceiling;
+        if (limit->rlim_max <= ceiling)
+                return true;
+        config_fault_value(c, at, "the kernel allows at most %llu here (fs.nr_open)", (unsigned long long) ceiling);
+        return false;
+}
+
 /* An ordinary process may lower its hard limits, never raise them. */
 static bool limit_is_permitted(ConfigCheck *c, const Spot *at, const ConfigKey *key, rlim_t hard) {
         struct rlimit own;
@@ -270,7 +297,7 @@ static void limit_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKe
                                    key->is_size ? "a size such as \"64M\", " : "");
         else if (limit.rlim_cur > limit.rlim_max)
                 config_fault_value(c, at, "the soft limit is above the hard one");
-        else if (limit_is_permitted(c, at, key, limit.rlim_max)) {
+        else if (limit_fits_kernel(c, at, key, &limit) && limit_is_permitted(c, at, key, limit.rlim_max)) {
                 p->limits[key->detail] = limit;
                 p->has_limit[key->detail] = true;
         }

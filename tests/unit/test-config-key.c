@@ -206,6 +206,7 @@ static const struct {
         { "\"limits\": {\"nofile\": \"1K\"}", "limits.nofile", "infinity" },
         { "\"limits\": {\"nofile\": [1]}", "limits.nofile", "[soft, hard]" },
         { "\"limits\": {\"nofile\": [2, 1]}", "limits.nofile", "above the hard" },
+        { "\"limits\": {\"nofile\": 99999999999}", "limits.nofile", "fs.nr_open" },
         { "\"limits\": {\"core\": \"lots\"}", "limits.core", "64M" },
         { "\"no_new_privileges\": null", "no_new_privileges", "true or false" },
         { "\"restart\": \"alway\"", "restart", "did you mean \"always\"?" },
