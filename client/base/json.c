@@ -101,11 +101,26 @@ int json_guard(const char *text, size_t size, const JsonLimits *limits, JsonFaul
         return 0;
 }
 
+/* jansson 2.14 takes a NUL after a value for the end of the text and accepts whatever stands behind it. */
+static int refuse_nul(const char *text, size_t size, JsonFault *fault) {
+        const char *nul = memchr(text, 0, size);
+
+        if (!nul)
+                return 0;
+        if (fault) {
+                fault_locate(fault, text, (size_t) (nul - text));
+                (void) snprintf(fault->text, sizeof(fault->text), "a NUL byte");
+        }
+        return -EBADMSG;
+}
+
 int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, json_t **ret, JsonFault *ret_fault) {
         json_error_t error;
         json_t *value;
         int r = json_guard(text, size, limits, ret_fault);
 
+        if (r == 0)
+                r = refuse_nul(text, size, ret_fault);
         if (r < 0)
                 return r;
         value = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);

@@ -74,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         require(r == -EBADMSG && !root && *fault.text);
         check_position(&t, fault.offset);
-        /* what is no configuration is no JSON either; but jansson 2.14 takes a NUL for the end and never looks behind it */
-        if (t.n_places > 0 && !memchr(t.clean, 0, size))
+        /* what is no configuration is no JSON either */
+        if (t.n_places > 0)
                 require(json_load_bounded(t.clean, size, &limits, &other, &json) < 0);
         return 0;
 }

@@ -200,6 +200,19 @@ START_TEST(each_allocation_of_the_parser_can_fail) {
 }
 END_TEST
 
+START_TEST(nothing_hides_behind_a_nul) {
+        static const JsonLimits limits = {.max_bytes = 40, .max_nodes = 5, .max_depth = 3};
+        static const char text[] = "{}\0 rubbish";
+        JsonFault fault = {0};
+        json_t *j = NULL;
+
+        ck_assert_int_eq(json_load_bounded(text, sizeof(text) - 1, &limits, &j, &fault), -EBADMSG);
+        ck_assert_ptr_null(j);
+        ck_assert_int_eq(fault.column, 3);
+        ck_assert_str_eq(fault.text, "a NUL byte");
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("json");
         TCase *t = tcase_create("json");
@@ -207,6 +220,7 @@ int main(void) {
         int failed;
 
         tcase_add_loop_test(t, guard_counts_what_jansson_builds, 0, ARRAY_SIZE(texts));
+        tcase_add_test(t, nothing_hides_behind_a_nul);
         tcase_add_loop_test(t, faults_have_a_place, 0, ARRAY_SIZE(faults));
         tcase_add_test(t, a_cut_text_is_never_read_past_its_end);
         tcase_add_test(t, fields_are_unpacked);
