@@ -115,7 +115,7 @@ static int refuse_nul(const char *text, size_t size, JsonFault *fault) {
 }
 
 int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, json_t **ret, JsonFault *ret_fault) {
-        json_error_t error;
+        json_error_t error = {0}; /* jansson leaves part of it alone when its first allocation fails */
         json_t *value;
         int r = json_guard(text, size, limits, ret_fault);
 
@@ -125,13 +125,15 @@ int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, j
                 return r;
         value = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
         if (!value) {
+                bool is_memory = error.text[0] == 0 || json_error_code(&error) == json_error_out_of_memory;
+
                 if (ret_fault) {
                         ret_fault->line = error.line;
                         ret_fault->column = error.column;
                         ret_fault->offset = error.position > 0 ? (size_t) error.position - 1 : 0;
-                        (void) snprintf(ret_fault->text, sizeof(ret_fault->text), "%s", error.text);
+                        (void) snprintf(ret_fault->text, sizeof(ret_fault->text), "%s", is_memory ? "out of memory" : error.text);
                 }
-                return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
+                return is_memory ? -ENOMEM : -EBADMSG;
         }
         *ret = value;
         return 0;
