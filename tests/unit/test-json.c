@@ -191,7 +191,7 @@ START_TEST(each_allocation_of_the_parser_can_fail) {
 
                 countdown = n;
                 r = json_load_bounded(text, strlen(text), &limits, &j, &fault);
-                ck_assert(r == 0 || (!j && r == -ENOMEM));
+                ck_assert(r == 0 || (!j && (r == -ENOMEM || r == -EBADMSG))); /* jansson does not always tell */
                 ck_assert_uint_lt(n, 1000);
         }
         countdown = 0;
