@@ -144,7 +144,7 @@ int ctl_call(Ctl *c, const char *method, json_t *params_consume, json_t **ret) {
 static int put_wait_params(const Ctl *c, json_t *params, usec_t left) {
         if (c->no_wait && json_object_set_new(params, "wait", json_false()) < 0)
                 return -ENOMEM;
-        if (c->has_timeout && left != USEC_INFINITY &&
+        if (c->has_timeout &&
             json_object_set_new(params, "timeout", json_real((double) left / (double) USEC_PER_SEC)) < 0)
                 return -ENOMEM;
         return 0;
@@ -153,7 +153,7 @@ static int put_wait_params(const Ctl *c, json_t *params, usec_t left) {
 int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is_repeatable, json_t **ret) {
         _cleanup_json_ json_t *params = params_consume;
         _cleanup_call_error_ CallError error = {};
-        usec_t start = clock_now(), deadline = c->has_timeout ? usec_add(start, c->timeout) : USEC_INFINITY;
+        usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY, left = c->timeout;
 
         if (!params) {
                 ctl_say("out of memory");
@@ -163,7 +163,7 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
         if (status != CTL_DONE)
                 return status;
         for (;;) {
-                if (put_wait_params(c, params, usec_sub(deadline, clock_now())) < 0)
+                if (put_wait_params(c, params, left) < 0)
                         return CTL_FAILED;
                 call_error_done(&error);
                 int r = interrupt_call(c->session, method, params, usec_add(deadline, CALL_GRACE), ret, &error);
@@ -173,6 +173,7 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
                         return ctl_fail(c, &error);
                 if (interrupt_reopen(c->session, deadline) < 0)
                         return ctl_fail(c, &error);
+                left = usec_sub(deadline, clock_now());
         }
 }
 

@@ -27,6 +27,7 @@ static size_t skip_comment(const char *text, size_t size, size_t i) {
 
 void json_relax(char *text, size_t size) {
         size_t comma = SIZE_MAX; /* of the last comma with nothing but space behind it so far */
+        char before = '{';       /* the last character that is no space: a comma after an opening is not a trailing one */
 
         for (size_t i = 0; i < size;) {
                 size_t end = skip_comment(text, size, i);
@@ -39,10 +40,11 @@ void json_relax(char *text, size_t size) {
                 }
                 if ((c == '}' || c == ']') && comma != SIZE_MAX)
                         text[comma] = ' ';
-                if (c == ',')
-                        comma = i;
-                else if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-                        comma = SIZE_MAX;
+                bool is_space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+                if (!is_space) {
+                        comma = c == ',' && before != '{' && before != '[' ? i : SIZE_MAX;
+                        before = c;
+                }
                 i = c == '"' ? skip_string(text, size, i) : i + 1;
         }
 }

@@ -34,7 +34,7 @@ static bool was_shown(ReplayFilter *f, uint64_t hash, usec_t time) {
 
 static void remember(ReplayFilter *f, uint64_t hash, usec_t time) {
         if (f->n == REPLAY_RING) /* what is forgotten was shown: nothing that old is new */
-                f->since = MAX(f->since, f->ring[f->next].time);
+                f->since = MAX(f->since, f->ring[f->next].time + 1);
         f->ring[f->next].hash = hash;
         f->ring[f->next].time = time;
         f->ring[f->next].is_used = true; /* a line shown in this replay is no repeat of itself */

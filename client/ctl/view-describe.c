@@ -61,13 +61,17 @@ static bool is_one_of(const char *word, const char *const *list) {
         return false;
 }
 
-/* What the lines above have not told. */
+static bool is_void(const json_t *v) {
+        return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !*json_string_value(v));
+}
+
+/* What the lines above have not told; what says nothing is left out. */
 static void put_others(Text *out, const json_t *o, const char *const *told) {
         const char *key;
         json_t *v;
 
         json_object_foreach((json_t *) o, key, v)
-                if (!is_one_of(key, told) && !json_is_null(v))
+                if (!is_one_of(key, told) && !is_void(v))
                         put_value(out, key, v);
 }
 
@@ -139,7 +143,8 @@ void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
 }
 
 void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width, bool is_color) {
-        static const char *const told[] = {"name", "state", "ready", "wanted", "workers", "restarts", NULL};
+        static const char *const told[] = {"name", "state", "ready", "wanted", "workers", "restarts", "note", "origin",
+                                           "size", NULL};
         static const char *const none[] = {NULL};
         _cleanup_table_ Table t = {};
         const json_t *w;
@@ -147,6 +152,9 @@ void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t n
 
         put_line(out, "Pool", member_text(pool, "name", "?"));
         put_state(out, member_text(pool, "state", "?"), is_color);
+        if (*member_text(pool, "note", ""))
+                put_line(out, "Note", member_text(pool, "note", ""));
+        put_line(out, "Origin", member_text(pool, "origin", "?"));
         put_label(out, "Ready");
         text_appendf(out, "%.0f of %.0f\n", member_number(pool, "ready", 0), member_number(pool, "wanted", 0));
         put_label(out, "Restarts");

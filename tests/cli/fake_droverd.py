@@ -1,0 +1,181 @@
+"""A stand-in for droverd, for tests of droverctl alone: answers as it is told, misbehaves as it is told.
+
+A FakeDaemon listens on a socket in a thread. `answers` maps a method to a value (the result), an Error, a Stream, or
+a function of the parameters that returns one of these. `calls` records what was asked. FakeRuns adds real processes
+behind `run`, `wait` and `kill`, with stdin and stdout by path as droverd has them.
+"""
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+
+class Error:
+    CODES = {'not-found': -32001, 'exists': -32002, 'denied': -32003, 'invalid': -32602, 'failed': -32005,
+             'timeout': -32006, 'limit': -32007, 'shutting-down': -32012}
+
+    def __init__(self, name, message, code=None, **data):
+        self.value = {'code': code or self.CODES[name], 'message': message, 'data': dict(name=name, **data)}
+
+
+class Stream:
+    """Notifications before the result; result None: the stream stays open. then_close: the daemon goes away."""
+
+    def __init__(self, kind, items, result=None, then_close=False):
+        self.kind, self.items, self.result, self.then_close = kind, items, result, then_close
+
+
+class Raw:
+    """Bytes instead of an answer, then the connection is closed unless it is to stay open."""
+
+    def __init__(self, data, close=True):
+        self.data, self.close = data, close
+
+
+class Silence:
+    """No answer at all. `heard` is set when the call has come."""
+
+    def __init__(self):
+        self.heard = threading.Event()
+
+
+class FakeDaemon:
+    def __init__(self, path, answers=None):
+        self.path, self.answers, self.calls = path, dict(answers or {}), []
+        self.connections = []
+        self.n_connections = 0
+        self.lock = threading.Lock()
+        self.listener = None
+        self.open()
+
+    def open(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        threading.Thread(target=self.accept_all, args=(self.listener,), daemon=True).start()
+
+    def close(self):
+        """As a killed daemon: nobody listens, connections break."""
+        os.unlink(self.path)
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.drop()
+
+    def drop(self):
+        with self.lock:
+            gone, self.connections = self.connections, []
+        for c in gone:
+            self.hang_up(c)
+
+    def accept_all(self, listener):
+        while True:
+            try:
+                c, _ = listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.connections.append(c)
+                self.n_connections += 1
+            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
+
+    def serve(self, c):
+        try:
+            with c, c.makefile('rb') as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    self.calls.append((request['method'], request.get('params')))
+                    threading.Thread(target=self.answer, args=(c, request), daemon=True).start()
+        except OSError:
+            pass
+
+    @staticmethod
+    def hang_up(c):
+        try:
+            c.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def send(self, c, message):
+        try:
+            with self.lock:
+                c.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b'\n')
+        except OSError:
+            pass
+
+    def answer(self, c, request):
+        a = self.answers.get(request['method'], Error('not-found', 'no such method', code=-32601))
+        if callable(a):
+            a = a(request.get('params') or {})
+        if isinstance(a, Silence):
+            a.heard.set()
+        elif isinstance(a, Raw):
+            self.send(c, a.data)
+            if a.close:
+                self.hang_up(c)
+        elif isinstance(a, Error):
+            self.send(c, {'jsonrpc': '2.0', 'id': request['id'], 'error': a.value})
+        elif isinstance(a, Stream):
+            for item in a.items:
+                kind = item.pop('kind', a.kind)
+                self.send(c, {'jsonrpc': '2.0', 'method': kind, 'params': dict(call=request['id'], **item)})
+            if a.result is not None:
+                self.send(c, {'jsonrpc': '2.0', 'id': request['id'], 'result': a.result})
+            if a.then_close:
+                self.hang_up(c)
+        else:
+            self.send(c, {'jsonrpc': '2.0', 'id': request['id'], 'result': a})
+
+
+class FakeRuns(FakeDaemon):
+    """run, wait and kill with real processes. They outlive broken connections, as under the keeper."""
+
+    def __init__(self, path):
+        super().__init__(path, {'run': self.run, 'wait': self.wait, 'kill': self.kill})
+        self.processes = {}
+        self.started = threading.Event()
+
+    @staticmethod
+    def open_stdio(params, key, flags):
+        path = params.get(key)
+        if not path:
+            return subprocess.DEVNULL
+        fd = os.open(path, flags | os.O_NONBLOCK)
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+        return fd
+
+    def run(self, params):
+        if params['name'] in self.processes:
+            return Error('exists', 'there is a %s already' % params['name'])
+        fds = [self.open_stdio(params, 'stdin', os.O_RDONLY), self.open_stdio(params, 'stdout', os.O_WRONLY),
+               self.open_stdio(params, 'stderr', os.O_WRONLY)]
+        try:
+            p = subprocess.Popen(params['command'], stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=params['directory'],
+                                 env={'PATH': os.environ['PATH'], **params.get('env', {})}, start_new_session=True)
+        except OSError as e:
+            code = 127 if isinstance(e, FileNotFoundError) else 126
+            return Error('failed', '%s: cannot execute %s: %s' % (params['name'], params['command'][0], e.strerror),
+                         failed=[{'worker': params['name'], 'exitcode': code}])
+        finally:
+            for fd in fds:
+                if fd >= 0:
+                    os.close(fd)
+        self.processes[params['name']] = p
+        self.started.set()
+        return {'process': params['name'], 'pid': p.pid}
+
+    def wait(self, params):
+        name = params['select'][0]
+        if name not in self.processes:
+            return Error('not-found', 'there is no %s' % name)
+        code = self.processes[name].wait()
+        return {'workers': [{'name': name, 'pool': name, 'state': 'exited', 'alive': False, 'exitcode': code,
+                             'started_at': '2026-01-01T00:00:00.000Z'}]}
+
+    def kill(self, params):
+        p = self.processes[params['select'][0]]
+        number = params.get('signal', signal.SIGKILL)
+        os.killpg(p.pid, number) if params.get('tree') else os.kill(p.pid, number)
+        return {'signalled': 1}
