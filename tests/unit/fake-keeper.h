@@ -6,7 +6,7 @@
 #define DROVER_TESTS_FAKE_KEEPER_H
 
 #include "base/alloc.h"
-#include "base/fd.h"
+#include "base/text.h"
 #include "process/child.h"
 #include <signal.h>
 #include <stdio.h>
