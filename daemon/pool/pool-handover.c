@@ -12,7 +12,7 @@ void pool_serialize(const Pool *p, Text *t) {
         json_put_string(t, "name", pool_name(p));
         json_put_string(t, "origin", pool_origin_to_string(p->origin));
         json_put_u64(t, "size", p->size);
-        json_put_bool(t, "start", p->n_workers > 0 ? p->n_wanted > 0 : p->wants_start);
+        json_put_bool(t, "start", pool_wants_new(p));
         json_put_bool(t, "removing", p->is_removing);
         json_put_u64(t, "restarts", p->n_restarts);
         if (p->is_daemon)

@@ -58,6 +58,7 @@ struct PoolSet {
 
 void pool_enlist(Pool *p); /* its to_launch list is not empty: into the ring */
 void pool_delist(Pool *p);
+bool pool_wants_new(const Pool *p);
 void pool_fill(Pool *p); /* make the slots that are missing, mark the surplus ones */
 Worker *pool_slot(Pool *p, unsigned slot, bool make); /* NULL: there is none, or memory is short */
 void pool_drop_worker(Pool *p, Worker *w);

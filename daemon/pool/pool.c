@@ -92,9 +92,11 @@ void pool_drop_worker(Pool *p, Worker *w) {
         s->has_leaving |= p->is_removing && p->n_workers == 0;
 }
 
-/* A new slot does what its siblings are told: if any of them is wanted, so is it. */
-static bool pool_wants_new(const Pool *p) {
-        return p->n_workers > 0 ? p->n_wanted > 0 : p->wants_start;
+/* A new slot does what its siblings are told: if any of them is wanted, so is it. Those that leave are the highest. */
+bool pool_wants_new(const Pool *p) {
+        bool has_siblings = p->n_workers > 0 && !p->workers[0]->is_leaving;
+
+        return has_siblings ? p->n_wanted > 0 : p->wants_start;
 }
 
 void pool_fill(Pool *p) {
@@ -218,8 +220,7 @@ void pool_want_stop(Pool *p) {
 void pool_set_size(Pool *p, unsigned n_workers) {
         if (p->is_removing || p->size == n_workers)
                 return;
-        if (p->n_workers > 0)
-                p->wants_start = p->n_wanted > 0; /* remembered over a size of 0 */
+        p->wants_start = pool_wants_new(p); /* remembered over a size of 0 */
         p->size = n_workers;
         pool_fill(p);
         pool_emit(p, EVENT_POOL_SCALED);
