@@ -36,6 +36,23 @@ void log_recover_start(LogCopier *c) {
         c->is_peek_held = c->scratch.peek->state != SCRATCH_IDLE;
 }
 
+/* SIGKILL stops a write() between two pages, so half a line may stand in the file: its rest must be the next that
+ * comes there, before any other writer's line. A disk that does not take it now gets it from the pipe later. */
+static void recover_rest(LogCopier *c, const LogCopySource *src) {
+        ScratchNote *note = c->scratch.peek;
+        LogWrite w = {
+                .note = note,
+                .data = c->scratch.peek_block,
+                .n_bytes = note->n_bytes,
+                .stream = src->id.stream,
+                .is_again = true,
+        };
+        src->sink->ops->settle(src->sink, note, c->scratch.peek_block);
+        if (src->sink->ops->whole_lines && c->scratch.peek_block[w.n_bytes - 1] != '\n')
+                c->scratch.peek_block[w.n_bytes++] = '\n';
+        (void) log_sink_write(src->sink, &w);
+}
+
 void log_recover_stream(LogCopier *c, const LogCopySource *src) {
         ScratchNote *note = c->scratch.peek;
         if (!c->is_peek_held || !scratch_is_of(note, &src->id))
@@ -47,7 +64,7 @@ void log_recover_stream(LogCopier *c, const LogCopySource *src) {
         }
         c->scratch.peek_block[0] = note->canary[0];
         if (note->state == SCRATCH_WRITING)
-                src->sink->ops->settle(src->sink, note, c->scratch.peek_block);
+                recover_rest(c, src);
         (void) log_copier_consume(c, src->fd);
 }
 

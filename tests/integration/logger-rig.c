@@ -256,8 +256,8 @@ void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool c
         } u;
         struct pollfd p = {.fd = r->peer_fd, .events = POLLIN};
         while (!ret->is_over && (n_lines == 0 || ret->n_lines < n_lines)) {
-                ck_assert_msg(poll(&p, 1, (int) (RIG_WAIT_USEC / 1000)) == 1, "no lines; so far: %s",
-                              ret->text ? ret->text : "");
+                ck_assert_msg(poll(&p, 1, (int) (RIG_WAIT_USEC / 1000)) == 1, "no lines; so far: %zu, %.100s",
+                              ret->n_lines, ret->text ? ret->text : "");
                 ssize_t n = packet_recv(r->peer_fd, &u, sizeof u, NULL, 0, NULL);
                 ck_assert_msg(n > 0, "the line to the logger: %s", strerror((int) -n));
                 ck_assert_uint_eq(u.m.request, request);
@@ -281,6 +281,8 @@ void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool c
                 }
                 if (credit)
                         rig_credit(r, request, u.m.lines.n_bytes);
+                if (u.m.lines.n_dropped > 0)
+                        return;
         }
 }
 

@@ -59,7 +59,7 @@ void rig_read(Rig *r, uint64_t request, const LogSpec *spec, uint32_t streams, u
               uint64_t credit);
 void rig_credit(Rig *r, uint64_t request, uint64_t n);
 void rig_cancel(Rig *r, uint64_t request);
-/* Takes packets until END, or until at least @n_lines lines came; gives credit back when @credit. */
+/* Takes packets until END, or until at least @n_lines lines or word of dropped ones came; gives credit back when @credit. */
 void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool credit);
 void rig_lines_done(RigLines *l);
 
