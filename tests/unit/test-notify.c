@@ -1,0 +1,377 @@
+/* test-notify.c - the sd_notify socket: strict parsing, and real datagrams from forked senders whose pid the kernel says. */
+#include "pool-world.h"
+
+#include "base/fd.h"
+
+#include "pool/notify-sender.h"
+#include "pool/notify.h"
+#include "pool/proc-usage.h"
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+/* ---- parsing ---- */
+
+#define LONG_255                                                                                             \
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"   \
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"   \
+        "0123456789012345678901234567890123456789012345678901234"
+
+static const struct {
+        const char *text;
+        int r;
+        bool is_ready, is_stopping;
+        const char *status;
+        unsigned n_unknown;
+} parse_rows[] = {
+        { "READY=1", 0, true, false, NULL, 0 },
+        { "READY=1\n", 0, true, false, NULL, 0 },
+        { "READY=1\nSTATUS=up and running\nSTOPPING=1", 0, true, true, "up and running", 0 },
+        { "STATUS=", 0, false, false, "", 0 },
+        { "STATUS=a=b", 0, false, false, "a=b", 0 },
+        { "STATUS=one\nSTATUS=two", 0, false, false, "two", 0 },
+        { "STATUS=gr\xc3\xbc\xc3\x9f", 0, false, false, "gr\xc3\xbc\xc3\x9f", 0 },
+        { "WATCHDOG=1\nMAINPID=1\nX_Y=z", 0, false, false, NULL, 3 },
+        { "\n\nREADY=1\n\n", 0, true, false, NULL, 0 },
+        { "STATUS=" LONG_255 "\xc3\xbc", 0, false, false, LONG_255, 0 },
+        { "", -EBADMSG, false, false, NULL, 0 },
+        { "READY", -EBADMSG, false, false, NULL, 0 },
+        { "=1", -EBADMSG, false, false, NULL, 0 },
+        { "READY=0", -EBADMSG, false, false, NULL, 0 },
+        { "READY=", -EBADMSG, false, false, NULL, 0 },
+        { "READY=11", -EBADMSG, false, false, NULL, 0 },
+        { "READY=1\nnonsense", -EBADMSG, false, false, NULL, 0 },
+        { "STOPPING=yes", -EBADMSG, false, false, NULL, 0 },
+        { "STATUS=\xff", -EBADMSG, false, false, NULL, 0 },
+        { "STATUS=\xc3", -EBADMSG, false, false, NULL, 0 },
+        { "STATUS=\xed\xa0\x80", -EBADMSG, false, false, NULL, 0 },
+        { "STATUS=" LONG_255 LONG_255 "\xff", -EBADMSG, false, false, NULL, 0 },
+};
+
+START_TEST(test_parse) {
+        NotifyMessage m = { .n_unknown = 99 };
+        int r = notify_parse(parse_rows[_i].text, strlen(parse_rows[_i].text), &m);
+
+        ck_assert_int_eq(r, parse_rows[_i].r);
+        if (r < 0) {
+                ck_assert_uint_eq(m.n_unknown, 99);
+                return;
+        }
+        ck_assert(m.is_ready == parse_rows[_i].is_ready && m.is_stopping == parse_rows[_i].is_stopping);
+        ck_assert_uint_eq(m.n_unknown, parse_rows[_i].n_unknown);
+        ck_assert((m.status != NULL) == (parse_rows[_i].status != NULL));
+        if (m.status) {
+                ck_assert_uint_eq(m.status_length, strlen(parse_rows[_i].status));
+                ck_assert_mem_eq(m.status, parse_rows[_i].status, m.status_length);
+        }
+}
+END_TEST
+
+START_TEST(test_parse_nul) {
+        NotifyMessage m;
+
+        ck_assert_int_eq(notify_parse("READY=1\0", 8, &m), -EBADMSG);
+}
+END_TEST
+
+static const struct {
+        const char *cgroup;
+        int r;
+        const char *name;
+        uint64_t generation;
+} leaf_rows[] = {
+        { "0::/s/drover-7/web:0.12\n", 0, "web/0", 12 },
+        { "1:name=x:/y\n0::/s/drover-7/web.de:0.12/sub/more\n", 0, "web.de/0", 12 },
+        { "0::/s/drover-7/job.3\n", 0, "job", 3 },
+        { "0::/s/drover-8/web:0.12\n", -ENOENT, NULL, 0 },
+        { "0::/s/drover-7/\n", -ENOENT, NULL, 0 },
+        { "0::/s/drover-7/web:0\n", -ENOENT, NULL, 0 },
+        { "0::/s/drover-7/web:0.x\n", -ENOENT, NULL, 0 },
+        { "0::/t/s/drover-7/web:0.12\n", -ENOENT, NULL, 0 },
+        { "1:name=x:/s/drover-7/web:0.12\n", -ENOENT, NULL, 0 },
+        { "", -ENOENT, NULL, 0 },
+};
+
+START_TEST(test_leaf) {
+        char name[KEEPER_NAME_MAX];
+        uint64_t generation = 0;
+        int r = notify_sender_parse_leaf(leaf_rows[_i].cgroup, "/s/drover-7/", name, &generation);
+
+        ck_assert_int_eq(r, leaf_rows[_i].r);
+        if (r == 0) {
+                ck_assert_str_eq(name, leaf_rows[_i].name);
+                ck_assert_uint_eq(generation, leaf_rows[_i].generation);
+        }
+}
+END_TEST
+
+START_TEST(test_usage) {
+        ProcUsage u = { .ppid = 5 };
+
+        ck_assert_int_eq(proc_usage_parse("12 (a) (b c) S 34 1 1 0 -1 4194304 1 1 1 1 100 50 0 0 20 0 1 0 9 1000 7 18\n",
+                                          &u), 0);
+        ck_assert_int_eq(u.ppid, 34);
+        ck_assert_uint_eq(u.cpu_usec, 150 * USEC_PER_SEC / (uint64_t) sysconf(_SC_CLK_TCK));
+        ck_assert_uint_eq(u.memory_bytes, 7 * (uint64_t) sysconf(_SC_PAGESIZE));
+        ck_assert_int_eq(proc_usage_parse("12 (a) S 34 1", &u), -EBADMSG);
+        ck_assert_int_eq(proc_usage_parse("", &u), -EBADMSG);
+        ck_assert_int_eq(proc_usage_read(getpid(), &u), 0);
+        ck_assert_int_eq(u.ppid, getppid());
+}
+END_TEST
+
+/* ---- real senders ---- */
+
+static const char directory_template[] = "/tmp/drover-test-notify-XXXXXX";
+static char directory[sizeof directory_template];
+static char path[64];
+static NotifySocket *notify;
+
+static void setup(void) {
+        int fd = -EBADF;
+        struct stat st;
+
+        world_setup();
+        memcpy(directory, directory_template, sizeof directory);
+        (void) snprintf(path, sizeof path, "%s/n", mkdtemp(directory));
+        ck_assert_int_eq(notify_bind(path, &fd), 0);
+        ck_assert_int_eq(fd_close(fd), -EBADF);
+        ck_assert_int_eq(notify_bind(path, &fd), 0); /* a stale one is replaced */
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_mode & 0777, 0666);
+        ck_assert_int_eq(notify_new(&notify, world.event, world.set, fd), 0);
+}
+
+static void teardown(void) {
+        notify_free(notify);
+        (void) unlink(path);
+        (void) rmdir(directory);
+        world_teardown();
+}
+
+static int send_text(const char *text, int fd) {
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        struct iovec iov = { .iov_base = (void *) (uintptr_t) text, .iov_len = strlen(text) };
+        char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = { 0 };
+        struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof a, .msg_iov = &iov, .msg_iovlen = 1 };
+        int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+
+        (void) snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+        if (fd >= 0) {
+                m.msg_control = control;
+                m.msg_controllen = sizeof control;
+                CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
+                CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
+                CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof fd);
+        }
+        r = sendmsg(s, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        fd_close(s);
+        return r;
+}
+
+/* A process that waits on @go, then says @text; as its own child's child when @by_grandchild. Ends when @go closes. */
+typedef struct Sender {
+        pid_t pid;
+        int go;
+} Sender;
+
+static Sender sender_new(const char *text, bool by_grandchild) {
+        int fds[2];
+        Sender s;
+
+        ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+        s.pid = fork();
+        ck_assert_int_ge(s.pid, 0);
+        if (s.pid == 0) {
+                char c;
+                bool is_main;
+
+                (void) close(fds[1]);
+                if (read(fds[0], &c, 1) != 1)
+                        _exit(1);
+                is_main = by_grandchild && fork() > 0;
+                if (!is_main)
+                        (void) send_text(text, -1);
+                while (read(fds[0], &c, 1) > 0)
+                        ;
+                _exit(0);
+        }
+        (void) close(fds[0]);
+        s.go = fds[1];
+        return s;
+}
+
+static void sender_go(Sender *s) {
+        ck_assert_int_eq(write(s->go, "x", 1), 1);
+}
+
+static void sender_end(Sender *s) {
+        s->go = fd_close(s->go);
+        ck_assert_int_eq(waitpid(s->pid, NULL, 0), s->pid);
+}
+
+#define NOTIFYING "{\"command\":[\"/x\"],\"ready\":\"notify\",\"restart\":{\"delay\":0}}"
+
+static Worker *add(void) {
+        Worker *w = pool_worker(world_pool("web", NOTIFYING), 0);
+
+        pool_set_converge(world.set);
+        return w;
+}
+
+static void check_status_text(Worker *w, const char *expected) {
+        _cleanup_text_ Text t = { 0 };
+        json_t *o;
+
+        worker_put_json(w, &t, NULL);
+        o = json_loads(t.data, 0, NULL);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "status_text")), expected);
+        json_decref(o);
+}
+
+START_TEST(test_ready) {
+        Sender s = sender_new("READY=1\nSTATUS=hello", _i == 1);
+        Worker *w = add();
+
+        fake_started(fake_child("web/0"), s.pid);
+        ck_assert_int_eq(worker_state(w), WORKER_STARTING);
+        sender_go(&s);
+        while (worker_state(w) == WORKER_STARTING)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+        check_status_text(w, "hello");
+        sender_end(&s);
+}
+END_TEST
+
+/* READY=1 overtakes the keeper's STARTED. */
+START_TEST(test_ready_early) {
+        Sender s = sender_new("READY=1", false);
+        Worker *w = add();
+        unsigned rounds = 0;
+
+        sender_go(&s);
+        world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_LAUNCHING);
+        fake_started(fake_child("web/0"), s.pid);
+        while (worker_state(w) == WORKER_STARTING && rounds++ < 10)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+        ck_assert_uint_eq(notify_n_ignored(notify), 0);
+        sender_end(&s);
+}
+END_TEST
+
+/* A child of the keeper that never becomes a worker: given up after some tries, and counted. */
+START_TEST(test_never_known) {
+        Sender s = sender_new("READY=1", false);
+        Worker *w = add();
+
+        sender_go(&s);
+        while (notify_n_ignored(notify) == 0)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_LAUNCHING);
+        sender_end(&s);
+}
+END_TEST
+
+START_TEST(test_stranger) {
+        Worker *w = add();
+
+        fake.hello.hello.keeper_pid = 1 << 29; /* nobody is its child */
+        fake_started(fake_child("web/0"), 1 << 28);
+        ck_assert_int_eq(send_text("READY=1", -1), 0);
+        world_round();
+        ck_assert_uint_eq(notify_n_ignored(notify), 1);
+        ck_assert_int_eq(worker_state(w), WORKER_STARTING);
+}
+END_TEST
+
+START_TEST(test_nonsense_is_counted) {
+        Worker *w = add();
+        char *big = calloc(1, NOTIFY_MESSAGE_MAX + 20);
+
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        ck_assert_int_eq(send_text("READY=2", -1), 0);
+        memset(big, 'x', NOTIFY_MESSAGE_MAX + 10);
+        memcpy(big, "READY=1\nX=", 10);
+        ck_assert_int_eq(send_text(big, -1), 0);
+        free(big);
+        while (notify_n_ignored(notify) < 2)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_STARTING);
+        ck_assert_int_eq(send_text("READY=1\nSTOPPING=1", -1), 0);
+        world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+}
+END_TEST
+
+/* A descriptor that comes along (BARRIER=1) is closed: the other end sees it. */
+START_TEST(test_descriptors_are_closed) {
+        int fds[2];
+        char c;
+
+        add();
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+        ck_assert_int_eq(send_text("BARRIER=1", fds[1]), 0);
+        ck_assert_int_eq(fd_close(fds[1]), -EBADF);
+        world_round();
+        ck_assert_int_eq(read(fds[0], &c, 1), 0);
+        ck_assert_int_eq(fd_close(fds[0]), -EBADF);
+}
+END_TEST
+
+/* A flood is taken NOTIFY_BUDGET at a time. */
+START_TEST(test_budget) {
+        unsigned n = 0;
+
+        add();
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        for (int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); fd >= 0; fd = fd_close(fd)) {
+                struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+                (void) snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+                while (n < 3 * NOTIFY_BUDGET && sendto(fd, "READY=0", 7, MSG_NOSIGNAL, (struct sockaddr *) &a, sizeof a) == 7)
+                        n++;
+        }
+        ck_assert_uint_gt(n, 1);
+        world_round();
+        ck_assert_uint_eq(notify_n_ignored(notify), MIN(n, NOTIFY_BUDGET));
+        while (notify_n_ignored(notify) < n)
+                world_round();
+}
+END_TEST
+
+int main(void) {
+        const TTest *const tests[] = {
+                test_ready_early, test_never_known, test_stranger, test_nonsense_is_counted,
+                test_descriptors_are_closed, test_budget,
+        };
+        Suite *s = suite_create("notify");
+        TCase *t = tcase_create("socket"), *pure = tcase_create("pure");
+        SRunner *r;
+        int n;
+
+        tcase_add_loop_test(pure, test_parse, 0, (int) ARRAY_SIZE(parse_rows));
+        tcase_add_test(pure, test_parse_nul);
+        tcase_add_loop_test(pure, test_leaf, 0, (int) ARRAY_SIZE(leaf_rows));
+        tcase_add_test(pure, test_usage);
+        tcase_add_checked_fixture(t, setup, teardown);
+        for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+                tcase_add_test(t, tests[i]);
+        tcase_add_loop_test(t, test_ready, 0, 2);
+        suite_add_tcase(s, pure);
+        suite_add_tcase(s, t);
+        r = srunner_create(s);
+        srunner_run_all(r, CK_ENV);
+        n = srunner_ntests_failed(r);
+        srunner_free(r);
+        return n == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
