@@ -8,14 +8,20 @@
 #include "keeper-exec.h"
 #include "options.h"
 #include "supervisor.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
+/* The duplicate is closed by the kernel, with the process: to the keeper a line that ends before its droverd does is
+ * one that went deaf, and it kills it before the exit status is known. */
 static int run_below_keeper(const Options *o, int keeper_fd) {
         _cleanup_(supervisor_freep) Supervisor *s = NULL;
-        int r = supervisor_new(&s, o, keeper_fd);
+        int r;
 
+        if (fcntl(keeper_fd, F_DUPFD_CLOEXEC, 3) < 0)
+                log_warning("cannot duplicate the line to the keeper: %s", strerrordesc_np(errno));
+        r = supervisor_new(&s, o, keeper_fd);
         return r != 0 ? r : supervisor_run(s);
 }
 

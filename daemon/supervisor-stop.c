@@ -4,7 +4,8 @@
  *   waiting clients get their answers -> sockets are unlinked -> QUIT
  *
  * Nothing here has a deadline of its own: a worker that does not stop is killed after its stop.timeout, and its tree
- * with it. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone. */
+ * with it. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone: nobody reads their
+ * output any more, and a later daemon does not know them. */
 #include "base/log.h"
 #include "supervisor-internal.h"
 #include <poll.h>
@@ -31,14 +32,19 @@ static void quit_flush(Supervisor *s) {
 }
 
 void stop_proceed(Supervisor *s) {
+        bool is_kept;
+
         if (!s->is_stopping || s->is_quit || !pool_set_is_quiet(s->pools))
                 return;
         s->is_quit = true;
         control_settle(s->control);
         control_flush(s->control);
-        (void) keeper_link_sweep(s->keeper);
+        /* What is alive now is kept; among the rest outside of slots may be its children, so nothing is swept. */
+        is_kept = pool_set_n_alive(s->pools) > 0;
+        if (!is_kept)
+                (void) keeper_link_sweep(s->keeper);
         places_unlink(s);
-        if (keeper_link_quit(s->keeper, EXIT_SUCCESS) < 0)
+        if (keeper_link_quit(s->keeper, EXIT_SUCCESS, is_kept) < 0)
                 log_error("cannot tell the keeper to end");
         quit_flush(s);
         log_info("stopped");

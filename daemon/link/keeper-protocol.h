@@ -111,6 +111,7 @@ typedef struct KeeperMessage {
                 } kept;
                 struct {
                         int32_t code;
+                        uint32_t leave_running; /* 1: processes in slots are to live on (on_daemon_exit "keep") */
                 } quit;
                 char text[KEEPER_TEXT_MAX];
                 struct {

@@ -222,8 +222,8 @@ int keeper_link_sweep(KeeperLink *l) {
         return send_plain(l, KEEPER_SWEEP);
 }
 
-int keeper_link_quit(KeeperLink *l, int code) {
-        KeeperMessage m = {.type = KEEPER_QUIT, .quit.code = code};
+int keeper_link_quit(KeeperLink *l, int code, bool leave_running) {
+        KeeperMessage m = {.type = KEEPER_QUIT, .quit = {.code = code, .leave_running = leave_running}};
 
         return keeper_queue_message(l, &m, NULL, 0);
 }

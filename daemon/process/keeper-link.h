@@ -61,7 +61,8 @@ int keeper_link_notify(KeeperLink *l, const char *text);
 int keeper_link_ping(KeeperLink *l);
 int keeper_link_reopen(KeeperLink *l);
 int keeper_link_sweep(KeeperLink *l);
-int keeper_link_quit(KeeperLink *l, int code);
+/** keeper_link_quit() - @leave_running: processes that still have a slot are not killed. */
+int keeper_link_quit(KeeperLink *l, int code, bool leave_running);
 /**
  * keeper_link_flush() - send what is queued now as far as the socket takes it
  * Order: KEEP and DROP, then ACK, then the rest. Return: 0; -EPIPE when the keeper is gone (on_broken follows).

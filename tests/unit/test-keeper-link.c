@@ -491,7 +491,7 @@ START_TEST(plain_requests_and_signals) {
         ck_assert_int_eq(keeper_link_reopen(f.link), 0);
         ck_assert_int_eq(keeper_link_sweep(f.link), 0);
         ck_assert_int_eq(keeper_link_drop(f.link, "x"), 0);
-        ck_assert_int_eq(keeper_link_quit(f.link, 78), 0);
+        ck_assert_int_eq(keeper_link_quit(f.link, 78, true), 0);
         run(&f);
         expect(&f, KEEPER_DROP, 0, 0);
         expect(&f, KEEPER_LAUNCH, 0, child_generation(s.child));
@@ -503,7 +503,7 @@ START_TEST(plain_requests_and_signals) {
         expect(&f, KEEPER_PING, 0, 0);
         expect(&f, KEEPER_REOPEN, 0, 0);
         expect(&f, KEEPER_SWEEP, 0, 0);
-        ck_assert(hear(&f, &m, NULL) && m.type == KEEPER_QUIT && m.quit.code == 78);
+        ck_assert(hear(&f, &m, NULL) && m.type == KEEPER_QUIT && m.quit.code == 78 && m.quit.leave_running == 1);
         child_free(s.child);
         fixture_done(&f);
 }
