@@ -131,7 +131,8 @@ int dir_make(const char *path, mode_t mode) {
                 *p = 0;
                 r = dir_make_one(copy, mode);
                 *p = '/';
-                /* A parent that exists but may not be written (EACCES, EROFS) matters only if the last step fails. */
+                /* A parent that exists but may not be written (EACCES, EROFS) matters only if the last step
+                 * fails. */
                 if (r < 0 && r != -EACCES && r != -EROFS && r != -EPERM)
                         return r;
         }

@@ -1,8 +1,8 @@
 /* json.c - the guard, the bounded parser, and unpacking by table.
  *
- * The guard counts values (a container, a string, a scalar; a key is part of its member) in one pass over the text.
- * It does not check syntax. It need not: up to the first syntax error, where jansson stops, its count is exact, and
- * it stops itself at the first value too many. */
+ * The guard counts values (a container, a string, a scalar; a key is part of its member) in one pass over the
+ * text. It does not check syntax. It need not: up to the first syntax error, where jansson stops, its count
+ * is exact, and it stops itself at the first value too many. */
 #include "base/json.h"
 #include "base/parse.h"
 
@@ -38,7 +38,8 @@ static void fault_locate(JsonFault *fault, const char *text, size_t offset) {
         fault->column = (int) (offset - begin) + 1;
 }
 
-static int guard_fail(JsonFault *fault, const char *text, size_t offset, int error, const char *what, size_t limit) {
+static int guard_fail(JsonFault *fault, const char *text, size_t offset, int error, const char *what,
+                      size_t limit) {
         if (fault) {
                 fault_locate(fault, text, offset);
                 (void) snprintf(fault->text, sizeof(fault->text), "%s (at most %zu)", what, limit);
@@ -85,7 +86,8 @@ int json_guard(const char *text, size_t size, const JsonLimits *limits, JsonFaul
                         continue;
                 case GUARD_OPEN:
                         if (++depth > limits->max_depth)
-                                return guard_fail(ret_fault, text, at, -ELOOP, "nested too deeply", limits->max_depth);
+                                return guard_fail(ret_fault, text, at, -ELOOP, "nested too deeply",
+                                                  limits->max_depth);
                         break;
                 case GUARD_QUOTE:
                         i = skip_string(text, size, i);
@@ -114,7 +116,8 @@ static int refuse_nul(const char *text, size_t size, JsonFault *fault) {
         return -EBADMSG;
 }
 
-int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, json_t **ret, JsonFault *ret_fault) {
+int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, json_t **ret,
+                      JsonFault *ret_fault) {
         json_error_t error = {0}; /* jansson leaves part of it alone when its first allocation fails */
         json_t *value;
         int r = json_guard(text, size, limits, ret_fault);
@@ -131,7 +134,8 @@ int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, j
                         ret_fault->line = error.line;
                         ret_fault->column = error.column;
                         ret_fault->offset = error.position > 0 ? (size_t) error.position - 1 : 0;
-                        (void) snprintf(ret_fault->text, sizeof(ret_fault->text), "%s", is_memory ? "out of memory" : error.text);
+                        (void) snprintf(ret_fault->text, sizeof(ret_fault->text), "%s",
+                                        is_memory ? "out of memory" : error.text);
                 }
                 return is_memory ? -ENOMEM : -EBADMSG;
         }
@@ -283,8 +287,8 @@ static int fail_unknown(const JsonField *fields, const char *key, JsonFault *fau
         names[n] = NULL;
         nearest = name_nearest(key, names);
         if (nearest)
-                (void) snprintf(fault->text, sizeof(fault->text), "unknown \"%.63s\"; did you mean \"%.63s\"?", key,
-                                nearest);
+                (void) snprintf(fault->text, sizeof(fault->text),
+                                "unknown \"%.63s\"; did you mean \"%.63s\"?", key, nearest);
         else
                 (void) snprintf(fault->text, sizeof(fault->text), "unknown \"%.63s\"", key);
         return -EINVAL;
@@ -295,8 +299,8 @@ static int fail_field(const JsonField *f, int error, JsonFault *fault) {
                 (void) snprintf(fault->text, sizeof(fault->text), "\"%s\" must be from %lld to %lld", f->name,
                                 (long long) f->min, (long long) f->max);
         else
-                (void) snprintf(fault->text, sizeof(fault->text), "\"%s\" must be %s%s", f->name, field_types[f->type].wants,
-                                error == -ERANGE ? " in range" : "");
+                (void) snprintf(fault->text, sizeof(fault->text), "\"%s\" must be %s%s", f->name,
+                                field_types[f->type].wants, error == -ERANGE ? " in range" : "");
         return -EINVAL;
 }
 

@@ -2,11 +2,11 @@
  *
  * State: one Log per program, set up by log_open() and used from its one thread.
  *
- * Connected to the journal ($JOURNAL_STREAM names stderr's device and inode) entries go there as datagrams of the
- * journal's native protocol, "FIELD=value" lines, sent without waiting: sd_journal_sendv() would block the program
- * for as long as journald does. What the journal does not take, and everything without a journal, goes to stderr
- * as one write of at most PIPE_BUF bytes, and only when stderr has room for it; so a stopped reader costs lines
- * (counted, and told with the next line that gets through), never time. */
+ * Connected to the journal ($JOURNAL_STREAM names stderr's device and inode) entries go there as datagrams of
+ * the journal's native protocol, "FIELD=value" lines, sent without waiting: sd_journal_sendv() would block
+ * the program for as long as journald does. What the journal does not take, and everything without a journal,
+ * goes to stderr as one write of at most PIPE_BUF bytes, and only when stderr has room for it; so a stopped
+ * reader costs lines (counted, and told with the next line that gets through), never time. */
 #include "base/log.h"
 #include "base/fd.h"
 
@@ -19,9 +19,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LOG_TEXT_MAX 2048   /* bytes of one message; the rest is cut */
-#define LOG_ENTRY_MAX 4096  /* of one entry with its fields; at most PIPE_BUF so that a write is whole or not at all */
-#define LOG_WAIT_MSEC 20    /* for a full stderr, until the first loss */
+#define LOG_TEXT_MAX 2048  /* bytes of one message; the rest is cut */
+#define LOG_ENTRY_MAX 4096 /* of one entry; PIPE_BUF, so that a write is whole or not at all */
+#define LOG_WAIT_MSEC 20   /* for a full stderr, until the first loss */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static struct Log {
@@ -36,8 +36,8 @@ static bool stderr_is_journal(void) {
         unsigned long long device, inode;
         struct stat st;
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) >= 0 &&
-               st.st_dev == device && st.st_ino == inode;
+        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+               fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 static int journal_connect(void) {
@@ -69,7 +69,8 @@ int log_level_from_string(const char *s) {
                 const char *name;
                 int level;
         } names[] = {
-                {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE}, {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+                {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+                {"info", LOG_INFO}, {"debug", LOG_DEBUG},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -78,7 +79,8 @@ int log_level_from_string(const char *s) {
         return -EINVAL;
 }
 
-/* @text with control characters as \n, \t or \xNN: an entry is one line, and no terminal obeys a worker's name. */
+/* @text with control characters as \n, \t or \xNN: an entry is one line, and no terminal obeys a worker's
+ * name. */
 static void escape(char *out, size_t size, const char *text) {
         static const char hex[] = "0123456789abcdef";
         size_t n = 0;
@@ -106,7 +108,8 @@ static bool journal_send(int level, const char *pool, const char *worker, const 
 
         if (the_log.journal_fd < 0)
                 return false;
-        n = snprintf(entry, sizeof(entry), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\n%s%.256s%s%s%.256s%sMESSAGE=%s\n", level,
+        n = snprintf(entry, sizeof(entry),
+                     "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\n%s%.256s%s%s%.256s%sMESSAGE=%s\n", level,
                      the_log.program, pool ? "DROVER_POOL=" : "", pool ? pool : "", pool ? "\n" : "",
                      worker ? "DROVER_WORKER=" : "", worker ? worker : "", worker ? "\n" : "", text);
         if (n < 0 || (size_t) n >= sizeof(entry))

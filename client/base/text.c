@@ -1,8 +1,8 @@
 /* text.c - the growing buffer and the JSON writer.
  *
- * `status` of a thousand workers is some 400 KB of JSON inside 4 ms, so nothing here calls printf for a number and
- * strings are copied in runs: a table says for each byte whether it may be copied (0), needs an escape (1), or
- * begins a UTF-8 sequence to be checked (2). */
+ * `status` of a thousand workers is some 400 KB of JSON inside 4 ms, so nothing here calls printf for a
+ * number and strings are copied in runs: a table says for each byte whether it may be copied (0), needs an
+ * escape (1), or begins a UTF-8 sequence to be checked (2). */
 #include "base/text.h"
 #include "base/alloc.h"
 
@@ -60,7 +60,8 @@ char *text_take(Text *t) {
 
 static bool grow(Text *t, size_t need) {
         size_t capacity = MAX(MAX(need, t->capacity + t->capacity / 2), (size_t) TEXT_CAPACITY_MIN);
-        char *data = need < t->length ? NULL : alloc_resize(t->data, capacity); /* need < length: it overflowed */
+        bool has_overflowed = need < t->length;
+        char *data = has_overflowed ? NULL : alloc_resize(t->data, capacity);
 
         if (!data) {
                 t->failed = true;
@@ -176,7 +177,8 @@ void json_end_array(Text *t) {
 size_t utf8_sequence(const char *s, size_t n) {
         const uint8_t *p = (const uint8_t *) s;
         size_t length;
-        uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte: no overlong, no surrogate, not past U+10FFFF */
+        /* Bounds of the second byte: no overlong, no surrogate, not past U+10FFFF. */
+        uint8_t low = 0x80, high = 0xbf;
 
         if (n == 0)
                 return 0;

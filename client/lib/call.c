@@ -37,14 +37,16 @@ size_t drover_in_flight(const drover_client *client) {
         return pending_count(&client->pending);
 }
 
-/* A blocking call: on the stack of drover_call(), which does not leave before is_done or after drover_cancel(). */
+/* A blocking call: on the stack of drover_call(), which does not leave before is_done or after
+ * drover_cancel(). */
 typedef struct Waiter {
         bool is_done;
         json_t *result;
         drover_error *error;
 } Waiter;
 
-static void waiter_on_reply(drover_client *client, json_t *result, const drover_error *error, void *userdata) {
+static void waiter_on_reply(drover_client *client, json_t *result, const drover_error *error,
+                            void *userdata) {
         Waiter *w = userdata;
 
         w->is_done = true;
@@ -52,11 +54,14 @@ static void waiter_on_reply(drover_client *client, json_t *result, const drover_
         w->error = error ? lib_error_copy(error) : NULL;
 }
 
-/* Until @w is done or the time is over. The client outlives this (n_users), though a callback may close it. */
+/* Until @w is done or the time is over. The client outlives this (n_users), though a callback may close it.
+ */
 static int waiter_wait(drover_client *client, Waiter *w, usec_t deadline) {
         while (!w->is_done) {
                 usec_t left = deadline == USEC_INFINITY ? USEC_INFINITY : usec_sub(deadline, clock_now());
-                int timeout = left == USEC_INFINITY ? -1 : (int) MIN((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t) INT_MAX);
+                int timeout = left == USEC_INFINITY ? -1
+                                                    : (int) MIN((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC,
+                                                                (usec_t) INT_MAX);
                 int r = drover_poll(client, timeout);
 
                 if (w->is_done)
@@ -69,9 +74,10 @@ static int waiter_wait(drover_client *client, Waiter *w, usec_t deadline) {
         return 0;
 }
 
-int drover_call(drover_client *client, const char *method, json_t *params, int timeout_msec, json_t **ret_result,
-                drover_error **ret_error) {
-        usec_t deadline = timeout_msec < 0 ? USEC_INFINITY : usec_add(clock_now(), (usec_t) timeout_msec * USEC_PER_MSEC);
+int drover_call(drover_client *client, const char *method, json_t *params, int timeout_msec,
+                json_t **ret_result, drover_error **ret_error) {
+        usec_t deadline = timeout_msec < 0 ? USEC_INFINITY
+                                           : usec_add(clock_now(), (usec_t) timeout_msec * USEC_PER_MSEC);
         Waiter w = {0};
         uint64_t id;
         int r = drover_call_async(client, method, params, waiter_on_reply, &w, &id, ret_error);
@@ -84,9 +90,10 @@ int drover_call(drover_client *client, const char *method, json_t *params, int t
                 (void) drover_cancel(client, id);
         client_unuse(client);
         if (r == -ETIMEDOUT)
-                return lib_fail(ret_error, lib_error_new(r, "no answer to \"%s\" within %d ms", method, timeout_msec));
+                return lib_failf(ret_error, r, "no answer to \"%s\" within %d ms", method, timeout_msec);
         if (r < 0)
-                return lib_fail(ret_error, lib_error_new(r, "cannot wait for the answer to \"%s\": %s", method, strerror(-r)));
+                return lib_failf(ret_error, r, "cannot wait for the answer to \"%s\": %s", method,
+                                 strerror(-r));
         if (w.error)
                 return lib_fail(ret_error, w.error);
         if (ret_result)
@@ -105,9 +112,10 @@ int drover_info(drover_client *client, int timeout_msec, json_t **ret_info, drov
                 return r;
         protocol = json_object_get(info, "protocol");
         if (!json_is_integer(protocol) || json_integer_value(protocol) != PROTOCOL_VERSION)
-                return lib_fail(ret_error, lib_error_new(-EPROTO, "the daemon at %s speaks protocol %lld, this library (%s) speaks %d",
-                                                         client->path, (long long) json_integer_value(protocol), drover_version(),
-                                                         PROTOCOL_VERSION));
+                return lib_failf(ret_error, -EPROTO,
+                                 "the daemon at %s speaks protocol %lld, this library (%s) speaks %d",
+                                 client->path, (long long) json_integer_value(protocol), drover_version(),
+                                 PROTOCOL_VERSION);
         if (ret_info)
                 *ret_info = TAKE_PTR(info);
         return 0;

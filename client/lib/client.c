@@ -1,12 +1,12 @@
 /* client.c - one connection to a daemon: its life, and what travels on it.
  *
- * States: connected (stream), disconnected (no stream: every call in flight was told; drover_reconnect() leads back),
- * closed (drover_close() was called; gone as soon as no function of the library uses it any more, for a callback may
- * close its client). Each entry that runs callbacks counts itself in n_users.
+ * States: connected (stream), disconnected (no stream: every call in flight was told; drover_reconnect()
+ * leads back), closed (drover_close() was called; gone as soon as no function of the library uses it any
+ * more, for a callback may close its client). Each entry that runs callbacks counts itself in n_users.
  *
- * Everything a peer sends passes the bounds below before memory is spent on it; replies to unknown ids and streams
- * nobody listens to are dropped. A message which is not JSON-RPC, or an error without an id (the daemon could not
- * read one of our lines), ends the connection: no reply can be trusted to come after it. */
+ * Everything a peer sends passes the bounds below before memory is spent on it; replies to unknown ids and
+ * streams nobody listens to are dropped. A message which is not JSON-RPC, or an error without an id (the
+ * daemon could not read one of our lines), ends the connection: no reply can be trusted to come after it. */
 #include "lib/client.h"
 #include "base/alloc.h"
 #include "lib/connect.h"
@@ -20,7 +20,8 @@
 #define RECEIVES_MAX 64     /* reads in one drover_process(): a flood does not hold a foreign loop for ever */
 
 static const JsonLimits reply_limits = {.max_bytes = LINE_MAX_BYTES, .max_nodes = 2u << 20, .max_depth = 128};
-static const StreamLimits stream_limits = {.line_max = LINE_MAX_BYTES, .out_high = 1u << 20, .out_max = LINE_MAX_BYTES};
+static const StreamLimits stream_limits = {
+        .line_max = LINE_MAX_BYTES, .out_high = 1u << 20, .out_max = LINE_MAX_BYTES};
 
 static drover_client *client_free(drover_client *c) {
         if (!c)
@@ -47,7 +48,7 @@ static int client_open(drover_client *c, drover_error **ret_error) {
         r = stream_new(&c->stream, fd, &stream_limits);
         if (r < 0) {
                 (void) close(fd);
-                return lib_fail(ret_error, lib_error_new(r, "cannot set up the connection: %s", strerror(-r)));
+                return lib_failf(ret_error, r, "cannot set up the connection: %s", strerror(-r));
         }
         c->n_connects++;
         return 0;
@@ -58,11 +59,11 @@ int drover_connect(drover_client **ret_client, const char *path, drover_error **
         int r;
 
         if (!c)
-                return lib_fail(ret_error, lib_error_new(-ENOMEM, "out of memory"));
+                return lib_failf(ret_error, -ENOMEM, "out of memory");
         c->pid = getpid();
         c->path = path ? alloc_strdup(path) : drover_default_socket();
         if (!c->path)
-                return lib_fail(ret_error, lib_error_new(-ENOMEM, "out of memory"));
+                return lib_failf(ret_error, -ENOMEM, "out of memory");
         r = client_open(c, ret_error);
         if (r < 0)
                 return r;
@@ -70,7 +71,8 @@ int drover_connect(drover_client **ret_client, const char *path, drover_error **
         return 0;
 }
 
-/* Drop the connection and tell every call made so far. Calls that callbacks make from now on are not touched. */
+/* Drop the connection and tell every call made so far. Calls that callbacks make from now on are not touched.
+ */
 static void client_disconnect(drover_client *c, const drover_error *why) {
         uint64_t last = c->last_id, id;
 
@@ -94,7 +96,7 @@ int drover_reconnect(drover_client *client, drover_error **ret_error) {
         client->n_users++;
         client_disconnect(client, why);
         if (client->is_closed)
-                r = lib_fail(ret_error, lib_error_new(-ECANCELED, "the client was closed"));
+                r = lib_failf(ret_error, -ECANCELED, "the client was closed");
         else if (client->stream) /* a callback was faster */
                 r = 0;
         else
@@ -118,12 +120,13 @@ void drover_close(drover_client *client) {
 
 int client_check(const drover_client *c, drover_error **ret_error) {
         if (c->pid != getpid())
-                return lib_fail(ret_error, lib_error_new(-ECHILD, "this connection belongs to process %d: connect anew after fork()",
-                                                         (int) c->pid));
+                return lib_failf(ret_error, -ECHILD,
+                                 "this connection belongs to process %d: connect anew after fork()",
+                                 (int) c->pid);
         if (c->is_closed)
-                return lib_fail(ret_error, lib_error_new(-ECANCELED, "the client was closed"));
+                return lib_failf(ret_error, -ECANCELED, "the client was closed");
         if (!c->stream)
-                return lib_fail(ret_error, lib_error_new(-ECONNRESET, "not connected to %s any more", c->path));
+                return lib_failf(ret_error, -ECONNRESET, "not connected to %s any more", c->path);
         return 0;
 }
 
@@ -163,20 +166,21 @@ int client_send(drover_client *c, const char *method, json_t *params, const Pend
         if (r < 0)
                 return r;
         if (params && !json_is_object(params) && !json_is_array(params))
-                return lib_fail(ret_error, lib_error_new(-EINVAL, "parameters must be an object or an array"));
+                return lib_failf(ret_error, -EINVAL, "parameters must be an object or an array");
         out = stream_output(c->stream);
         before = out->length;
         r = call_put(c->stream, id, method, params);
         if (r == -ENOBUFS)
-                return lib_fail(ret_error, lib_error_new(r, "too much to send: a call has at most %u bytes, all unsent ones %zu",
-                                                         PROTOCOL_LINE_MAX, stream_limits.out_max));
+                return lib_failf(ret_error, r,
+                                 "too much to send: a call has at most %u bytes, all unsent ones %zu",
+                                 PROTOCOL_LINE_MAX, stream_limits.out_max);
         if (r >= 0) {
                 r = pending_add(&c->pending, id, who);
                 if (r < 0)
                         text_truncate(out, before);
         }
         if (r < 0)
-                return lib_fail(ret_error, lib_error_new(r, "out of memory"));
+                return lib_failf(ret_error, r, "out of memory");
         c->last_id = id;
         *ret_id = id;
         return 0;
@@ -213,7 +217,8 @@ static drover_error *handle_reply(drover_client *c, const Envelope *e) {
 
         if (error && json_is_null(e->id))
                 return TAKE_PTR(error);
-        if (!json_is_integer(e->id) || pending_take(&c->pending, (uint64_t) json_integer_value(e->id), &who) < 0)
+        if (!json_is_integer(e->id) ||
+            pending_take(&c->pending, (uint64_t) json_integer_value(e->id), &who) < 0)
                 return NULL;
         if (who.on_reply)
                 who.on_reply(c, e->result, error, who.userdata);
@@ -230,7 +235,8 @@ static drover_error *handle_line(drover_client *c, const char *line, size_t leng
         if (r == -ENOMEM)
                 return lib_error_new(r, "out of memory");
         if (r < 0)
-                return lib_error_new(-EPROTO, "the peer at %s sent what is not a message: %s", c->path, fault.text);
+                return lib_error_new(-EPROTO, "the peer at %s sent what is not a message: %s", c->path,
+                                     fault.text);
         envelope_unpack(message, &e);
         switch (e.kind) {
         case ENVELOPE_REPLY:
@@ -261,7 +267,8 @@ static drover_error *handle_lines(drover_client *c, int *n_handled) {
                 if (r == 0)
                         break;
                 if (r < 0)
-                        return lib_error_new(-EPROTO, "the peer at %s sent a message of more than %zu bytes", c->path, LINE_MAX_BYTES);
+                        return lib_error_new(-EPROTO, "the peer at %s sent a message of more than %zu bytes",
+                                             c->path, LINE_MAX_BYTES);
                 (*n_handled)++;
                 why = handle_line(c, line, length);
         }
@@ -271,7 +278,9 @@ static drover_error *handle_lines(drover_client *c, int *n_handled) {
 static drover_error *receive_error(const drover_client *c, int r) {
         if (r == -ENOMEM)
                 return lib_error_new(r, "out of memory");
-        return lib_error_new(-ECONNRESET, "the daemon at %s closed the connection: it ended, or is being restarted", c->path);
+        return lib_error_new(-ECONNRESET,
+                             "the daemon at %s closed the connection: it ended, or is being restarted",
+                             c->path);
 }
 
 /* Return: NULL, or why the connection cannot go on. */

@@ -10,13 +10,13 @@
 struct drover_client {
         pid_t pid; /* who connected */
         char *path;
-        Stream *stream;        /* NULL when disconnected */
-        unsigned n_connects;   /* tells a loop over lines that a callback reconnected */
+        Stream *stream;      /* NULL when disconnected */
+        unsigned n_connects; /* tells a loop over lines that a callback reconnected */
         uint64_t last_id;
         PendingSet pending;
-        unsigned n_users;      /* functions of the library on the stack; the last one frees a closed client */
+        unsigned n_users; /* functions of the library on the stack; the last one frees a closed client */
         bool is_closed;
-        uint64_t name_seed;    /* of names made by drover_run_async() */
+        uint64_t name_seed; /* of names made by drover_run_async() */
         uint64_t n_names;
 };
 

@@ -51,14 +51,16 @@ static drover_error *connect_error(const char *path, int error) {
         case ENOENT:
         case ECONNREFUSED:
         case ENOTDIR:
-                return lib_error_new(-ECONNREFUSED,
-                                     "no daemon at %s (%s): start droverd, or name its socket with $DROVER_SOCKET", path,
-                                     error == ECONNREFUSED ? "nobody listens there" : "there is no such socket");
+                return lib_error_new(
+                        -ECONNREFUSED,
+                        "no daemon at %s (%s): start droverd, or name its socket with $DROVER_SOCKET", path,
+                        error == ECONNREFUSED ? "nobody listens there" : "there is no such socket");
         case EACCES:
         case EPERM:
                 return lib_error_new(-EACCES, "no permission to connect to %s", path);
         case EAGAIN:
-                return lib_error_new(-ETIMEDOUT, "the daemon at %s did not accept within %d s", path, CONNECT_TIMEOUT_SEC);
+                return lib_error_new(-ETIMEDOUT, "the daemon at %s did not accept within %d s", path,
+                                     CONNECT_TIMEOUT_SEC);
         case EPROTOTYPE:
         case ENOTSOCK:
                 return lib_error_new(-EINVAL, "%s is not a stream socket", path);
@@ -75,14 +77,14 @@ int connect_socket(const char *path, int *ret_fd, drover_error **ret_error) {
         int r;
 
         if (*path == 0 || strlen(path) >= sizeof(address.sun_path))
-                return lib_fail(ret_error, lib_error_new(-EINVAL, "the socket's path must have 1 to %zu bytes: \"%s\"",
-                                                         sizeof(address.sun_path) - 1, path));
+                return lib_failf(ret_error, -EINVAL, "the socket's path must have 1 to %zu bytes: \"%s\"",
+                                 sizeof(address.sun_path) - 1, path);
         if (!directory_is_ours(path))
-                return lib_fail(ret_error, lib_error_new(-EACCES, "the directory of %s is not yours alone", path));
+                return lib_failf(ret_error, -EACCES, "the directory of %s is not yours alone", path);
         memcpy(address.sun_path, path, strlen(path) + 1);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
-                return lib_fail(ret_error, lib_error_new(-errno, "cannot make a socket: %s", strerror(errno)));
+                return lib_failf(ret_error, -errno, "cannot make a socket: %s", strerror(errno));
         (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
         do
                 r = connect(fd, (const struct sockaddr *) &address, sizeof(address));

@@ -4,7 +4,8 @@
 
 #include "drover.h"
 
-/** connect_socket() - connect to @path; the descriptor in *ret_fd is the caller's. Return: as drover_connect(). */
+/** connect_socket() - connect to @path; the descriptor in *ret_fd is the caller's. Return: as
+ * drover_connect(). */
 int connect_socket(const char *path, int *ret_fd, drover_error **ret_error);
 
 #endif

@@ -9,8 +9,8 @@
 #define MESSAGE_MAX 512
 
 struct drover_error {
-        int error; /* negative errno */
-        int code;  /* JSON-RPC, 0 for our own */
+        int error;        /* negative errno */
+        int code;         /* JSON-RPC, 0 for our own */
         const char *name; /* static */
         char *message;
         json_t *data;
@@ -23,9 +23,10 @@ static const struct {
         int error;
         const char *name;
 } own_names[] = {
-        {-ECONNREFUSED, "no-daemon"}, {-ECONNRESET, "disconnected"}, {-ETIMEDOUT, "timeout"}, {-EACCES, "denied"},
-        {-EINVAL, "invalid"},         {-ENOBUFS, "limit"},           {-EPROTO, "protocol"},   {-ECHILD, "wrong-process"},
-        {-ECANCELED, "cancelled"},    {-ENOMEM, "no-memory"},
+        {-ECONNREFUSED, "no-daemon"}, {-ECONNRESET, "disconnected"}, {-ETIMEDOUT, "timeout"},
+        {-EACCES, "denied"},          {-EINVAL, "invalid"},          {-ENOBUFS, "limit"},
+        {-EPROTO, "protocol"},        {-ECHILD, "wrong-process"},    {-ECANCELED, "cancelled"},
+        {-ENOMEM, "no-memory"},
 };
 
 /* The daemon's errors: the name says the errno. */
@@ -33,9 +34,18 @@ static const struct {
         const char *name;
         int error;
 } daemon_errors[] = {
-        {"not-found", -ENOENT},    {"exists", -EEXIST},           {"denied", -EACCES},          {"invalid", -EINVAL},
-        {"failed", -EIO},          {"timeout", -ETIMEDOUT},       {"limit", -ENOBUFS},          {"worker-died", -EOWNERDEAD},
-        {"task-failed", -EREMOTEIO}, {"cancelled", -ECANCELED},   {"unsupported", -EOPNOTSUPP}, {"shutting-down", -ESHUTDOWN},
+        {"not-found", -ENOENT},
+        {"exists", -EEXIST},
+        {"denied", -EACCES},
+        {"invalid", -EINVAL},
+        {"failed", -EIO},
+        {"timeout", -ETIMEDOUT},
+        {"limit", -ENOBUFS},
+        {"worker-died", -EOWNERDEAD},
+        {"task-failed", -EREMOTEIO},
+        {"cancelled", -ECANCELED},
+        {"unsupported", -EOPNOTSUPP},
+        {"shutting-down", -ESHUTDOWN},
 };
 
 static const char *own_name(int error) {
@@ -79,7 +89,8 @@ drover_error *lib_error_from_reply(const Envelope *reply) {
                 name = protocol_error_name(reply->code);
         for (size_t i = 0; i < ARRAY_SIZE(daemon_errors); i++)
                 if (streq(daemon_errors[i].name, name))
-                        return error_make(daemon_errors[i].error, reply->code, daemon_errors[i].name, reply->message, reply->data);
+                        return error_make(daemon_errors[i].error, reply->code, daemon_errors[i].name,
+                                          reply->message, reply->data);
         return error_make(-EIO, reply->code, "failed", reply->message, reply->data);
 }
 
@@ -95,6 +106,16 @@ int lib_fail(drover_error **ret_error, drover_error *e_consume) {
         else
                 drover_error_free(e_consume);
         return error;
+}
+
+int lib_failf(drover_error **ret_error, int error, const char *fmt, ...) {
+        char message[MESSAGE_MAX];
+        va_list ap;
+
+        va_start(ap, fmt);
+        (void) vsnprintf(message, sizeof(message), fmt, ap);
+        va_end(ap);
+        return lib_fail(ret_error, lib_error_new(error, "%s", message));
 }
 
 const char *drover_error_name(const drover_error *error) {

@@ -1,4 +1,5 @@
-/* lib-error.h - drover_error inside the library: made once, read by the user, released by drover_error_free(). */
+/* lib-error.h - drover_error inside the library: made once, read by the user, released by
+ * drover_error_free(). */
 #ifndef DROVER_LIB_ERROR_H
 #define DROVER_LIB_ERROR_H
 
@@ -22,5 +23,8 @@ drover_error *lib_error_copy(const drover_error *e);
 
 /** lib_fail() - hand @e_consume to @ret_error (or release it) and return its errno. */
 int lib_fail(drover_error **ret_error, drover_error *e_consume);
+
+/** lib_failf() - the same with an error of the library, made here. */
+int lib_failf(drover_error **ret_error, int error, const char *fmt, ...) _printf_(3, 4);
 
 #endif

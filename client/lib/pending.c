@@ -1,4 +1,5 @@
-/* pending.c - a uthash by id; its list keeps the order of insertion, and ids only grow, so the head is the oldest. */
+/* pending.c - a uthash by id; its list keeps the order of insertion, and ids only grow, so the head is the
+ * oldest. */
 #define HASH_NONFATAL_OOM 1
 #include "lib/pending.h"
 #include "base/alloc.h"

@@ -1,4 +1,5 @@
-/* pending.h - calls that await their reply, found by id, kept in the order they were made. Owner: the client. */
+/* pending.h - calls that await their reply, found by id, kept in the order they were made. Owner: the client.
+ */
 #ifndef DROVER_LIB_PENDING_H
 #define DROVER_LIB_PENDING_H
 

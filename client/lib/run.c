@@ -1,8 +1,8 @@
 /* run.c - processes: start one, join one, or both at once.
  *
- * drover_run_async() sends `run` and `wait` in one write under a name of its own making, and so needs no round trip
- * between them. Both replies meet in a RunCall: an error of `run` explains more than what `wait` says of a process
- * that never was, so `wait` does not settle a failure before `run` has answered. */
+ * drover_run_async() sends `run` and `wait` in one write under a name of its own making, and so needs no
+ * round trip between them. Both replies meet in a RunCall: an error of `run` explains more than what `wait`
+ * says of a process that never was, so `wait` does not settle a failure before `run` has answered. */
 #include "base/alloc.h"
 #include "lib/client.h"
 
@@ -18,14 +18,16 @@ static int exitcode_of(const char *name, json_t *result, int *ret_exitcode, drov
         const char *state = json_string_value(json_object_get(worker, "state"));
 
         if (!worker)
-                return lib_fail(ret_error, lib_error_new(-EPROTO, "the daemon's answer about %s names no process", name));
+                return lib_failf(ret_error, -EPROTO, "the daemon's answer about %s names no process", name);
         if (!json_is_integer(exitcode))
-                return lib_fail(ret_error, lib_error_new(-EIO, "%s has no exit code: its state is %s", name, state ? state : "unknown"));
+                return lib_failf(ret_error, -EIO, "%s has no exit code: its state is %s", name,
+                                 state ? state : "unknown");
         *ret_exitcode = (int) json_integer_value(exitcode);
         return 0;
 }
 
-int drover_run(drover_client *client, json_t *what, int timeout_msec, char **ret_name, drover_error **ret_error) {
+int drover_run(drover_client *client, json_t *what, int timeout_msec, char **ret_name,
+               drover_error **ret_error) {
         _cleanup_json_ json_t *result = NULL;
         char *name;
         int r = drover_call(client, "run", what, timeout_msec, &result, ret_error);
@@ -33,10 +35,10 @@ int drover_run(drover_client *client, json_t *what, int timeout_msec, char **ret
         if (r < 0 || !ret_name)
                 return r;
         if (!json_is_string(json_object_get(result, "process")))
-                return lib_fail(ret_error, lib_error_new(-EPROTO, "the daemon's answer to \"run\" names no process"));
+                return lib_failf(ret_error, -EPROTO, "the daemon's answer to \"run\" names no process");
         name = alloc_strdup(json_string_value(json_object_get(result, "process")));
         if (!name)
-                return lib_fail(ret_error, lib_error_new(-ENOMEM, "out of memory"));
+                return lib_failf(ret_error, -ENOMEM, "out of memory");
         *ret_name = name;
         return 0;
 }
@@ -45,18 +47,22 @@ static json_t *wait_params(const char *name, int timeout_msec) {
         _cleanup_json_ json_t *params =
                 json_pack("{s:s,s:s}", strchr(name, '/') ? "select" : "process", name, "for", "exit");
 
-        if (params && timeout_msec >= 0 && json_object_set_new(params, "timeout", json_real(timeout_msec / 1000.0)) < 0)
+        if (params && timeout_msec >= 0 &&
+            json_object_set_new(params, "timeout", json_real(timeout_msec / 1000.0)) < 0)
                 return NULL;
         return TAKE_PTR(params);
 }
 
-int drover_wait(drover_client *client, const char *name, int timeout_msec, int *ret_exitcode, drover_error **ret_error) {
+int drover_wait(drover_client *client, const char *name, int timeout_msec, int *ret_exitcode,
+                drover_error **ret_error) {
         _cleanup_json_ json_t *params = wait_params(name, timeout_msec), *result = NULL;
-        int limit = timeout_msec < 0 ? -1 : (int) MIN((int64_t) timeout_msec + WAIT_GRACE_MSEC, (int64_t) INT32_MAX);
+        int limit = timeout_msec < 0
+                            ? -1
+                            : (int) MIN((int64_t) timeout_msec + WAIT_GRACE_MSEC, (int64_t) INT32_MAX);
         int exitcode, r;
 
         if (!params)
-                return lib_fail(ret_error, lib_error_new(-ENOMEM, "out of memory"));
+                return lib_failf(ret_error, -ENOMEM, "out of memory");
         r = drover_call(client, "wait", params, limit, &result, ret_error);
         if (r < 0 || !ret_exitcode)
                 return r;
@@ -129,11 +135,13 @@ static char *run_name(drover_client *client, json_t *what) {
                 return alloc_strdup(name);
         if (client->name_seed == 0 && getrandom(&client->name_seed, sizeof(client->name_seed), 0) < 0)
                 return NULL;
-        return alloc_printf("run-%016llx-%llu", (unsigned long long) client->name_seed, (unsigned long long) ++client->n_names);
+        return alloc_printf("run-%016llx-%llu", (unsigned long long) client->name_seed,
+                            (unsigned long long) ++client->n_names);
 }
 
 /* Both calls queued, or none. */
-static int run_send(drover_client *client, RunCall *run, json_t *what, json_t *wait, drover_error **ret_error) {
+static int run_send(drover_client *client, RunCall *run, json_t *what, json_t *wait,
+                    drover_error **ret_error) {
         const PendingWho started = {.on_reply = run_on_started, .userdata = run};
         const PendingWho ended = {.on_reply = run_on_ended, .userdata = run};
         size_t before;
@@ -153,20 +161,21 @@ static int run_send(drover_client *client, RunCall *run, json_t *what, json_t *w
         return r;
 }
 
-int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata, drover_error **ret_error) {
+int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata,
+                     drover_error **ret_error) {
         _cleanup_(run_call_freep) RunCall *run = NEW0(RunCall);
         _cleanup_json_ json_t *params = NULL, *wait = NULL;
         int r;
 
         if (!json_is_object(what))
-                return lib_fail(ret_error, lib_error_new(-EINVAL, "what to run must be an object"));
+                return lib_failf(ret_error, -EINVAL, "what to run must be an object");
         params = json_copy(what);
         if (run)
                 run->name = run_name(client, what);
         if (run && run->name)
                 wait = wait_params(run->name, -1);
         if (!params || !wait || json_object_set_new(params, "name", json_string(run->name)) < 0)
-                return lib_fail(ret_error, lib_error_new(-ENOMEM, "out of memory"));
+                return lib_failf(ret_error, -ENOMEM, "out of memory");
         run->on_exit = on_exit;
         run->userdata = userdata;
         r = run_send(client, run, params, wait, ret_error);

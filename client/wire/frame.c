@@ -2,7 +2,8 @@
 #include "wire/frame.h"
 
 /* The line ends at @end: take it, skip it, or report it. */
-static int line_take(FrameCutter *f, const char *data, size_t begin, size_t end, const char **ret_line, size_t *ret_length) {
+static int line_take(FrameCutter *f, const char *data, size_t begin, size_t end, const char **ret_line,
+                     size_t *ret_length) {
         bool was_skipping = f->is_skipping;
         size_t length = end - begin;
 
@@ -20,7 +21,8 @@ static int line_take(FrameCutter *f, const char *data, size_t begin, size_t end,
         return 1;
 }
 
-int frame_next(FrameCutter *f, const char *data, size_t size, const char **ret_line, size_t *ret_length, size_t *ret_consumed) {
+int frame_next(FrameCutter *f, const char *data, size_t size, const char **ret_line, size_t *ret_length,
+               size_t *ret_consumed) {
         size_t begin = 0;
 
         for (;;) {

@@ -1,8 +1,8 @@
 /* stream.c - buffers around a socket.
  *
- * In: bytes [begin, end) of `in` are received and not yet given out. The newline behind a line is overwritten by the
- * NUL that ends it, so lines are handed out in place. Out: bytes [sent, out.length) are still to go. Both buffers are
- * moved to the front only when that is cheap, and freed when empty and large. */
+ * In: bytes [begin, end) of `in` are received and not yet given out. The newline behind a line is overwritten
+ * by the NUL that ends it, so lines are handed out in place. Out: bytes [sent, out.length) are still to go.
+ * Both buffers are moved to the front only when that is cheap, and freed when empty and large. */
 #include "wire/stream.h"
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -13,7 +13,7 @@
 
 #define RECEIVE_MAX (64u * 1024) /* one step per wake-up: no peer holds the loop */
 #define RECEIVE_MIN 4096u
-#define KEEP_BYTES (16u * 1024)  /* an empty buffer larger than this is given back */
+#define KEEP_BYTES (16u * 1024) /* an empty buffer larger than this is given back */
 
 struct Stream {
         int fd;
@@ -92,7 +92,8 @@ int stream_receive(Stream *s) {
         if (r < 0)
                 return r;
         do
-                n = recv(s->fd, s->in + s->end, MIN(s->capacity - s->end, (size_t) RECEIVE_MAX), MSG_DONTWAIT);
+                n = recv(s->fd, s->in + s->end, MIN(s->capacity - s->end, (size_t) RECEIVE_MAX),
+                         MSG_DONTWAIT);
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return errno == EAGAIN ? 0 : -errno;

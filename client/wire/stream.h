@@ -1,11 +1,12 @@
 /* stream.h - a non-blocking stream socket with an in and an out buffer, for any loop.
  *
  * Owner: one connection or client; one thread. The owner polls stream_fd() for stream_events(), then calls
- * stream_receive() when readable and takes lines with stream_next_line() until 0; it appends whole messages to
- * stream_output() and calls stream_flush() when it likes and whenever writable. Nothing here calls back.
+ * stream_receive() when readable and takes lines with stream_next_line() until 0; it appends whole messages
+ * to stream_output() and calls stream_flush() when it likes and whenever writable. Nothing here calls back.
  *
- * Bounds: a line (line_max), unread output (out_max: then stream_check_output() says -ENOBUFS and the owner drops the
- * connection). A mark (out_high): stream_is_congested() tells the owner to take no more requests. Idle streams keep no buffers. */
+ * Bounds: a line (line_max), unread output (out_max: then stream_check_output() says -ENOBUFS and the owner
+ * drops the connection). A mark (out_high): stream_is_congested() tells the owner to take no more requests.
+ * Idle streams keep no buffers. */
 #ifndef DROVER_WIRE_STREAM_H
 #define DROVER_WIRE_STREAM_H
 
@@ -33,8 +34,8 @@ void stream_pause(Stream *s, bool is_paused);
 
 /**
  * stream_receive() - one read of the socket (at most 64 KiB)
- * Return: bytes > 0; 0 when there was nothing; -ENODATA at the peer's end (lines received before stay readable);
- * -ENOMEM; -ECONNRESET and the rest of recv(2).
+ * Return: bytes > 0; 0 when there was nothing; -ENODATA at the peer's end (lines received before stay
+ * readable); -ENOMEM; -ECONNRESET and the rest of recv(2).
  */
 int stream_receive(Stream *s);
 /**
@@ -42,12 +43,15 @@ int stream_receive(Stream *s);
  * Return: 1; 0 when there is none; -EMSGSIZE once for a line beyond line_max, which is dropped.
  */
 int stream_next_line(Stream *s, char **ret_line, size_t *ret_length);
-/** stream_partial() - bytes held of a line that has begun and not ended, 0 between lines. Whole lines: take them first. */
+/** stream_partial() - bytes held of a line that has begun and not ended, 0 between lines. Whole lines: take
+ * them first. */
 size_t stream_partial(const Stream *s);
 
-/** stream_output() - what will be sent: append whole messages, each with its newline. Borrowed; do not clear it. */
+/** stream_output() - what will be sent: append whole messages, each with its newline. Borrowed; do not clear
+ * it. */
 Text *stream_output(Stream *s);
-/** stream_check_output() - after appending: 0, -ENOBUFS beyond out_max, -ENOMEM; then the connection must go. */
+/** stream_check_output() - after appending: 0, -ENOBUFS beyond out_max, -ENOMEM; then the connection must go.
+ */
 int stream_check_output(const Stream *s);
 /** stream_flush() - send what the socket takes. Return: 0 all sent; 1 some is left; -EPIPE, -ENOMEM, ... */
 int stream_flush(Stream *s);
