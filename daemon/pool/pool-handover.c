@@ -14,7 +14,7 @@ void pool_serialize(const Pool *p, Text *t) {
         json_put_u64(t, "size", p->size);
         json_put_bool(t, "start", pool_wants_new(p));
         json_put_bool(t, "removing", p->is_removing);
-        json_put_u64(t, "restarts", p->n_restarts);
+        json_put_u64(t, "restarts", p->n_restarts_gone);
         if (p->is_daemon)
                 json_put_bool(t, "daemon", true);
         json_put_array(t, "stdio");
@@ -54,7 +54,7 @@ static int read_members(Pool *p, const json_t *o) {
                 p->size = (unsigned) MIN(size, (json_int_t) KEEPER_SLOTS_MAX);
         p->is_removing = json_is_true(json_object_get(o, "removing"));
         p->is_daemon = json_is_true(json_object_get(o, "daemon"));
-        p->n_restarts = (uint64_t) json_integer_value(json_object_get(o, "restarts"));
+        p->n_restarts_gone = (uint64_t) json_integer_value(json_object_get(o, "restarts"));
         for (size_t i = 0; i < 3; i++) {
                 const char *path = json_string_value(json_array_get(stdio, i));
 

@@ -27,7 +27,7 @@ struct Pool {
         size_t n_workers, workers_capacity;
         unsigned n_state[_WORKER_STATE_MAX];
         unsigned n_wanted;
-        uint64_t n_restarts; /* of all its workers, gone ones included */
+        uint64_t n_restarts_gone; /* of workers that are gone; the others have their own count */
 
         Worker *to_launch;
         Pool *ring_prev, *ring_next;
@@ -59,6 +59,7 @@ struct PoolSet {
 void pool_enlist(Pool *p); /* its to_launch list is not empty: into the ring */
 void pool_delist(Pool *p);
 bool pool_wants_new(const Pool *p);
+uint64_t pool_n_restarts(const Pool *p);
 void pool_fill(Pool *p); /* make the slots that are missing, mark the surplus ones */
 Worker *pool_slot(Pool *p, unsigned slot, bool make); /* NULL: there is none, or memory is short */
 void pool_drop_worker(Pool *p, Worker *w);

@@ -84,6 +84,7 @@ void pool_drop_worker(Pool *p, Worker *w) {
         PoolSet *s = p->set;
         size_t i = pool_slot_position(p, w->slot);
 
+        p->n_restarts_gone += w->history.n_restarts;
         if (s->world.hooks.worker_removed)
                 s->world.hooks.worker_removed(w, s->world.userdata);
         memmove(p->workers + i, p->workers + i + 1, (p->n_workers - i - 1) * sizeof *p->workers);
@@ -279,6 +280,14 @@ unsigned pool_n_ready(const Pool *p) {
 
 unsigned pool_n_wanted(const Pool *p) {
         return p->n_wanted;
+}
+
+uint64_t pool_n_restarts(const Pool *p) {
+        uint64_t n = p->n_restarts_gone;
+
+        for (size_t i = 0; i < p->n_workers; i++)
+                n += p->workers[i]->history.n_restarts;
+        return n;
 }
 
 Worker *pool_worker(const Pool *p, size_t i) {

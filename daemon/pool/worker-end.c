@@ -4,17 +4,18 @@
 #include "base/log.h"
 #include <stdio.h>
 
-/* One line for people: each end at first, then ever fewer of a crash loop (its 1st to 4th, 8th, 16th, ...). */
+/* One line for people: each end at first, then ever fewer of a crash loop (its 1st to 4th, 8th, 16th, ...). The end
+ * of a `run` process is its caller's business. */
 static void worker_log_end(const Worker *w, const char *what_next) {
+        int level = w->pool->origin == POOL_FROM_RUN ? LOG_DEBUG : LOG_NOTICE;
         unsigned n = w->history.n_failures;
         char cause[KEEPER_TEXT_MAX];
 
-        if (n > 4 && (n & (n - 1)) != 0)
+        if ((n > 4 && (n & (n - 1)) != 0) || !log_enabled(level))
                 return;
         worker_describe_exit(w, cause, sizeof cause);
-        if (log_enabled(LOG_NOTICE))
-                log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: %s; %s%s", w->name, cause, what_next,
-                           n > 4 ? " (told ever more rarely)" : "");
+        log_fields(level, pool_name(w->pool), w->name, "%s: %s; %s%s", w->name, cause, what_next,
+                   n > 4 ? " (told ever more rarely)" : "");
 }
 
 static void worker_back_off(Worker *w, usec_t delay) {
@@ -30,11 +31,9 @@ static void worker_back_off(Worker *w, usec_t delay) {
 void worker_follow_policy(Worker *w, const ExitStatus *e) {
         usec_t now = clock_now(), delay = 0;
         usec_t ran = w->ready_at > 0 ? MAX(usec_sub(now, w->ready_at), (usec_t) 1) : 0;
-        unsigned before = w->history.n_restarts;
         RestartVerdict v = restart_next(&w->pool->config->restart, &w->history, e, ran, now,
                                         pool_set_random(w->pool->set), &delay);
 
-        w->pool->n_restarts += w->history.n_restarts - before;
         switch (v) {
         case RESTART_NOW:
                 worker_log_end(w, "starting again");

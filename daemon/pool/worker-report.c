@@ -82,7 +82,10 @@ static void describe_end(const Worker *w, char *buf, size_t size) {
         usec_t ago = usec_sub(clock_realtime(), w->exit.at_usec);
 
         worker_describe_exit(w, cause, sizeof cause);
-        (void) snprintf(buf, size, "%s %s ago", cause, span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
+        if (ago < USEC_PER_SEC)
+                (void) snprintf(buf, size, "%s just now", cause);
+        else
+                (void) snprintf(buf, size, "%s %s ago", cause, span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
 }
 
 const char *worker_note(const Worker *w, char *buf, size_t size) {
