@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "ctl/command.h"
+#include "ctl/interrupt.h"
 #include "ctl/json-relax.h"
 #include "ctl/output.h"
 #include "ctl/pool-params.h"
@@ -14,6 +15,25 @@
 /* A file is many pools; its bounds are only against absurd ones, the daemon has its own. */
 static const JsonLimits file_limits = {.max_bytes = FILE_MAX, .max_nodes = 1000000, .max_depth = 64};
 
+/* A pool that exists is what was asked for. That its workers cannot be started is told, but is a fault of theirs. */
+static int wait_for_start(Ctl *c, const json_t *added) {
+        const json_t *pool = json_array_get(json_object_get(added, "pools"), 0);
+        _cleanup_json_ json_t *result = NULL, *params = NULL;
+        _cleanup_call_error_ CallError error = {};
+
+        if (c->no_wait || member_number(pool, "wanted", 0) <= 0)
+                return CTL_DONE;
+        params = json_pack("{s:[s]}", "select", member_text(pool, "name", ""));
+        if (!params || (c->has_timeout && json_object_set_new(params, "timeout", json_real((double) c->timeout / USEC_PER_SEC)) < 0))
+                return CTL_FAILED;
+        if (interrupt_call(c->session, "start", params, USEC_INFINITY, &result, &error) >= 0)
+                return CTL_DONE;
+        if (!call_error_is(&error, "failed"))
+                return ctl_fail(c, &error);
+        ctl_hint(c, "added, but %s", error.message);
+        return CTL_DONE;
+}
+
 static int add_one(Ctl *c, const char *name, json_t *pool) {
         _cleanup_json_ json_t *result = NULL, *params = json_copy(pool);
 
@@ -22,6 +42,8 @@ static int add_one(Ctl *c, const char *name, json_t *pool) {
                 return CTL_USAGE;
         }
         int status = ctl_call(c, "pool.add", TAKE_PTR(params), &result);
+        if (status == CTL_DONE)
+                status = wait_for_start(c, result);
         if (status != CTL_DONE || c->is_quiet)
                 return status;
         _cleanup_text_ Text out = {};
@@ -204,15 +226,43 @@ static void put_change(Text *out, const json_t *change) {
                 escape_append(out, cost);
                 text_append_char(out, ')');
         }
+        if (*member_text(change, "error", "")) {
+                text_append(out, ": failed: ");
+                escape_append(out, member_text(change, "error", ""));
+        }
         text_append_char(out, '\n');
+}
+
+/* One change that could not be made does not hold up the others, but is a failure. */
+static int show_changes(const Ctl *c, const json_t *result) {
+        const json_t *changes = json_object_get(result, "changes"), *change;
+        int status = CTL_DONE;
+        _cleanup_text_ Text out = {};
+        size_t i;
+
+        json_array_foreach(changes, i, change) {
+                if (*member_text(change, "error", ""))
+                        status = CTL_FAILED;
+                if (c->show == SHOW_TABLE || c->show == SHOW_WIDE)
+                        put_change(&out, change);
+                else if (c->show == SHOW_JSONL)
+                        json_append(&out, change, false);
+                else if (c->show == SHOW_NAME) {
+                        escape_append(&out, member_text(change, "pool", "?"));
+                        text_append_char(&out, '\n');
+                }
+        }
+        if (c->show == SHOW_JSON)
+                json_append(&out, result, true);
+        if (!json_array_size(changes) && c->show == SHOW_TABLE)
+                ctl_hint(c, "nothing has changed");
+        return c->is_quiet ? status : ctl_put_text(&out, status);
 }
 
 int cmd_apply(Ctl *c) {
         _cleanup_json_ json_t *result = NULL, *params = json_object();
         _cleanup_call_error_ CallError error = {};
         _cleanup_text_ Text out = {};
-        const json_t *change;
-        size_t i;
 
         int status = ctl_open(c);
         if (status != CTL_DONE)
@@ -223,15 +273,5 @@ int cmd_apply(Ctl *c) {
                 int failed = ctl_fail(c, &error);
                 return failed == CTL_USAGE ? CTL_FAILED : failed; /* the files are wrong, not how we were called */
         }
-        const json_t *changes = json_object_get(result, "changes");
-        if (c->is_quiet)
-                return CTL_DONE;
-        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
-                json_append(&out, result, c->show == SHOW_JSON);
-        else
-                json_array_foreach(changes, i, change)
-                        put_change(&out, change);
-        if (!json_array_size(changes) && c->show == SHOW_TABLE)
-                ctl_hint(c, "nothing has changed");
-        return ctl_put_text(&out, CTL_DONE);
+        return show_changes(c, result);
 }

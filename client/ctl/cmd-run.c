@@ -1,8 +1,8 @@
 /* cmd-run.c - run: one command under the daemon, as if it had been run here.
  *
  * The order: `run` with the paths of our FIFOs, then `wait` for the process, while the pumps carry its input and
- * output and signals are passed on as `kill` calls. The name is always chosen here, so that a `run` whose answer was
- * lost with the daemon can be repeated: "exists" then means that it had been started.
+ * output and signals are passed on as `kill` calls. The name is always chosen here, so that after the answer to `run`
+ * was lost with the daemon, `status` can tell whether it had been started: one of that name and not from before.
  *
  *   ASKING --reply--> RUNNING --wait's reply--> ENDED --all output written--> exit with its code
  *
@@ -16,6 +16,7 @@
 #include "ctl/pool-params.h"
 #include "ctl/run-signal.h"
 #include "ctl/run-stdio.h"
+#include "ctl/view.h"
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -28,7 +29,8 @@ typedef struct Run {
         json_t *params;  /* of `run` */
         RunStdio *stdio; /* NULL when detached */
         RunSignals signals;
-        bool is_repeated;
+        unsigned n_ending; /* signals that meant to end it, before the start */
+        usec_t asked_at; /* CLOCK_REALTIME */
         usec_t reopen_at, give_up_at; /* while the daemon is away */
         usec_t reopen_pause;
         json_t *worker;  /* as `wait` had it */
@@ -157,10 +159,10 @@ static void ask_wait(Run *r) {
                 (void) session_call_async(r->ctl->session, "wait", params, on_ended, r); /* lost: asked again */
 }
 
-static void become_running(Run *r) {
+static void become_running(Run *r, bool has_opened) {
         r->state = RUN_RUNNING;
         if (r->stdio) {
-                run_stdio_started(r->stdio);
+                run_stdio_started(r->stdio, has_opened);
                 run_signals_start(&r->signals, r->ctl->session, r->name);
                 ask_wait(r);
         } else
@@ -180,9 +182,8 @@ static void on_started(json_t *result, const CallError *error, void *userdata) {
 
         if (r->state != RUN_ASKING || (error && call_error_is(error, "disconnected")))
                 return;
-        bool had_started = error && r->is_repeated && call_error_is(error, "exists");
-        if (!error || had_started)
-                become_running(r);
+        if (!error)
+                become_running(r, true);
         else if (failed_exitcode(error) >= 0)
                 end_unstarted(r, error->message, failed_exitcode(error));
         else
@@ -191,11 +192,38 @@ static void on_started(json_t *result, const CallError *error, void *userdata) {
                 r->worker = json_incref(result);
 }
 
-static void ask(Run *r) {
-        if (r->state == RUN_ASKING)
+/* The answer to `run` was lost: is there a process of that name which is none from before? */
+static void on_found(json_t *result, const CallError *error, void *userdata) {
+        Run *r = userdata;
+        const json_t *pool = json_array_get(json_object_get(result, "pools"), 0);
+        const json_t *worker = json_array_get(json_object_get(pool, "workers"), 0);
+        usec_t started = view_time(member_text(worker, "started_at", ""));
+        usec_t ended = view_time(member_text(json_object_get(worker, "last_exit"), "at", ""));
+
+        if (r->state != RUN_ASKING || (error && call_error_is(error, "disconnected")))
+                return;
+        if (error && !call_error_is(error, "not-found"))
+                end(r, ctl_fail(r->ctl, error));
+        else if (MAX(started, ended) >= r->asked_at)
+                become_running(r, true);
+        else if (streq(member_text(worker, "state", ""), "starting"))
+                become_running(r, false);
+        else
                 (void) session_call_async(r->ctl->session, "run", r->params, on_started, r);
+}
+
+static void ask_again(Run *r) {
+        _cleanup_json_ json_t *params = json_pack("{s:[s]}", "select", r->name);
+
+        if (r->state == RUN_ASKING)
+                (void) session_call_async(r->ctl->session, "status", params, on_found, r);
         else if (r->state == RUN_RUNNING)
                 ask_wait(r);
+}
+
+static void ask(Run *r) {
+        r->asked_at = clock_realtime() / USEC_PER_MSEC * USEC_PER_MSEC; /* as coarse as the daemon's times */
+        (void) session_call_async(r->ctl->session, "run", r->params, on_started, r);
 }
 
 /* The daemon is away: try again when it is time. */
@@ -211,8 +239,7 @@ static void reconnect(Run *r) {
                 return;
         if (session_reopen(r->ctl->session) >= 0) {
                 r->give_up_at = 0;
-                r->is_repeated = true;
-                ask(r);
+                ask_again(r);
         } else if (now >= r->give_up_at) {
                 ctl_say("the daemon went away and did not come back; %s may still run", r->name);
                 end(r, CTL_NO_DAEMON);
@@ -240,11 +267,12 @@ static void check_time(Run *r, usec_t deadline) {
         end(r, CTL_TIMED_OUT);
 }
 
-/* Ctrl-C while there is nothing to pass it to: the user wants out. */
+/* Signals from before the start are passed on then. A second Ctrl-C, or one while the daemon is away: the user wants out. */
 static void check_signals(Run *r, const struct pollfd *fd) {
-        if (!fd->revents || !run_signals_process(&r->signals))
+        if (!fd->revents || !run_signals_process(&r->signals) || r->state == RUN_ENDED)
                 return;
-        if (r->state == RUN_ASKING || !session_is_open(r->ctl->session)) {
+        bool is_away = !session_is_open(r->ctl->session);
+        if (is_away || (r->state == RUN_ASKING && r->n_ending++ > 0)) {
                 ctl_say("stopped waiting; %s goes on in the daemon", r->name);
                 end(r, CTL_INTERRUPTED);
         }

@@ -202,8 +202,10 @@ const char *run_stdio_path(const RunStdio *s, int fd) {
         return s->path[fd];
 }
 
-void run_stdio_started(RunStdio *s) {
+void run_stdio_started(RunStdio *s, bool has_opened) {
         s->is_started = true;
+        if (!has_opened)
+                return;
         s->hold_in = fd_close(s->hold_in);
         remove_dir(s);
 }
@@ -211,8 +213,8 @@ void run_stdio_started(RunStdio *s) {
 void run_stdio_watch(const RunStdio *s, struct pollfd fds[static RUN_STDIO_FDS]) {
         for (int i = 0; i < 3; i++) {
                 const Pump *p = &s->pump[i];
-                bool is_open = p->from >= 0 && p->to >= 0, may_read = i > 0 || (s->is_started && !s->is_finishing);
-                bool wants_read = is_open && pump_is_empty(p) && may_read && !(i > 0 && s->is_finishing);
+                bool is_open = p->from >= 0 && p->to >= 0;
+                bool wants_read = is_open && pump_is_empty(p) && s->is_started && !s->is_finishing;
 
                 fds[2 * i] = (struct pollfd){.fd = wants_read ? p->from : -1, .events = POLLIN};
                 /* Without events: only whether its reader has gone. */

@@ -33,8 +33,8 @@ RunStdio *run_stdio_free(RunStdio *s); /* removes the directory */
 DEFINE_CLEANUP(RunStdio, run_stdio_free);
 /** run_stdio_path() - of the FIFO for descriptor @fd (0, 1, 2). Borrowed. */
 const char *run_stdio_path(const RunStdio *s, int fd);
-/** run_stdio_started() - the command has opened its ends. stdin is pumped from now on. */
-void run_stdio_started(RunStdio *s);
+/** run_stdio_started() - the pumps run from now on. @has_opened: the command has opened its ends; else the names stay. */
+void run_stdio_started(RunStdio *s, bool has_opened);
 
 /** run_stdio_watch() - what to poll for now; unused entries get fd -1. */
 void run_stdio_watch(const RunStdio *s, struct pollfd fds[static RUN_STDIO_FDS]);

@@ -4,6 +4,7 @@ A FakeDaemon listens on a socket in a thread. `answers` maps a method to a value
 a function of the parameters that returns one of these. `calls` records what was asked. FakeRuns adds real processes
 behind `run`, `wait` and `kill`, with stdin and stdout by path as droverd has them.
 """
+import datetime
 import fcntl
 import json
 import os
@@ -133,8 +134,9 @@ class FakeRuns(FakeDaemon):
     """run, wait and kill with real processes. They outlive broken connections, as under the keeper."""
 
     def __init__(self, path):
-        super().__init__(path, {'run': self.run, 'wait': self.wait, 'kill': self.kill})
+        super().__init__(path, {'run': self.run, 'wait': self.wait, 'kill': self.kill, 'status': self.status})
         self.processes = {}
+        self.n_started = 0
         self.started = threading.Event()
 
     @staticmethod
@@ -147,7 +149,7 @@ class FakeRuns(FakeDaemon):
         return fd
 
     def run(self, params):
-        if params['name'] in self.processes:
+        if params['name'] in self.processes and self.processes[params['name']].poll() is None:
             return Error('exists', 'there is a %s already' % params['name'])
         fds = [self.open_stdio(params, 'stdin', os.O_RDONLY), self.open_stdio(params, 'stdout', os.O_WRONLY),
                self.open_stdio(params, 'stderr', os.O_WRONLY)]
@@ -162,7 +164,9 @@ class FakeRuns(FakeDaemon):
             for fd in fds:
                 if fd >= 0:
                     os.close(fd)
+        p.started_at = datetime.datetime.utcnow().isoformat(timespec='milliseconds') + 'Z'
         self.processes[params['name']] = p
+        self.n_started += 1
         self.started.set()
         return {'process': params['name'], 'pid': p.pid}
 
@@ -173,6 +177,15 @@ class FakeRuns(FakeDaemon):
         code = self.processes[name].wait()
         return {'workers': [{'name': name, 'pool': name, 'state': 'exited', 'alive': False, 'exitcode': code,
                              'started_at': '2026-01-01T00:00:00.000Z'}]}
+
+    def status(self, params):
+        name = params['select'][0]
+        if name not in self.processes:
+            return Error('not-found', 'there is no %s' % name)
+        code = self.processes[name].poll()
+        worker = {'name': name, 'pool': name, 'state': 'running' if code is None else 'exited', 'alive': code is None,
+                  'exitcode': code, 'started_at': self.processes[name].started_at}
+        return {'pools': [{'name': name, 'state': worker['state'], 'workers': [worker]}]}
 
     def kill(self, params):
         p = self.processes[params['select'][0]]

@@ -260,6 +260,25 @@ class Config(CliTest):
         self.daemon.answers['config.check'] = {'faults': []}
         self.assertEqual(self.ctl('check')[:2], (0, ''))
 
+    def test_add_waits_for_the_start(self):
+        self.daemon.answers['pool.add'] = {'pools': [pool('web', 'starting', [], 0, 2)]}
+        self.daemon.answers['start'] = {'workers': []}
+        self.assertEqual(self.ctl('add', 'web', 'x'), (0, '', ''))
+        self.assertEqual(self.daemon.calls[1], ('start', {'select': ['web']}))
+        self.daemon.answers['start'] = Error('failed', 'web/0: exited with code 1')
+        self.assertEqual(self.ctl('add', 'web', 'x'), (0, '', 'droverctl: added, but web/0: exited with code 1\n'))
+        self.daemon.calls.clear()
+        self.ctl('--no-wait', 'add', 'web', 'x')
+        self.assertEqual(len(self.daemon.calls), 1)
+
+    def test_apply(self):
+        self.daemon.answers['config.apply'] = {'changes': [{'pool': 'a', 'change': 'add'}, {'pool': 'b', 'change': 'change', 'cost': 'live',
+                                                                                               'keys': 'workers'}]}
+        self.assertEqual(self.ctl('apply'), (0, 'add a\nchange b: workers (live)\n', ''))
+        self.daemon.answers['config.apply'] = Error('invalid', 'x.json:1:2: bad (and 1 more)', code=-32004, faults=[
+            {'file': 'x.json', 'line': 1, 'column': 2, 'key': 'a', 'text': 'bad'}, {'file': 'x.json', 'key': 'b', 'text': 'worse'}])
+        self.assertEqual(self.ctl('apply')[:2], (1, 'x.json:1:2: a: bad\nx.json: b: worse\n'))
+
     def test_info(self):
         self.daemon.answers['daemon.info'] = {'version': '9.9', 'pid': 7, 'limits': {'line': 65536}}
         self.assertEqual(self.ctl('info')[1], 'version                 9.9\npid                     7\nlimits.line             65536\n')

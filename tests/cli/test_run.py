@@ -126,20 +126,38 @@ class Run(CliTest):
         """The process was started, the daemon died before it said so: it is found again by its name, not run twice."""
         real = self.daemon.run
 
-        def run_and_die(params):
-            answer = real(params)
-            if self.daemon.n_connections == 1:
-                self.daemon.drop()
-            return answer
+        for ends_first in (False, True):
+            with self.subTest(ends_first):
+                self.daemon.n_connections = self.daemon.n_started = 0
 
-        self.daemon.answers['run'] = run_and_die
-        self.assertEqual(self.ctl('run', 'sh', '-c', 'echo once; exit 6'), (6, 'once\n', ''))
-        self.assertEqual(len(self.daemon.processes), 1)
+                def run_and_die(params):
+                    answer = real(params)
+                    if ends_first:
+                        self.daemon.processes[params['name']].wait()
+                    if self.daemon.n_connections == 1:
+                        self.daemon.drop()
+                    return answer
+
+                self.daemon.answers['run'] = run_and_die
+                self.assertEqual(self.ctl('run', 'sh', '-c', 'echo once; exit 6'), (6, 'once\n', ''))
+                self.assertEqual(self.daemon.n_started, 1)
+
+    def test_request_lost(self):
+        """The daemon died before it started anything: asked again."""
+        real = self.daemon.run
+
+        def die(params):
+            self.daemon.answers['run'] = real
+            self.daemon.drop()
+
+        self.daemon.answers['run'] = die
+        self.assertEqual(self.ctl('run', '--name', 'x', 'echo', 'once'), (0, 'once\n', ''))
+        self.assertEqual(self.daemon.n_started, 1)
 
     def test_nothing_is_left(self):
         p = self.start('run', 'sh', '-c', 'echo ready; sleep 1000')
         self.assertEqual(p.stdout.readline(), b'ready\n')
-        # Output is read only after the names are gone.
+        # Output is passed on only after the names are gone.
         self.assertEqual(self.leftovers(), [])
         p.kill()
         p.communicate(timeout=LIMIT)
@@ -165,9 +183,12 @@ class Run(CliTest):
         self.assertEqual((status, out), (0, 'job\n'))
         self.assertNotIn('stdin', self.daemon.calls[0][1])
         self.assertEqual(self.ctl('wait', 'job')[0], 0)
+        self.ctl('run', '-d', '--name', 'job', 'sleep', '1000')
         status, _, err = self.ctl('run', '-d', '--name', 'job', 'sleep', '0')
         self.assertEqual(status, 1)
         self.assertIn('there is a job already', err)
+        self.daemon.processes['job'].kill()
+        self.assertEqual(self.ctl('wait', 'job')[0], 137)
         self.assertEqual(self.ctl('run', '-d', '/no/such')[0], 127)
 
 
