@@ -30,10 +30,10 @@ class Stream:
 
 
 class Raw:
-    """Bytes instead of an answer, then the connection is closed unless it is to stay open."""
+    """Bytes instead of an answer, `times` over, then the connection is closed unless it is to stay open."""
 
-    def __init__(self, data, close=True):
-        self.data, self.close = data, close
+    def __init__(self, data, close=True, times=1):
+        self.data, self.close, self.times = data, close, times
 
 
 class Silence:
@@ -113,7 +113,8 @@ class FakeDaemon:
         if isinstance(a, Silence):
             a.heard.set()
         elif isinstance(a, Raw):
-            self.send(c, a.data)
+            for _ in range(a.times):
+                self.send(c, a.data)
             if a.close:
                 self.hang_up(c)
         elif isinstance(a, Error):
