@@ -12,7 +12,8 @@ static bool queue_make_room(LineQueue *q, size_t n) {
                 return false;
         if (q->end + n <= q->capacity)
                 return true;
-        memmove(q->data, q->data + q->begin, line_queue_length(q));
+        if (q->begin > 0)
+                memmove(q->data, q->data + q->begin, line_queue_length(q));
         q->end -= q->begin;
         q->begin = 0;
         return alloc_grow(&q->data, &q->capacity, q->end + n, 1) == 0;
@@ -25,7 +26,8 @@ void line_queue_add(LineQueue *q, const LoggerLine *line, const uint8_t *text) {
                 return;
         }
         memcpy(q->data + q->end, line, sizeof *line);
-        memcpy(q->data + q->end + sizeof *line, text, line->n_bytes);
+        if (line->n_bytes > 0)
+                memcpy(q->data + q->end + sizeof *line, text, line->n_bytes);
         q->end += n;
 }
 

@@ -21,6 +21,7 @@ typedef struct LogCopier {
         LogSink *parked_sink; /* the FAST note's block waits for this one; NULL: none waits */
         uint64_t parked_writer;
         LoopTimer retry;      /* of the parked block */
+        unsigned n_wide;      /* pipes that were made wide */
         bool is_peek_held;    /* the PEEK note is a dead logger's and waits for its stream */
 } LogCopier;
 

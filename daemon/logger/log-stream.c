@@ -1,6 +1,7 @@
 /* log-stream.c - see log-stream.h. */
 #include "logger/log-stream.h"
 #include "base/fd.h"
+#include <fcntl.h>
 #include <sys/ioctl.h>
 
 static void stream_enter(LogStream *s, LogStreamState state, usec_t delay_usec) {
@@ -8,6 +9,7 @@ static void stream_enter(LogStream *s, LogStreamState state, usec_t delay_usec) 
                 [LOG_STREAM_DONE] = 0,
                 [LOG_STREAM_READING] = EPOLLIN,
                 [LOG_STREAM_PARTIAL] = EPOLLIN | EPOLLET,
+                [LOG_STREAM_NAPPING] = 0,
                 [LOG_STREAM_WAITING] = 0, /* out of epoll: a hang-up would be told again and again */
         };
         LogLoop *l = s->copier->loop;
@@ -22,10 +24,23 @@ static void stream_enter(LogStream *s, LogStreamState state, usec_t delay_usec) 
                 log_loop_disarm(l, &s->timer);
 }
 
+static void stream_widen(LogStream *s, bool is_wide) {
+        unsigned *n = &s->copier->n_wide;
+        if (s->is_wide == is_wide || (is_wide && *n >= LOG_PIPES_WIDE_MAX))
+                return;
+        if (is_wide && fcntl(s->watch.fd, F_SETPIPE_SZ, LOG_PIPE_WIDE_BYTES) < 0)
+                return; /* the user's share of pipe memory is used up */
+        if (!is_wide) /* a pipe that is full cannot be made narrow; it is counted out all the same */
+                (void) fcntl(s->watch.fd, F_SETPIPE_SZ, LOG_PIPE_BYTES);
+        s->is_wide = is_wide;
+        *n += is_wide ? 1u : -1u;
+}
+
 void log_stream_stop(LogStream *s) {
         if (s->watch.fd < 0 && !s->sink)
                 return;
         stream_enter(s, LOG_STREAM_DONE, 0);
+        stream_widen(s, false);
         s->watch.fd = fd_close(s->watch.fd);
         s->sink = log_sink_unref(s->sink);
 }
@@ -33,6 +48,30 @@ void log_stream_stop(LogStream *s) {
 static size_t bytes_in_pipe(const LogStream *s) {
         int n = 0;
         return ioctl(s->watch.fd, FIONREAD, &n) < 0 || n < 0 ? 0 : (size_t) n;
+}
+
+/* Counts turns that follow each other quickly. */
+static void stream_note_turn(LogStream *s) {
+        usec_t now = s->copier->loop->now;
+        bool is_quick = now < usec_add(s->turn_usec, LOG_NAP_USEC);
+        s->n_busy = (uint16_t) (is_quick ? MIN(s->n_busy + 1u, LOG_BUSY_TURNS) : 0u);
+        s->turn_usec = now;
+}
+
+/* @n_taken bytes in this turn; @is_more: the pipe was not emptied. True: it naps. */
+static bool stream_nap(LogStream *s, size_t n_taken, bool is_more) {
+        bool is_napping = s->state == LOG_STREAM_NAPPING, is_busy = is_more || n_taken >= LOG_NAP_BYTES;
+        if (s->is_given_up || s->sink->ops->whole_lines || (!is_napping && s->n_busy < LOG_BUSY_TURNS))
+                return false;
+        if (!is_napping || is_busy)
+                stream_widen(s, true);
+        if (s->is_wide && (!is_napping || is_busy) && !s->is_hung_up) {
+                stream_enter(s, LOG_STREAM_NAPPING, is_more ? 1 : LOG_NAP_USEC);
+                return true;
+        }
+        stream_widen(s, false);
+        s->n_busy = 0;
+        return false;
 }
 
 /* After a step that took @r bytes or failed by -errno: what to wait for. */
@@ -72,6 +111,7 @@ static bool stream_is_over(const LogStream *s, size_t n) {
 static void stream_turn(LogStream *s, bool is_late) {
         size_t budget = LOG_TURN_BYTES;
         ssize_t r = 1;
+        stream_note_turn(s);
         while (budget > 0 && r > 0) {
                 size_t n = bytes_in_pipe(s);
                 if (stream_is_over(s, n)) {
@@ -91,7 +131,8 @@ static void stream_turn(LogStream *s, bool is_late) {
                 if (r > 0 && (size_t) r == n && n < SCRATCH_BLOCK_BYTES && !is_end)
                         break;
         }
-        stream_wait(s, r);
+        if (r <= 0 || !stream_nap(s, LOG_TURN_BYTES - budget, budget == 0))
+                stream_wait(s, r);
 }
 
 static void on_ready(LoopWatch *w, uint32_t events) {

@@ -4,6 +4,8 @@
  *
  *   READING  for bytes in the pipe (level-triggered)
  *   PARTIAL  for the rest of a line (edge-triggered: the pipe is not empty), at most LOG_PARTIAL_USEC
+ *   NAPPING  nothing, for LOG_NAP_USEC: a busy pipe, made wide, fills meanwhile and is then emptied in large blocks. Being
+ *            woken for every line would cost both sides more than the copying itself
  *   WAITING  for the disk, the journal, or a parked block; the pipe is not looked at
  *   DONE     for nothing: at its end, or given up. The pipe is closed
  *
@@ -15,12 +17,19 @@
 
 #define LOG_TURN_BYTES (256u * 1024)
 #define LOG_PARTIAL_USEC USEC_PER_SEC
+#define LOG_NAP_USEC USEC_PER_MSEC
+#define LOG_NAP_BYTES (32u * 1024)    /* less than this in a nap: no longer busy */
+#define LOG_BUSY_TURNS 256u           /* turns without a pause of LOG_NAP_USEC before the first nap */
+#define LOG_PIPE_BYTES (64 * 1024)
+#define LOG_PIPE_WIDE_BYTES (1024 * 1024)
+#define LOG_PIPES_WIDE_MAX 8u         /* kernel memory: so many pipes are wide at once */
 #define LOG_AGAIN_USEC (10 * USEC_PER_MSEC) /* a busy journald, a block that is in the way */
 
 typedef enum LogStreamState {
         LOG_STREAM_DONE,
         LOG_STREAM_READING,
         LOG_STREAM_PARTIAL,
+        LOG_STREAM_NAPPING,
         LOG_STREAM_WAITING,
 } LogStreamState;
 
@@ -34,8 +43,10 @@ struct LogStream {
         LogStreamId id;
         uint64_t writer;
         uint64_t n_left;   /* of a stream that is given up: so much is still taken */
+        usec_t turn_usec;  /* the last turn */
+        uint16_t n_busy;   /* turns in quick succession */
         uint8_t state;     /* LogStreamState */
-        bool is_again, is_hung_up, is_given_up;
+        bool is_wide, is_again, is_hung_up, is_given_up;
         void (*on_done)(LogStream *s); /* the owner may free the stream in it */
 };
 
