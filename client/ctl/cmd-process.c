@@ -156,7 +156,8 @@ int cmd_scale(Ctl *c) {
         return show_workers(c, result, status_of_start(c, json_object_get(result, "workers")));
 }
 
-static int send_signal(Ctl *c, const char *method, int signal_number) {
+static int send_signal(Ctl *c, const char *method) {
+        int signal_number = (int) c->args.number[OPT_SIGNAL]; /* 0: the method's own */
         _cleanup_json_ json_t *result = NULL, *params = ctl_select_params(c);
         _cleanup_text_ Text out = {};
 
@@ -177,11 +178,11 @@ static int send_signal(Ctl *c, const char *method, int signal_number) {
 }
 
 int cmd_terminate(Ctl *c) {
-        return send_signal(c, "terminate", 0);
+        return send_signal(c, "terminate");
 }
 
 int cmd_kill(Ctl *c) {
-        return send_signal(c, "kill", cli_given(&c->args, OPT_SIGNAL) ? (int) c->args.number[OPT_SIGNAL] : 0);
+        return send_signal(c, "kill");
 }
 
 /* One process: its code. Several: done when all ended with 0. Something that never ran has nothing to wait for. */

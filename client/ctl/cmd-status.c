@@ -63,7 +63,7 @@ static void put_table(const Ctl *c, Text *out, const json_t *pools) {
                 table_print(&t, out, c->width, c->show == SHOW_WIDE, c->use_color);
         else if (!n_hidden)
                 ctl_hint(c, "no pools yet; add one with: droverctl add NAME -- COMMAND");
-        if (n_hidden)
+        if (n_hidden && c->is_terminal)
                 ctl_hint(c, "%zu ended run process%s not shown; -a shows %s", n_hidden, n_hidden == 1 ? "" : "es",
                          n_hidden == 1 ? "it" : "them");
 }

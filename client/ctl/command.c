@@ -30,7 +30,7 @@ static const CliCommand commands[] = {
                  "    droverctl logs -n 100 web/0\n"
                  "    droverctl logs -f web               all workers of web as they write\n"
                  "    droverctl logs --stream stderr web\n"
-                 "    droverctl logs -o jsonl web         one JSON object a line, with time and stream\n",
+                 "    droverctl logs -o jsonl web         an object a line, with its time\n",
          .options = OPT_BIT(OPT_LINES) | OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_STREAM) | OPT_BIT(OPT_TIMESTAMPS),
          .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_logs},
         {.name = "events", .group = "See", .summary = "what has happened", .usage = "[-f] [--since SEQ] [--types T,...] [NAME...]",
@@ -66,12 +66,14 @@ static const CliCommand commands[] = {
                  "\n"
                  "    droverctl scale web 8\n",
          .min_names = 2, .max_names = 2, .complete = COMPLETE_POOLS, .run = cmd_scale},
-        {.name = "terminate", .group = "Control", .summary = "send SIGTERM", .usage = "[--tree] NAME...",
-         .help = "Only the signal: what becomes of the worker is up to its restart policy. To end it for good, stop it.\n"
+        {.name = "terminate", .group = "Control", .summary = "send SIGTERM or another signal",
+         .usage = "[-s SIGNAL] [--tree] NAME...",
+         .help = "Only a signal, SIGTERM without -s: what becomes of the worker is up to its restart policy. To end it for good, stop it.\n"
                  "The status is 3 when there was no process to signal.\n"
                  "\n"
                  "    droverctl terminate web/0\n",
-         .options = OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_terminate},
+         .options = OPT_BIT(OPT_SIGNAL) | OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY,
+         .complete = COMPLETE_WORKERS, .run = cmd_terminate},
         {.name = "kill", .group = "Control", .summary = "send SIGKILL or another signal", .usage = "[-s SIGNAL] [--tree] NAME...",
          .help = "Without -s SIGKILL. As with terminate, the restart policy decides what follows.\n"
                  "\n"

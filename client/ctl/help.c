@@ -2,6 +2,52 @@
 #include "ctl/command.h"
 #include "ctl/output.h"
 
+#define HELP_WIDTH 80
+#define OPTION_COLUMN 28
+
+/* The words of @s up to @n bytes, filled into lines; @column is where we stand, @indent where the next lines begin. */
+static void put_filled(Text *t, const char *s, size_t n, size_t column, size_t indent) {
+        for (size_t i = 0; i < n;) {
+                size_t word = strcspn(s + i, " \n");
+                word = MIN(word, n - i);
+                if (column > indent && column + 1 + word > HELP_WIDTH) {
+                        text_append_char(t, '\n');
+                        for (column = 0; column < indent; column++)
+                                text_append_char(t, ' ');
+                } else if (column > indent) {
+                        text_append_char(t, ' ');
+                        column++;
+                }
+                text_append_n(t, s + i, word);
+                column += word;
+                for (i += word; i < n && (s[i] == ' ' || s[i] == '\n'); i++)
+                        ;
+        }
+        text_append_char(t, '\n');
+}
+
+/* A paragraph ends at an empty line, at an example (indented, printed as it is) and at the end. */
+static size_t paragraph_length(const char *s) {
+        size_t n = 0;
+
+        while (s[n] && strncmp(s + n, "\n\n", 2) != 0 && strncmp(s + n, "\n    ", 5) != 0)
+                n++;
+        return n;
+}
+
+static void put_paragraphs(Text *t, const char *s) {
+        while (*s) {
+                bool is_verbatim = *s == ' ' || *s == '\n';
+                size_t n = is_verbatim ? strcspn(s, "\n") : paragraph_length(s);
+                if (is_verbatim) {
+                        text_append_n(t, s, n);
+                        text_append_char(t, '\n');
+                } else
+                        put_filled(t, s, n, 0, 0);
+                s += n + (s[n] == '\n');
+        }
+}
+
 static void put_padded(Text *t, const char *s, size_t width) {
         size_t n = strlen(s);
 
@@ -24,11 +70,8 @@ static void put_option(Text *t, OptionId id) {
                 t->failed = true;
                 return;
         }
-        put_padded(t, left.data, 28);
-        if (left.length >= 28)
-                text_append(t, "\n                            ");
-        text_append(t, o->help);
-        text_append_char(t, '\n');
+        put_padded(t, left.data, OPTION_COLUMN);
+        put_filled(t, o->help, strlen(o->help), OPTION_COLUMN, OPTION_COLUMN);
 }
 
 static void put_options(Text *t, const char *title, uint64_t which) {
@@ -58,8 +101,9 @@ void help_overview(Text *t) {
         }
         put_options(t, "Options, before or after the verb", OPT_GLOBAL);
         text_append(t, "\nNames: web (a pool), web/0 (a worker), 'web/*', globs, all.\n"
-                       "Exit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no such thing, 5 denied, 6 timed out,\n"
-                       "7 no daemon; run, and wait on one process, exit with its code.\n"
+                       "Exit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no such thing,\n"
+                       "5 denied, 6 timed out, 7 no daemon; run, and wait on one process, exit with\n"
+                       "its code.\n"
                        "\n"
                        "    droverctl add web --workers 2 -- python3 -m http.server 8080\n"
                        "    droverctl status\n"
@@ -69,7 +113,7 @@ void help_overview(Text *t) {
 void help_command(Text *t, const CliCommand *c) {
         text_appendf(t, "droverctl %s%s%s\n%s%s%s%s\n\n", c->name, c->usage ? " " : "", c->usage ? c->usage : "",
                      c->summary, c->alias ? " (also: " : "", c->alias ? c->alias : "", c->alias ? ")" : "");
-        text_append(t, c->help[0] == '\n' ? c->help + 1 : c->help);
+        put_paragraphs(t, c->help[0] == '\n' ? c->help + 1 : c->help);
         put_options(t, "Options", c->options);
         put_options(t, "Options of all verbs", OPT_GLOBAL & ~OPT_BIT(OPT_VERSION));
 }

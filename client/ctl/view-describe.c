@@ -62,16 +62,16 @@ static bool is_one_of(const char *word, const char *const *list) {
 }
 
 static bool is_void(const json_t *v) {
-        return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !*json_string_value(v));
+        return json_is_null(v) || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v)) || (json_is_string(v) && !*json_string_value(v));
 }
 
-/* What the lines above have not told; what says nothing is left out. */
-static void put_others(Text *out, const json_t *o, const char *const *told) {
+/* What the lines above have not told; of state, what says nothing is left out, of a configuration nothing. */
+static void put_others(Text *out, const json_t *o, const char *const *told, bool with_void) {
         const char *key;
         json_t *v;
 
         json_object_foreach((json_t *) o, key, v)
-                if (!is_one_of(key, told) && !is_void(v))
+                if (!is_one_of(key, told) && (with_void || !is_void(v)))
                         put_value(out, key, v);
 }
 
@@ -122,7 +122,7 @@ static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
 
 void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
         static const char *const told[] = {"name", "pool", "slot", "pid", "ppid", "state", "alive", "started_at", "uptime", "cpu",
-                                           "memory", "last_exit", "exitcode", "restarts", "status_text", "note", NULL};
+                                           "memory", "last_exit", "exitcode", "restarts", "status_text", "note", "ready", "wanted", NULL};
         _cleanup_text_ Text note = {};
 
         put_line(out, "Worker", member_text(w, "name", "?"));
@@ -139,7 +139,7 @@ void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
                 text_appendf(out, "%.0f\n", member_number(w, "exitcode", 0));
         }
         put_last_exit(out, json_object_get(w, "last_exit"), now);
-        put_others(out, w, told);
+        put_others(out, w, told, false);
 }
 
 void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width, bool is_color) {
@@ -159,10 +159,10 @@ void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t n
         text_appendf(out, "%.0f of %.0f\n", member_number(pool, "ready", 0), member_number(pool, "wanted", 0));
         put_label(out, "Restarts");
         text_appendf(out, "%.0f\n", member_number(pool, "restarts", 0));
-        put_others(out, pool, told);
+        put_others(out, pool, told, false);
         if (json_is_object(config) && json_object_size(config)) {
                 text_append(out, "\nConfiguration\n");
-                put_others(out, config, none);
+                put_others(out, config, none, true);
         }
         if (!json_array_size(json_object_get(pool, "workers")))
                 return;

@@ -62,8 +62,10 @@ bool view_is_alive(const json_t *o) {
 
 bool view_is_ended_run(const json_t *pool) {
         const char *state = member_text(pool, "state", "");
+        bool has_given_up = streq(state, "failed") && member_number(pool, "restarts", 0) > 0;
 
-        return streq(member_text(pool, "origin", ""), "run") && (streq(state, "exited") || streq(state, "stopped"));
+        return streq(member_text(pool, "origin", ""), "run") && !has_given_up &&
+                (streq(state, "exited") || streq(state, "stopped") || streq(state, "failed"));
 }
 
 static void put_ago(Text *out, const json_t *last_exit, usec_t now) {

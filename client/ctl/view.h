@@ -24,7 +24,7 @@ void view_put_worker(Text *out, const json_t *worker, usec_t now_realtime, bool 
 void view_note(Text *out, const json_t *worker, usec_t now_realtime);
 /** view_is_alive() - a process exists: in any worker of the pool, or of the worker itself. */
 bool view_is_alive(const json_t *pool_or_worker);
-/** view_is_ended_run() - a run process that has ended: left out of the overview. */
+/** view_is_ended_run() - a run process that has ended, or never began: left out of the overview. */
 bool view_is_ended_run(const json_t *pool);
 /** view_time() - RFC 3339 in UTC, as the daemon writes it, to CLOCK_REALTIME µs; 0 when it is none. */
 usec_t view_time(const char *text);
