@@ -1,8 +1,8 @@
 /* cli-option.c - the option table and the parser.
  *
- * The parser walks the arguments once. The first word that is no option is the verb; the words after it are its
- * names. For a verb that takes a command, the word after its names (or after "--") begins that command and nothing
- * behind it is ours. Values are checked here, so a verb finds only well-formed ones. */
+ * The parser walks the arguments once. The first word that is no option is the verb; the words after it are
+ * its names. For a verb that takes a command, the word after its names (or after "--") begins that command
+ * and nothing behind it is ours. Values are checked here, so a verb finds only well-formed ones. */
 #include "ctl/cli-option.h"
 
 #include "base/alloc.h"
@@ -16,10 +16,13 @@ static const char *const stream_choices[] = {"stdout", "stderr", NULL};
 static const char *const restart_choices[] = {"always", "on-failure", "never", NULL};
 
 static const CliOption options[_OPT_MAX] = {
-        [OPT_SOCKET] = {"socket", 'S', OPTION_TEXT, "PATH", "the daemon's socket (else $DROVER_SOCKET, else the usual place)"},
-        [OPT_OUTPUT] = {"output", 'o', OPTION_CHOICE, "FORMAT", "table, wide, json, jsonl or name", output_choices},
+        [OPT_SOCKET] = {"socket", 'S', OPTION_TEXT, "PATH",
+                        "the daemon's socket (else $DROVER_SOCKET, else the usual place)"},
+        [OPT_OUTPUT] = {"output", 'o', OPTION_CHOICE, "FORMAT", "table, wide, json, jsonl or name",
+                        output_choices},
         [OPT_QUIET] = {"quiet", 'q', OPTION_FLAG, NULL, "no output but errors"},
-        [OPT_TIMEOUT] = {"timeout", 'T', OPTION_SPAN, "SPAN", "give up waiting after this long: 500ms, 10s, 5m"},
+        [OPT_TIMEOUT] = {"timeout", 'T', OPTION_SPAN, "SPAN",
+                         "give up waiting after this long: 500ms, 10s, 5m"},
         [OPT_NO_WAIT] = {"no-wait", 0, OPTION_FLAG, NULL, "return at once, do not wait until it is true"},
         [OPT_COLOR] = {"color", 0, OPTION_CHOICE, "WHEN", "auto, always or never", color_choices},
         [OPT_HELP] = {"help", 'h', OPTION_FLAG, NULL, "this help; after a verb, the verb's own"},
@@ -34,13 +37,17 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_TIMESTAMPS] = {"timestamps", 't', OPTION_FLAG, NULL, "begin each line with its time"},
         [OPT_SINCE] = {"since", 0, OPTION_COUNT, "SEQ", "begin after the event with this number"},
         [OPT_TYPES] = {"types", 0, OPTION_TEXT, "TYPE,...", "only these events: worker.exited, 'pool.*'"},
-        [OPT_NAME] = {"name", 0, OPTION_TEXT, "NAME", "name of the new process (default: made from the command)"},
-        [OPT_DETACH] = {"detach", 'd', OPTION_FLAG, NULL, "print the name and return, output goes to the log"},
+        [OPT_NAME] = {"name", 0, OPTION_TEXT, "NAME",
+                      "name of the new process (default: made from the command)"},
+        [OPT_DETACH] = {"detach", 'd', OPTION_FLAG, NULL,
+                        "print the name and return, output goes to the log"},
         [OPT_DAEMON] = {"daemon", 0, OPTION_FLAG, NULL, "the process dies with this droverctl"},
-        [OPT_ENV] = {"env", 'e', OPTION_LIST, "KEY[=VALUE]", "set a variable, or pass this one on; may repeat"},
+        [OPT_ENV] = {"env", 'e', OPTION_LIST, "KEY[=VALUE]",
+                     "set a variable, or pass this one on; may repeat"},
         [OPT_DIRECTORY] = {"directory", 'C', OPTION_TEXT, "DIR", "its working directory"},
         [OPT_USER] = {"user", 'u', OPTION_TEXT, "USER", "run as this user (needs a root daemon)"},
-        [OPT_RESTART] = {"restart", 0, OPTION_CHOICE, "POLICY", "always, on-failure or never", restart_choices},
+        [OPT_RESTART] = {"restart", 0, OPTION_CHOICE, "POLICY", "always, on-failure or never",
+                         restart_choices},
         [OPT_WORKERS] = {"workers", 0, OPTION_TEXT, "N", "how many: a number, cpus, 2*cpus"},
 };
 
@@ -95,7 +102,8 @@ static int set_number(uint64_t *ret, const CliOption *o, const char *value, Text
         case OPTION_SPAN:
                 if (span_parse(value, ret) >= 0)
                         return 0;
-                text_appendf(error, "--%s: \"%s\" is no span of time; write 500ms, 10s, 5m or a number of seconds",
+                text_appendf(error,
+                             "--%s: \"%s\" is no span of time; write 500ms, 10s, 5m or a number of seconds",
                              o->name, value);
                 return -EINVAL;
         case OPTION_COUNT:
@@ -109,7 +117,8 @@ static int set_number(uint64_t *ret, const CliOption *o, const char *value, Text
                         *ret = (uint64_t) r;
                         return 0;
                 }
-                text_appendf(error, "--%s: \"%s\" is no signal; write HUP, SIGHUP, 1 or RTMIN+3", o->name, value);
+                text_appendf(error, "--%s: \"%s\" is no signal; write HUP, SIGHUP, 1 or RTMIN+3", o->name,
+                             value);
                 return -EINVAL;
         default:
                 return 0;
@@ -155,7 +164,8 @@ static int unknown_option(const CliArgs *a, const char *word, size_t length, Tex
                 if (near)
                         text_appendf(error, "; did you mean --%s?", near);
         } else if (word[1] >= '0' && word[1] <= '9')
-                text_appendf(error, "; a signal is given by -s %.*s", (int) MIN(length - 1, (size_t) 200), word + 1);
+                text_appendf(error, "; a signal is given by -s %.*s", (int) MIN(length - 1, (size_t) 200),
+                             word + 1);
         return -EINVAL;
 }
 

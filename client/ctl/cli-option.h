@@ -1,7 +1,7 @@
 /* cli-option.h - every option of droverctl, in one table, and the parser over it.
  *
- * A letter or a long name means the same with every verb, so that options may stand before the verb, after it and
- * between names. Which verbs accept an option stands in the verb's own line (command.c). */
+ * A letter or a long name means the same with every verb, so that options may stand before the verb, after it
+ * and between names. Which verbs accept an option stands in the verb's own line (command.c). */
 #ifndef DROVER_CTL_CLI_OPTION_H
 #define DROVER_CTL_CLI_OPTION_H
 
@@ -12,9 +12,32 @@
 typedef struct CliCommand CliCommand;
 
 typedef enum OptionId {
-        OPT_SOCKET, OPT_OUTPUT, OPT_QUIET, OPT_TIMEOUT, OPT_NO_WAIT, OPT_COLOR, OPT_HELP, OPT_VERSION,
-        OPT_ALL, OPT_SIGNAL, OPT_TREE, OPT_FOR, OPT_LINES, OPT_FOLLOW, OPT_STREAM, OPT_TIMESTAMPS, OPT_SINCE, OPT_TYPES,
-        OPT_NAME, OPT_DETACH, OPT_DAEMON, OPT_ENV, OPT_DIRECTORY, OPT_USER, OPT_RESTART, OPT_WORKERS,
+        OPT_SOCKET,
+        OPT_OUTPUT,
+        OPT_QUIET,
+        OPT_TIMEOUT,
+        OPT_NO_WAIT,
+        OPT_COLOR,
+        OPT_HELP,
+        OPT_VERSION,
+        OPT_ALL,
+        OPT_SIGNAL,
+        OPT_TREE,
+        OPT_FOR,
+        OPT_LINES,
+        OPT_FOLLOW,
+        OPT_STREAM,
+        OPT_TIMESTAMPS,
+        OPT_SINCE,
+        OPT_TYPES,
+        OPT_NAME,
+        OPT_DETACH,
+        OPT_DAEMON,
+        OPT_ENV,
+        OPT_DIRECTORY,
+        OPT_USER,
+        OPT_RESTART,
+        OPT_WORKERS,
         _OPT_MAX,
 } OptionId;
 
@@ -26,8 +49,8 @@ typedef enum OptionId {
 typedef enum OptionKind {
         OPTION_FLAG,
         OPTION_TEXT,
-        OPTION_LIST,   /* may repeat; only OPT_ENV, collected in CliArgs.env */
-        OPTION_SPAN,   /* CliArgs.number in µs */
+        OPTION_LIST, /* may repeat; only OPT_ENV, collected in CliArgs.env */
+        OPTION_SPAN, /* CliArgs.number in µs */
         OPTION_COUNT,
         OPTION_SIGNAL,
         OPTION_CHOICE, /* CliArgs.number is the index in .choices */

@@ -15,7 +15,8 @@
 /* A file is many pools; its bounds are only against absurd ones, the daemon has its own. */
 static const JsonLimits file_limits = {.max_bytes = FILE_MAX, .max_nodes = 1000000, .max_depth = 64};
 
-/* A pool that exists is what was asked for. That its workers cannot be started is told, but is a fault of theirs. */
+/* A pool that exists is what was asked for. That its workers cannot be started is told, but is a fault of
+ * theirs. */
 static int wait_for_start(Ctl *c, const json_t *added) {
         const json_t *pool = json_array_get(json_object_get(added, "pools"), 0);
         _cleanup_json_ json_t *result = NULL, *params = NULL;
@@ -24,7 +25,9 @@ static int wait_for_start(Ctl *c, const json_t *added) {
         if (c->no_wait || member_number(pool, "wanted", 0) <= 0)
                 return CTL_DONE;
         params = json_pack("{s:[s]}", "select", member_text(pool, "name", ""));
-        if (!params || (c->has_timeout && json_object_set_new(params, "timeout", json_real((double) c->timeout / USEC_PER_SEC)) < 0))
+        if (!params ||
+            (c->has_timeout &&
+             json_object_set_new(params, "timeout", json_real((double) c->timeout / USEC_PER_SEC)) < 0))
                 return CTL_FAILED;
         if (interrupt_call(c->session, "start", params, USEC_INFINITY, &result, &error) >= 0)
                 return CTL_DONE;
@@ -56,7 +59,8 @@ static int add_one(Ctl *c, const char *name, json_t *pool) {
         return ctl_put_text(&out, CTL_DONE);
 }
 
-/* {"pools":{name: pool}} or one pool with its name. Stops at the first that is refused; those before it stay. */
+/* {"pools":{name: pool}} or one pool with its name. Stops at the first that is refused; those before it stay.
+ */
 static int add_all(Ctl *c, const char *path, json_t *file) {
         json_t *pools = json_object_get(file, "pools"), *pool;
         const char *name;
@@ -108,14 +112,18 @@ static int add_file(Ctl *c, const char *path) {
         int r = read_input(path, &text, &size);
         if (r < 0) {
                 if (r == -ENOENT && !strchr(path, '/') && !strchr(path, '.'))
-                        return ctl_usage(c, "no file %s here; to add a pool of that name say: droverctl add %s -- COMMAND", path, path);
+                        return ctl_usage(c,
+                                         "no file %s here; to add a pool of that name say: droverctl add %s "
+                                         "-- COMMAND",
+                                         path, path);
                 ctl_say("cannot read %s: %s", shown, strerror(-r));
                 return CTL_FAILED;
         }
         json_relax(text, size);
         r = json_load_bounded(text, size, &file_limits, &file, &fault);
         if (r < 0) {
-                ctl_say("%s:%d:%d: %s", shown, fault.line, fault.column, *fault.text ? fault.text : strerror(-r));
+                ctl_say("%s:%d:%d: %s", shown, fault.line, fault.column,
+                        *fault.text ? fault.text : strerror(-r));
                 return CTL_FAILED;
         }
         return add_all(c, shown, file);
@@ -125,10 +133,11 @@ int cmd_add(Ctl *c) {
         const CliArgs *a = &c->args;
 
         if (!a->n_argv) {
-                const uint64_t keys = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART) |
-                        OPT_BIT(OPT_WORKERS);
+                const uint64_t keys = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) |
+                                      OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_WORKERS);
                 if (a->given & keys)
-                        return ctl_usage(c, "these options describe a command, and a file has its own; give a command after --");
+                        return ctl_usage(c, "these options describe a command, and a file has its own; give "
+                                            "a command after --");
                 return add_file(c, a->names[0]);
         }
         _cleanup_json_ json_t *params = json_object();
@@ -267,11 +276,13 @@ int cmd_apply(Ctl *c) {
         int status = ctl_open(c);
         if (status != CTL_DONE)
                 return status;
-        if (session_call(c->session, "config.apply", params, c->has_timeout ? c->timeout : 60 * USEC_PER_SEC, &result, &error) < 0) {
+        if (session_call(c->session, "config.apply", params, c->has_timeout ? c->timeout : 60 * USEC_PER_SEC,
+                         &result, &error) < 0) {
                 put_faults(&out, json_object_get(error.data, "faults"));
                 (void) ctl_put_text(&out, 0);
                 int failed = ctl_fail(c, &error);
-                return failed == CTL_USAGE ? CTL_FAILED : failed; /* the files are wrong, not how we were called */
+                return failed == CTL_USAGE ? CTL_FAILED
+                                           : failed; /* the files are wrong, not how we were called */
         }
         return show_changes(c, result);
 }

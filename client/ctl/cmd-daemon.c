@@ -60,7 +60,9 @@ int cmd_version(Ctl *c) {
                 return ctl_put_text(&out, CTL_DONE);
         }
         text_append(&out, "droverctl " DROVER_VERSION "\ndroverd   ");
-        escape_append(&out, daemon ? daemon : call_error_is(&error, "no-daemon") ? "(not running)" : "(no answer)");
+        escape_append(&out, daemon                               ? daemon
+                            : call_error_is(&error, "no-daemon") ? "(not running)"
+                                                                 : "(no answer)");
         text_append_char(&out, '\n');
         return ctl_put_text(&out, CTL_DONE);
 }

@@ -1,7 +1,7 @@
 /* cmd-event.c - events: what the daemon remembers, and what happens from now on.
  *
- * Following survives a restart of the daemon: the sequence numbers go on, so asking for what came after the last one
- * seen neither loses nor repeats any. */
+ * Following survives a restart of the daemon: the sequence numbers go on, so asking for what came after the
+ * last one seen neither loses nor repeats any. */
 #include "base/alloc.h"
 #include "ctl/command.h"
 #include "ctl/follow.h"
@@ -15,7 +15,7 @@ typedef struct EventView {
         bool has_seq;
         size_t n_connections;
         usec_t started_at; /* CLOCK_REALTIME; following only */
-        char **kept; /* with -n and without -f: the last lines, a ring */
+        char **kept;       /* with -n and without -f: the last lines, a ring */
         size_t n_kept, max_kept;
 } EventView;
 
@@ -79,7 +79,8 @@ static void note_seq(EventView *v, const json_t *e) {
         }
 }
 
-/* Asked for all again because no number was known yet: what is older than the start was not wanted then either. */
+/* Asked for all again because no number was known yet: what is older than the start was not wanted then
+ * either. */
 static bool is_too_old(const EventView *v, const json_t *e) {
         return v->n_connections > 1 && view_time(member_text(e, "time", "")) < v->started_at;
 }
@@ -139,7 +140,8 @@ static json_t *make_params(void *userdata) {
         if (!params || put_since(v, params) < 0 ||
             json_object_set_new(params, "follow", json_boolean(cli_given(a, OPT_FOLLOW))) < 0)
                 return NULL;
-        if (cli_given(a, OPT_TYPES) && json_object_set_new(params, "types", split_types(a->text[OPT_TYPES])) < 0)
+        if (cli_given(a, OPT_TYPES) &&
+            json_object_set_new(params, "types", split_types(a->text[OPT_TYPES])) < 0)
                 return NULL;
         return TAKE_PTR(params);
 }
@@ -169,8 +171,12 @@ int cmd_events(Ctl *c) {
                 if (!v.max_kept)
                         return show_kept(&v, CTL_DONE);
         }
-        v.follow = (Follow){.ctl = c, .method = "events", .make_params = make_params, .on_notify = on_notify,
-                            .is_endless = is_following, .userdata = &v};
+        v.follow = (Follow){.ctl = c,
+                            .method = "events",
+                            .make_params = make_params,
+                            .on_notify = on_notify,
+                            .is_endless = is_following,
+                            .userdata = &v};
         int status = follow_run(&v.follow);
         return v.max_kept ? show_kept(&v, status) : status;
 }

@@ -102,8 +102,8 @@ static void on_notify(const char *method, json_t *params, void *userdata) {
                 if (is_json)
                         json_append(&out, params, false);
                 else if (json_is_number(json_object_get(params, "lost")))
-                        ctl_hint(v->ctl, "%s: %.0f lines are missing here", member_text(params, "worker", "?"),
-                                 member_number(params, "lost", 0));
+                        ctl_hint(v->ctl, "%s: %.0f lines are missing here",
+                                 member_text(params, "worker", "?"), member_number(params, "lost", 0));
                 else
                         ctl_hint(v->ctl, "%s: lines may be missing here", member_text(params, "worker", "?"));
         } else if (is_shown(v, params)) {
@@ -127,7 +127,8 @@ static json_t *make_params(void *userdata) {
         if (json_object_set_new(params, "lines", json_integer((json_int_t) n)) < 0 ||
             json_object_set_new(params, "follow", json_boolean(cli_given(a, OPT_FOLLOW))) < 0)
                 return NULL;
-        if (cli_given(a, OPT_STREAM) && json_object_set_new(params, "stream", json_string(a->text[OPT_STREAM])) < 0)
+        if (cli_given(a, OPT_STREAM) &&
+            json_object_set_new(params, "stream", json_string(a->text[OPT_STREAM])) < 0)
                 return NULL;
         return TAKE_PTR(params);
 }
@@ -144,8 +145,12 @@ int cmd_logs(Ctl *c) {
         int status = count_workers(&v);
         if (status != CTL_DONE)
                 return status;
-        v.follow = (Follow){.ctl = c, .method = "logs", .make_params = make_params, .on_notify = on_notify,
-                            .is_endless = is_following, .userdata = &v};
+        v.follow = (Follow){.ctl = c,
+                            .method = "logs",
+                            .make_params = make_params,
+                            .on_notify = on_notify,
+                            .is_endless = is_following,
+                            .userdata = &v};
         status = follow_run(&v.follow);
         free(v.first_worker);
         return status;

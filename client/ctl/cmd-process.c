@@ -99,7 +99,8 @@ static int show_workers(const Ctl *c, const json_t *result, int status) {
         return ctl_put_text(&out, status);
 }
 
-/* After waiting for a start: who did not come up, and why. A process that has done its work already is fine. */
+/* After waiting for a start: who did not come up, and why. A process that has done its work already is fine.
+ */
 static int status_of_start(const Ctl *c, const json_t *workers) {
         int status = CTL_DONE;
         const json_t *w;
@@ -109,11 +110,12 @@ static int status_of_start(const Ctl *c, const json_t *workers) {
                 const char *state = member_text(w, "state", "");
                 _cleanup_text_ Text note = {};
                 bool is_bad = streq(state, "failed") || streq(state, "backoff") ||
-                        (streq(state, "exited") && member_number(w, "exitcode", 0) != 0);
+                              (streq(state, "exited") && member_number(w, "exitcode", 0) != 0);
                 if (!is_bad || c->no_wait)
                         continue;
                 view_note(&note, w, clock_realtime());
-                ctl_say("%s: %s%s%s", member_text(w, "name", "?"), state, note.length ? ": " : "", note.length ? note.data : "");
+                ctl_say("%s: %s%s%s", member_text(w, "name", "?"), state, note.length ? ": " : "",
+                        note.length ? note.data : "");
                 status = CTL_FAILED;
         }
         return status;
@@ -185,7 +187,8 @@ int cmd_kill(Ctl *c) {
         return send_signal(c, "kill");
 }
 
-/* One process: its code. Several: done when all ended with 0. Something that never ran has nothing to wait for. */
+/* One process: its code. Several: done when all ended with 0. Something that never ran has nothing to wait
+ * for. */
 static int status_of_wait(const Ctl *c, const json_t *workers) {
         size_t i, n = json_array_size(workers);
         int status = CTL_DONE;
@@ -194,7 +197,8 @@ static int status_of_wait(const Ctl *c, const json_t *workers) {
         json_array_foreach(workers, i, w) {
                 const json_t *code = json_object_get(w, "exitcode");
                 if (!json_is_integer(code)) {
-                        ctl_hint(c, "%s: %s, it has no exit code", member_text(w, "name", "?"), member_text(w, "state", "?"));
+                        ctl_hint(c, "%s: %s, it has no exit code", member_text(w, "name", "?"),
+                                 member_text(w, "state", "?"));
                         status = status == CTL_DONE ? CTL_NOT_RUNNING : status;
                 } else if (n == 1)
                         return ctl_status_of_exitcode(json_integer_value(code));

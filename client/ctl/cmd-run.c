@@ -1,13 +1,14 @@
 /* cmd-run.c - run: one command under the daemon, as if it had been run here.
  *
- * The order: `run` with the paths of our FIFOs, then `wait` for the process, while the pumps carry its input and
- * output and signals are passed on as `kill` calls. The name is always chosen here, so that after the answer to `run`
- * was lost with the daemon, `status` can tell whether it had been started: one of that name and not from before.
+ * The order: `run` with the paths of our FIFOs, then `wait` for the process, while the pumps carry its input
+ * and output and signals are passed on as `kill` calls. The name is always chosen here, so that after the
+ * answer to `run` was lost with the daemon, `status` can tell whether it had been started: one of that name
+ * and not from before.
  *
  *   ASKING --reply--> RUNNING --wait's reply--> ENDED --all output written--> exit with its code
  *
- * When the daemon goes away in ASKING or RUNNING, the pumps go on, and every 20..500 ms we try to connect again and
- * repeat the call; after REOPEN_TIMEOUT we give up. */
+ * When the daemon goes away in ASKING or RUNNING, the pumps go on, and every 20..500 ms we try to connect
+ * again and repeat the call; after REOPEN_TIMEOUT we give up. */
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "ctl/command.h"
@@ -29,11 +30,11 @@ typedef struct Run {
         json_t *params;  /* of `run` */
         RunStdio *stdio; /* NULL when detached */
         RunSignals signals;
-        unsigned n_ending; /* signals that meant to end it, before the start */
-        usec_t asked_at; /* CLOCK_REALTIME */
+        unsigned n_ending;            /* signals that meant to end it, before the start */
+        usec_t asked_at;              /* CLOCK_REALTIME */
         usec_t reopen_at, give_up_at; /* while the daemon is away */
         usec_t reopen_pause;
-        json_t *worker;  /* as `wait` had it */
+        json_t *worker; /* as `wait` had it */
         int status;
 } Run;
 
@@ -47,7 +48,8 @@ static void run_done(Run *r) {
 /* "make-x7k2q9" from /usr/bin/make: what is no part of a name becomes '-'. */
 static int make_name(Run *r) {
         static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none like another */
-        const char *path = r->ctl->args.argv[0], *slash = strrchr(path, '/'), *base = slash && slash[1] ? slash + 1 : path;
+        const char *path = r->ctl->args.argv[0], *slash = strrchr(path, '/'),
+                   *base = slash && slash[1] ? slash + 1 : path;
         unsigned char random[6];
         size_t n = 0;
 
@@ -86,7 +88,8 @@ static int put_place(Run *r, Text *error) {
                 return 0;
         directory = pool_params_directory(NULL);
         if (!directory) {
-                text_appendf(error, "the working directory: %s; choose one with --directory", strerror(errno));
+                text_appendf(error, "the working directory: %s; choose one with --directory",
+                             strerror(errno));
                 return -EINVAL;
         }
         return json_object_set_new(r->params, "directory", json_string(directory)) < 0 ? -EINVAL : 0;
@@ -112,7 +115,8 @@ static int make_params(Run *r, Text *error) {
                 ret = put_stdio(r);
         if (ret >= 0 && json_object_set_new(r->params, "name", json_string(r->name)) < 0)
                 ret = -ENOMEM;
-        if (ret >= 0 && cli_given(&r->ctl->args, OPT_DAEMON) && json_object_set_new(r->params, "daemon", json_true()) < 0)
+        if (ret >= 0 && cli_given(&r->ctl->args, OPT_DAEMON) &&
+            json_object_set_new(r->params, "daemon", json_true()) < 0)
                 ret = -ENOMEM;
         return ret;
 }
@@ -122,7 +126,8 @@ static void end(Run *r, int status) {
         r->status = status;
 }
 
-/* A command that never came to life: the daemon's sentence is all there is. 126 and 127 as a shell has them. */
+/* A command that never came to life: the daemon's sentence is all there is. 126 and 127 as a shell has them.
+ */
 static void end_unstarted(Run *r, const char *sentence, json_int_t exitcode) {
         ctl_say("%s", sentence);
         end(r, exitcode == 127 ? CTL_COMMAND_NOT_FOUND : exitcode == 126 ? CTL_CANNOT_EXECUTE : CTL_FAILED);
@@ -131,7 +136,8 @@ static void end_unstarted(Run *r, const char *sentence, json_int_t exitcode) {
 static void on_ended(json_t *result, const CallError *error, void *userdata) {
         Run *r = userdata;
         json_t *worker = json_array_get(json_object_get(result, "workers"), 0);
-        const json_t *last_exit = json_object_get(worker, "last_exit"), *code = json_object_get(worker, "exitcode");
+        const json_t *last_exit = json_object_get(worker, "last_exit"),
+                     *code = json_object_get(worker, "exitcode");
 
         if (r->state == RUN_ENDED || (error && call_error_is(error, "disconnected")))
                 return;
@@ -144,7 +150,8 @@ static void on_ended(json_t *result, const CallError *error, void *userdata) {
                 ctl_say("%s: %s, it has no exit code", r->name, member_text(worker, "state", "gone"));
                 end(r, CTL_FAILED);
         } else if (json_is_null(json_object_get(worker, "started_at")))
-                end_unstarted(r, member_text(last_exit, "cause", "the command could not be started"), json_integer_value(code));
+                end_unstarted(r, member_text(last_exit, "cause", "the command could not be started"),
+                              json_integer_value(code));
         else
                 end(r, ctl_status_of_exitcode(json_integer_value(code)));
 }
@@ -152,11 +159,13 @@ static void on_ended(json_t *result, const CallError *error, void *userdata) {
 static void ask_wait(Run *r) {
         _cleanup_json_ json_t *params = json_object(), *select = json_array();
 
-        if (json_array_append_new(select, json_string(r->name)) < 0 || json_object_set(params, "select", select) < 0 ||
+        if (json_array_append_new(select, json_string(r->name)) < 0 ||
+            json_object_set(params, "select", select) < 0 ||
             json_object_set_new(params, "for", json_string("exit")) < 0)
                 end(r, CTL_FAILED);
         else
-                (void) session_call_async(r->ctl->session, "wait", params, on_ended, r); /* lost: asked again */
+                (void) session_call_async(r->ctl->session, "wait", params, on_ended,
+                                          r); /* lost: asked again */
 }
 
 static void become_running(Run *r, bool has_opened) {
@@ -169,7 +178,8 @@ static void become_running(Run *r, bool has_opened) {
                 end(r, CTL_DONE);
 }
 
-/* The exit code of a process that could not be started, out of the error's data; -1 when it was something else. */
+/* The exit code of a process that could not be started, out of the error's data; -1 when it was something
+ * else. */
 static json_int_t failed_exitcode(const CallError *e) {
         const json_t *failed = json_array_get(json_object_get(e->data, "failed"), 0);
         const json_t *code = json_object_get(failed ? failed : e->data, "exitcode");
@@ -267,7 +277,8 @@ static void check_time(Run *r, usec_t deadline) {
         end(r, CTL_TIMED_OUT);
 }
 
-/* Signals from before the start are passed on then. A second Ctrl-C, or one while the daemon is away: the user wants out. */
+/* Signals from before the start are passed on then. A second Ctrl-C, or one while the daemon is away: the
+ * user wants out. */
 static void check_signals(Run *r, const struct pollfd *fd) {
         if (!fd->revents || !run_signals_process(&r->signals) || r->state == RUN_ENDED)
                 return;
@@ -323,7 +334,8 @@ static int check_options(const Ctl *c) {
         if (!cli_given(a, OPT_DETACH) && cli_given(a, OPT_RESTART) && !streq(a->text[OPT_RESTART], "never"))
                 return ctl_usage(c, "--restart needs --detach: a command joined to a terminal runs once");
         if (cli_given(a, OPT_DETACH) && cli_given(a, OPT_DAEMON))
-                return ctl_usage(c, "--daemon and --detach contradict each other: the process would die at once");
+                return ctl_usage(
+                        c, "--daemon and --detach contradict each other: the process would die at once");
         return CTL_DONE;
 }
 
@@ -333,12 +345,13 @@ static int prepare(Run *r) {
         int ret = choose_name(r);
 
         if (ret < 0)
-                return ctl_usage(r->ctl, "--name: \"%s\" is no name: a-z, 0-9, '_', '.', '-', at most %d", r->ctl->args.text[OPT_NAME],
-                                 NAME_LENGTH_MAX);
+                return ctl_usage(r->ctl, "--name: \"%s\" is no name: a-z, 0-9, '_', '.', '-', at most %d",
+                                 r->ctl->args.text[OPT_NAME], NAME_LENGTH_MAX);
         if (!cli_given(&r->ctl->args, OPT_DETACH)) {
                 ret = run_stdio_new(&r->stdio, user);
                 if (ret < 0) {
-                        ctl_say("cannot make a place for stdin and stdout: %s", ret == -EINVAL ? "no such user" : strerror(-ret));
+                        ctl_say("cannot make a place for stdin and stdout: %s",
+                                ret == -EINVAL ? "no such user" : strerror(-ret));
                         return CTL_FAILED;
                 }
         }

@@ -28,12 +28,14 @@ static void put_lines(const Ctl *c, Text *out, const json_t *pools) {
                 if (is_hidden(c, p))
                         continue;
                 if (!wants_workers(c)) {
-                        is_name ? escape_append(out, member_text(p, "name", "?")) : json_append(out, p, false);
+                        is_name ? escape_append(out, member_text(p, "name", "?"))
+                                : json_append(out, p, false);
                         text_append(out, is_name ? "\n" : "");
                         continue;
                 }
                 json_array_foreach(workers, k, w) {
-                        is_name ? escape_append(out, member_text(w, "name", "?")) : json_append(out, w, false);
+                        is_name ? escape_append(out, member_text(w, "name", "?"))
+                                : json_append(out, w, false);
                         text_append(out, is_name ? "\n" : "");
                 }
         }
@@ -64,8 +66,8 @@ static void put_table(const Ctl *c, Text *out, const json_t *pools) {
         else if (!n_hidden)
                 ctl_hint(c, "no pools yet; add one with: droverctl add NAME -- COMMAND");
         if (n_hidden && c->is_terminal)
-                ctl_hint(c, "%zu ended run process%s not shown; -a shows %s", n_hidden, n_hidden == 1 ? "" : "es",
-                         n_hidden == 1 ? "it" : "them");
+                ctl_hint(c, "%zu ended run process%s not shown; -a shows %s", n_hidden,
+                         n_hidden == 1 ? "" : "es", n_hidden == 1 ? "it" : "them");
 }
 
 /* 3 when something that was named has no process: a pool none at all, a worker its own. */
@@ -107,7 +109,8 @@ int cmd_status(Ctl *c) {
         return ctl_put_text(&out, status);
 }
 
-/* The configuration is an extra: without it (a run process, no permission) the rest is still worth showing. */
+/* The configuration is an extra: without it (a run process, no permission) the rest is still worth showing.
+ */
 static json_t *load_config(Ctl *c) {
         _cleanup_call_error_ CallError error = {};
         _cleanup_json_ json_t *params = json_object();
@@ -119,14 +122,16 @@ static json_t *load_config(Ctl *c) {
 }
 
 /* Workers one by one when they were named so, else the pool as a whole. */
-static void describe_pool(const Ctl *c, Text *out, const json_t *pool, const json_t *configs, bool has_workers) {
+static void describe_pool(const Ctl *c, Text *out, const json_t *pool, const json_t *configs,
+                          bool has_workers) {
         const char *name = member_text(pool, "name", "");
         const json_t *w;
         size_t i;
 
         if (!has_workers) {
                 text_append(out, out->length ? "\n" : "");
-                view_put_pool(out, pool, json_object_get(configs, name), clock_realtime(), c->width, c->use_color);
+                view_put_pool(out, pool, json_object_get(configs, name), clock_realtime(), c->width,
+                              c->use_color);
                 return;
         }
         json_array_foreach(json_object_get(pool, "workers"), i, w) {
@@ -155,6 +160,7 @@ int cmd_describe(Ctl *c) {
         }
         config = load_config(c);
         json_array_foreach(pools, i, p)
-                describe_pool(c, &out, p, json_object_get(config, "pools"), wants_workers(c) || streq(member_text(p, "origin", ""), "run"));
+                describe_pool(c, &out, p, json_object_get(config, "pools"),
+                              wants_workers(c) || streq(member_text(p, "origin", ""), "run"));
         return ctl_put_text(&out, CTL_DONE);
 }

@@ -7,6 +7,7 @@
         "NAME is a pool (web), a worker (web/0), all workers of a pool (web/*), a glob over either\n"        \
         "('w*', quoted from the shell) or all.\n"
 
+/* clang-format off */
 static const CliCommand commands[] = {
         {.name = "status", .alias = "ls", .group = "See", .summary = "show pools and workers", .usage = "[NAME...]",
          .help = "Without a NAME, all pools; with one that names workers, or with -o wide, a line per worker.\n" SELECTORS
@@ -150,6 +151,7 @@ static const CliCommand commands[] = {
          .help = "\n    droverctl help run\n", .max_names = 1, .complete = COMPLETE_VERBS, .run = cmd_help},
         {.name = NULL},
 };
+/* clang-format on */
 
 const CliCommand *command_table(void) {
         return commands;

@@ -1,6 +1,7 @@
 /* command.h - the verbs of droverctl: one struct each, one table of all.
  *
- * Help, the manual's check, completion and the parser read this table; nothing about a verb is written twice. */
+ * Help, the manual's check, completion and the parser read this table; nothing about a verb is written twice.
+ */
 #ifndef DROVER_CTL_COMMAND_H
 #define DROVER_CTL_COMMAND_H
 
@@ -22,9 +23,9 @@ struct CliCommand {
         const char *alias; /* or NULL */
         const char *group; /* heading in the overview */
         const char *summary;
-        const char *usage;  /* what follows the verb */
-        const char *help;   /* paragraphs and examples */
-        uint64_t options;   /* besides OPT_GLOBAL */
+        const char *usage; /* what follows the verb */
+        const char *help;  /* paragraphs and examples */
+        uint64_t options;  /* besides OPT_GLOBAL */
         size_t min_names, max_names;
         bool takes_command; /* after max_names names, the rest is a command with its own options */
         CompleteKind complete;
@@ -35,7 +36,8 @@ struct CliCommand {
 const CliCommand *command_table(void);
 /** command_find() - by name or alias; NULL when there is none. */
 const CliCommand *command_find(const char *word);
-/** command_nearest() - the verb that begins so, else the closest one, for "did you mean"; NULL when none is close. */
+/** command_nearest() - the verb that begins so, else the closest one, for "did you mean"; NULL when none is
+ * close. */
 const char *command_nearest(const char *word);
 
 /* cmd-status.c */
@@ -65,7 +67,8 @@ int cmd_version(Ctl *c);
 int cmd_shutdown(Ctl *c);
 /* completion.c */
 int cmd_completion(Ctl *c);
-/** complete_words() - candidates for the last of @words, one a line as "word<TAB>help"; the hidden `__complete`. */
+/** complete_words() - candidates for the last of @words, one a line as "word<TAB>help"; the hidden
+ * `__complete`. */
 int complete_words(int n_words, char **words);
 /* help.c */
 int cmd_help(Ctl *c);

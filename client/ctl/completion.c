@@ -1,8 +1,9 @@
 /* completion.c - completion for bash, zsh and fish.
  *
- * The scripts are thin: they hand the words typed so far to `droverctl __complete WORDS...`, the last being the one to
- * complete, and get candidates one a line, "word<TAB>what it is". A line ":files" asks for file names. What stands in
- * the tables is thus completed without being written again; names come from the running daemon, quickly or not. */
+ * The scripts are thin: they hand the words typed so far to `droverctl __complete WORDS...`, the last being
+ * the one to complete, and get candidates one a line, "word<TAB>what it is". A line ":files" asks for file
+ * names. What stands in the tables is thus completed without being written again; names come from the running
+ * daemon, quickly or not. */
 #include "ctl/command.h"
 #include "ctl/output.h"
 #include <unistd.h>
@@ -44,21 +45,21 @@ static const char zsh_script[] =
         "        done < <(droverctl __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)\n"
         "        (( $#plain )) && compadd -l -d described -- \"${plain[@]}\"\n"
         "}\n"
-        "if [ \"$funcstack[1]\" = \"_droverctl\" ]; then _droverctl \"$@\"; else compdef _droverctl droverctl; fi\n";
+        "if [ \"$funcstack[1]\" = \"_droverctl\" ]; then _droverctl \"$@\"; else compdef _droverctl "
+        "droverctl; fi\n";
 
-static const char fish_script[] =
-        "# fish completion for droverctl: candidates come from droverctl itself.\n"
-        "function __droverctl_complete\n"
-        "        set -l words (commandline -opc)[2..-1] (commandline -ct)\n"
-        "        for line in (droverctl __complete $words 2>/dev/null)\n"
-        "                if test \"$line\" = \":files\"\n"
-        "                        __fish_complete_path (commandline -ct)\n"
-        "                else\n"
-        "                        echo $line\n"
-        "                end\n"
-        "        end\n"
-        "end\n"
-        "complete -c droverctl -f -a '(__droverctl_complete)'\n";
+static const char fish_script[] = "# fish completion for droverctl: candidates come from droverctl itself.\n"
+                                  "function __droverctl_complete\n"
+                                  "        set -l words (commandline -opc)[2..-1] (commandline -ct)\n"
+                                  "        for line in (droverctl __complete $words 2>/dev/null)\n"
+                                  "                if test \"$line\" = \":files\"\n"
+                                  "                        __fish_complete_path (commandline -ct)\n"
+                                  "                else\n"
+                                  "                        echo $line\n"
+                                  "                end\n"
+                                  "        end\n"
+                                  "end\n"
+                                  "complete -c droverctl -f -a '(__droverctl_complete)'\n";
 
 int cmd_completion(Ctl *c) {
         static const char *const scripts[] = {bash_script, zsh_script, fish_script};
@@ -124,7 +125,8 @@ static void put_names(Text *t, const char *prefix, const char *socket, bool with
 
 /* The value of the option before: choices, files, or nothing we could know. */
 static void put_values(Text *t, const char *prefix, OptionId id) {
-        static const char *const signals[] = {"HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "TERM", "CONT", "STOP", NULL};
+        static const char *const signals[] = {"HUP",  "INT",  "QUIT", "KILL", "USR1",
+                                              "USR2", "TERM", "CONT", "STOP", NULL};
         const CliOption *o = cli_option(id);
         const char *const *values = o->kind == OPTION_SIGNAL ? signals : o->choices;
 
@@ -154,7 +156,8 @@ static void put_arguments(Text *t, const char *prefix, const CliArgs *a) {
         else if (c->complete == COMPLETE_SHELLS)
                 for (size_t i = 0; shells[i]; i++)
                         put(t, prefix, shells[i], "");
-        else if (c->complete == COMPLETE_WORKERS || (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names > 2)))
+        else if (c->complete == COMPLETE_WORKERS ||
+                 (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names > 2)))
                 put_names(t, prefix, a->text[OPT_SOCKET], c->complete == COMPLETE_WORKERS);
 }
 

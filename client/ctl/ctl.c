@@ -92,8 +92,9 @@ int ctl_status_of_error(const CallError *e) {
                 const char *name;
                 CtlStatus status;
         } statuses[] = {
-                {"not-found", CTL_NO_SUCH},     {"denied", CTL_DENIED},          {"timeout", CTL_TIMED_OUT},
-                {"invalid", CTL_USAGE},         {"no-daemon", CTL_NO_DAEMON},    {"disconnected", CTL_NO_DAEMON},
+                {"not-found", CTL_NO_SUCH},       {"denied", CTL_DENIED},
+                {"timeout", CTL_TIMED_OUT},       {"invalid", CTL_USAGE},
+                {"no-daemon", CTL_NO_DAEMON},     {"disconnected", CTL_NO_DAEMON},
                 {"interrupted", CTL_INTERRUPTED},
         };
         if (e->code == CODE_METHOD_NOT_FOUND)
@@ -136,7 +137,8 @@ int ctl_call(Ctl *c, const char *method, json_t *params_consume, json_t **ret) {
         int status = ctl_open(c);
         if (status != CTL_DONE)
                 return status;
-        if (session_call(c->session, method, params, c->has_timeout ? c->timeout : CALL_TIMEOUT, ret, &error) < 0)
+        if (session_call(c->session, method, params, c->has_timeout ? c->timeout : CALL_TIMEOUT, ret,
+                         &error) < 0)
                 return ctl_fail(c, &error);
         return CTL_DONE;
 }
@@ -153,7 +155,8 @@ static int put_wait_params(const Ctl *c, json_t *params, usec_t left) {
 int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is_repeatable, json_t **ret) {
         _cleanup_json_ json_t *params = params_consume;
         _cleanup_call_error_ CallError error = {};
-        usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY, left = c->timeout;
+        usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY,
+               left = c->timeout;
 
         if (!params) {
                 ctl_say("out of memory");
@@ -166,7 +169,8 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
                 if (put_wait_params(c, params, left) < 0)
                         return CTL_FAILED;
                 call_error_done(&error);
-                int r = interrupt_call(c->session, method, params, usec_add(deadline, CALL_GRACE), ret, &error);
+                int r = interrupt_call(c->session, method, params, usec_add(deadline, CALL_GRACE), ret,
+                                       &error);
                 if (r >= 0)
                         return CTL_DONE;
                 if (!is_repeatable || !call_error_is(&error, "disconnected"))

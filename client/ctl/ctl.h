@@ -1,7 +1,7 @@
 /* ctl.h - what every command of droverctl shares: the exit statuses, the global options and the connection.
  *
- * A Ctl lives as long as the process. main.c makes it from the arguments, hands it to one command and ends with
- * the status that command returns. Nothing here is touched by more than one thread. */
+ * A Ctl lives as long as the process. main.c makes it from the arguments, hands it to one command and ends
+ * with the status that command returns. Nothing here is touched by more than one thread. */
 #ifndef DROVER_CTL_CTL_H
 #define DROVER_CTL_CTL_H
 
@@ -34,11 +34,11 @@ typedef struct Ctl {
         ShowMode show;
         bool is_quiet, no_wait;
         bool has_timeout;
-        usec_t timeout;       /* -T; meaningless without has_timeout */
-        bool is_terminal;     /* stdout */
-        bool use_color;       /* on stdout */
-        unsigned width;       /* columns of stdout's terminal; 0: as wide as it gets */
-        Session *session;     /* opened by the first call */
+        usec_t timeout;   /* -T; meaningless without has_timeout */
+        bool is_terminal; /* stdout */
+        bool use_color;   /* on stdout */
+        unsigned width;   /* columns of stdout's terminal; 0: as wide as it gets */
+        Session *session; /* opened by the first call */
 } Ctl;
 
 /** ctl_init() - global options into @c; the arguments are parsed already. */
@@ -49,7 +49,8 @@ void ctl_done(Ctl *c);
 void ctl_say(const char *fmt, ...) _printf_(1, 2);
 /** ctl_hint() - as ctl_say(), but silent with -q: for what is good to know and no fault. */
 void ctl_hint(const Ctl *c, const char *fmt, ...) _printf_(2, 3);
-/** ctl_usage() - say what was wrong with the arguments of the verb and where its help is. Return: CTL_USAGE. */
+/** ctl_usage() - say what was wrong with the arguments of the verb and where its help is. Return: CTL_USAGE.
+ */
 int ctl_usage(const Ctl *c, const char *fmt, ...) _printf_(2, 3);
 /** ctl_fail() - say @e and choose the exit status by its name. */
 int ctl_fail(const Ctl *c, const CallError *e);
@@ -73,9 +74,11 @@ int ctl_call(Ctl *c, const char *method, json_t *params_consume, json_t **ret);
  */
 int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is_repeatable, json_t **ret);
 
-/** ctl_select_params() - {"select":[names...]}, or {} without names. A new reference, NULL when memory is short. */
+/** ctl_select_params() - {"select":[names...]}, or {} without names. A new reference, NULL when memory is
+ * short. */
 json_t *ctl_select_params(const Ctl *c);
-/** ctl_put_text() - write the text to stdout. Return: @status, or CTL_FAILED when memory or writing failed. */
+/** ctl_put_text() - write the text to stdout. Return: @status, or CTL_FAILED when memory or writing failed.
+ */
 int ctl_put_text(const Text *t, int status);
 
 /* Borrowed members with a harmless answer for a missing or odd one: a peer's result is never trusted. */

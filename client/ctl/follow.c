@@ -26,7 +26,8 @@ static void flush(Follow *f) {
 }
 
 void follow_put(Follow *f, int fd, const Text *line) {
-        Text *mine = fd == STDOUT_FILENO ? &f->out : &f->err, *other = fd == STDOUT_FILENO ? &f->err : &f->out;
+        Text *mine = fd == STDOUT_FILENO ? &f->out : &f->err,
+             *other = fd == STDOUT_FILENO ? &f->err : &f->out;
 
         if (other->length || mine->length > FOLLOW_FLUSH)
                 flush(f);

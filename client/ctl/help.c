@@ -5,7 +5,8 @@
 #define HELP_WIDTH 80
 #define OPTION_COLUMN 28
 
-/* The words of @s up to @n bytes, filled into lines; @column is where we stand, @indent where the next lines begin. */
+/* The words of @s up to @n bytes, filled into lines; @column is where we stand, @indent where the next lines
+ * begin. */
 static void put_filled(Text *t, const char *s, size_t n, size_t column, size_t indent) {
         for (size_t i = 0; i < n;) {
                 size_t word = strcspn(s + i, " \n");
@@ -111,8 +112,9 @@ void help_overview(Text *t) {
 }
 
 void help_command(Text *t, const CliCommand *c) {
-        text_appendf(t, "droverctl %s%s%s\n%s%s%s%s\n\n", c->name, c->usage ? " " : "", c->usage ? c->usage : "",
-                     c->summary, c->alias ? " (also: " : "", c->alias ? c->alias : "", c->alias ? ")" : "");
+        text_appendf(t, "droverctl %s%s%s\n%s%s%s%s\n\n", c->name, c->usage ? " " : "",
+                     c->usage ? c->usage : "", c->summary, c->alias ? " (also: " : "",
+                     c->alias ? c->alias : "", c->alias ? ")" : "");
         put_paragraphs(t, c->help[0] == '\n' ? c->help + 1 : c->help);
         put_options(t, "Options", c->options);
         put_options(t, "Options of all verbs", OPT_GLOBAL & ~OPT_BIT(OPT_VERSION));
@@ -128,7 +130,8 @@ int cmd_help(Ctl *c) {
                 help_command(&t, command_find(verb));
         else {
                 const char *near = command_nearest(verb);
-                return ctl_usage(c, "no verb \"%s\"%s%s%s", verb, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+                return ctl_usage(c, "no verb \"%s\"%s%s%s", verb, near ? "; did you mean \"" : "",
+                                 near ? near : "", near ? "\"?" : "");
         }
         return ctl_put_text(&t, CTL_DONE);
 }

@@ -41,7 +41,8 @@ static void on_reply(json_t *result, const CallError *error, void *userdata) {
 /* After a turn without the reply: 0 to go on, or -errno with the reason. */
 static int why_to_give_up(int r, bool is_interrupted, usec_t deadline, CallError *error) {
         if (is_interrupted) {
-                call_error_set(error, "interrupted", "stopped waiting; what was asked for goes on in the daemon");
+                call_error_set(error, "interrupted",
+                               "stopped waiting; what was asked for goes on in the daemon");
                 return -EINTR;
         }
         if (r < 0) {
@@ -54,7 +55,8 @@ static int why_to_give_up(int r, bool is_interrupted, usec_t deadline, CallError
         return -ETIMEDOUT;
 }
 
-int interrupt_call(Session *s, const char *method, json_t *params, usec_t deadline, json_t **ret, CallError *error) {
+int interrupt_call(Session *s, const char *method, json_t *params, usec_t deadline, json_t **ret,
+                   CallError *error) {
         struct pollfd signal_fd = {.fd = interrupt_open(), .events = POLLIN};
         /* A call given up here may still be answered: from session_free() at the latest. */
         static Waiting waiting;

@@ -27,7 +27,8 @@ static size_t skip_comment(const char *text, size_t size, size_t i) {
 
 void json_relax(char *text, size_t size) {
         size_t comma = SIZE_MAX; /* of the last comma with nothing but space behind it so far */
-        char before = '{';       /* the last character that is no space: a comma after an opening is not a trailing one */
+        char before =
+                '{'; /* the last character that is no space: a comma after an opening is not a trailing one */
 
         for (size_t i = 0; i < size;) {
                 size_t end = skip_comment(text, size, i);

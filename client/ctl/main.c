@@ -1,6 +1,7 @@
 /* main.c - droverctl: arguments, then one verb.
  *
- * A quick verb is one connect, one call, one write: no locale, no configuration of our own, nothing read from disk. */
+ * A quick verb is one connect, one call, one write: no locale, no configuration of our own, nothing read from
+ * disk. */
 #include "base/fd.h"
 #include "build-config.h"
 #include "ctl/command.h"
@@ -37,7 +38,8 @@ static int run_verb(Ctl *c) {
         if (c->args.n_names < command->min_names)
                 return ctl_usage(c, "%s wants %s", command->name, command->usage);
         if (c->args.n_names > command->max_names)
-                return ctl_usage(c, "%s: one argument too many: \"%s\"", command->name, c->args.names[command->max_names]);
+                return ctl_usage(c, "%s: one argument too many: \"%s\"", command->name,
+                                 c->args.names[command->max_names]);
         return command->run(c);
 }
 

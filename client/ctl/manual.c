@@ -75,7 +75,8 @@ static void put_verb(Text *t, const CliCommand *c) {
         text_append_char(t, ' ');
         put(t, c->usage ? c->usage : "");
         text_append(t, "\"\n");
-        text_append_char(t, (char) (c->summary[0] - (c->summary[0] >= 'a' && c->summary[0] <= 'z' ? 'a' - 'A' : 0)));
+        text_append_char(
+                t, (char) (c->summary[0] - (c->summary[0] >= 'a' && c->summary[0] <= 'z' ? 'a' - 'A' : 0)));
         put(t, c->summary + 1);
         text_append(t, c->alias ? " (also: \\fB" : "");
         text_append(t, c->alias ? c->alias : "");
@@ -86,22 +87,28 @@ static void put_verb(Text *t, const CliCommand *c) {
 
 static const char end[] =
         ".SH OUTPUT\n"
-        "Tables are for people: they fit the terminal, and use colour on a terminal only (see \\-\\-color; the variable\n"
-        "NO_COLOR switches it off). Piped output is not cut. \\fBwide\\fR shows a line a worker with more columns.\n"
-        "\\fBjson\\fR is the daemon's result, \\fBjsonl\\fR one object a line, \\fBname\\fR one name a line. Control\n"
+        "Tables are for people: they fit the terminal, and use colour on a terminal only (see \\-\\-color; "
+        "the variable\n"
+        "NO_COLOR switches it off). Piped output is not cut. \\fBwide\\fR shows a line a worker with more "
+        "columns.\n"
+        "\\fBjson\\fR is the daemon's result, \\fBjsonl\\fR one object a line, \\fBname\\fR one name a line. "
+        "Control\n"
         "characters in what the daemon sends are shown escaped.\n"
         ".SH EXIT STATUS\n"
-        ".TS\nl l.\n0\tdone\n1\tfailed\n2\twrong usage\n3\tnot running\n4\tno such thing\n5\tdenied\n6\ttimed out\n7\tno daemon\n"
+        ".TS\nl l.\n0\tdone\n1\tfailed\n2\twrong usage\n3\tnot running\n4\tno such "
+        "thing\n5\tdenied\n6\ttimed out\n7\tno daemon\n"
         "130\tCtrl\\-C ended the waiting\n.TE\n"
         ".PP\n"
-        "\\fBrun\\fR, and \\fBwait\\fR on one process, exit with its code: 0..255, 128+N when signal N killed it; \\fBrun\\fR\n"
+        "\\fBrun\\fR, and \\fBwait\\fR on one process, exit with its code: 0..255, 128+N when signal N "
+        "killed it; \\fBrun\\fR\n"
         "with 127 when the command was not found and 126 when it could not be started.\n"
         ".SH ENVIRONMENT\n"
         ".TP\n\\fBDROVER_SOCKET\\fR\nthe daemon's socket, unless \\-S says otherwise. Without both it is\n"
         "/run/drover/control.sock for root, and $XDG_RUNTIME_DIR/drover/control.sock, else\n"
         "/tmp/drover\\-UID/control.sock for others.\n"
         ".TP\n\\fBNO_COLOR\\fR\nwhen set and not empty, no colour.\n"
-        ".TP\n\\fBXDG_RUNTIME_DIR\\fR\nwhere \\fBrun\\fR makes the private directory of its FIFOs (root: /run; else /tmp).\n"
+        ".TP\n\\fBXDG_RUNTIME_DIR\\fR\nwhere \\fBrun\\fR makes the private directory of its FIFOs (root: "
+        "/run; else /tmp).\n"
         ".SH SEE ALSO\n"
         "\\fBdroverd\\fR(8), \\fBlibdrover\\fR(3), \\fBdrover.json\\fR(5)\n";
 
@@ -112,11 +119,14 @@ void manual_page(Text *t) {
                        ".SH NAME\ndroverctl \\- talk to droverd, the supervisor of worker processes\n"
                        ".SH SYNOPSIS\n\\fBdroverctl\\fR [\\fIOPTIONS\\fR] \\fIVERB\\fR [\\fINAME\\fR...]\n"
                        ".SH DESCRIPTION\n"
-                       "Asks a running \\fBdroverd\\fR(8) to start, stop, run and report. Verbs that change something wait until\n"
-                       "it is so, unless \\-\\-no\\-wait is given; Ctrl\\-C ends the waiting only. Options may stand before and after\n"
+                       "Asks a running \\fBdroverd\\fR(8) to start, stop, run and report. Verbs that change "
+                       "something wait until\n"
+                       "it is so, unless \\-\\-no\\-wait is given; Ctrl\\-C ends the waiting only. Options "
+                       "may stand before and after\n"
                        "the verb and between names; \\-\\- ends them.\n"
                        ".PP\n"
-                       "A \\fINAME\\fR is a pool (web), a worker (web/0), all workers of a pool (web/*), a glob over either, or all.\n"
+                       "A \\fINAME\\fR is a pool (web), a worker (web/0), all workers of a pool (web/*), a "
+                       "glob over either, or all.\n"
                        ".SH OPTIONS\n");
         put_options(t, OPT_GLOBAL);
         for (const CliCommand *c = command_table(); c->name; c++) {

@@ -20,8 +20,8 @@ static size_t utf8_at(const char *s, size_t n, uint32_t *ret) {
 
 /* Controls, and the characters that turn the direction of what follows. */
 static bool is_harmful(uint32_t c) {
-        return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
-                (c >= 0x2066 && c <= 0x2069);
+        return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 ||
+               (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 static void escape_bytes(Text *t, const char *s, size_t n) {
@@ -79,16 +79,16 @@ void escape_line(Text *t, const char *s, size_t n) {
         escape(t, s, n, true);
 }
 
-/* Columns of one character: combining marks none, East Asian wide and pictographs two. A locale would know better,
- * but costs more than the whole command. */
+/* Columns of one character: combining marks none, East Asian wide and pictographs two. A locale would know
+ * better, but costs more than the whole command. */
 static size_t columns_of(uint32_t c) {
         static const struct {
                 uint32_t from, to;
                 size_t columns;
         } ranges[] = {
-                {0x300, 0x36f, 0},     {0x200b, 0x200f, 0},   {0xfe00, 0xfe0f, 0},   {0x1100, 0x115f, 2},
-                {0x2e80, 0x303e, 2},   {0x3041, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},
-                {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1faff, 2},
+                {0x300, 0x36f, 0},     {0x200b, 0x200f, 0}, {0xfe00, 0xfe0f, 0}, {0x1100, 0x115f, 2},
+                {0x2e80, 0x303e, 2},   {0x3041, 0xa4cf, 2}, {0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2},
+                {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2}, {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2},
                 {0x20000, 0x3fffd, 2},
         };
         if (c < 0x300)
@@ -130,9 +130,9 @@ Tint tint_of_state(const char *state) {
                 const char *state;
                 Tint tint;
         } tints[] = {
-                {"running", TINT_GOOD},  {"starting", TINT_MOVING}, {"stopping", TINT_MOVING}, {"backoff", TINT_MOVING},
-                {"degraded", TINT_MOVING}, {"failed", TINT_BAD},    {"stopped", TINT_DIM},     {"created", TINT_DIM},
-                {"exited", TINT_DIM},
+                {"running", TINT_GOOD},   {"starting", TINT_MOVING}, {"stopping", TINT_MOVING},
+                {"backoff", TINT_MOVING}, {"degraded", TINT_MOVING}, {"failed", TINT_BAD},
+                {"stopped", TINT_DIM},    {"created", TINT_DIM},     {"exited", TINT_DIM},
         };
         for (size_t i = 0; i < ARRAY_SIZE(tints); i++)
                 if (streq(tints[i].state, state))
@@ -168,7 +168,8 @@ static void append_harmless_json(Text *t, const char *s) {
 
 void json_append(Text *t, const json_t *j, bool is_pretty) {
         /* 15 digits show 0.1 as 0.1. */
-        size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | (is_pretty ? JSON_INDENT(2) : JSON_COMPACT);
+        size_t flags =
+                JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | (is_pretty ? JSON_INDENT(2) : JSON_COMPACT);
         _cleanup_free_ char *s = json_dumps(j, flags);
 
         if (!s) {

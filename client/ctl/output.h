@@ -1,16 +1,18 @@
 /* output.h - how droverctl writes: what comes from the daemon made harmless, colours, JSON.
  *
- * Everything a daemon says is shown through escape_append(): a name, a note or a log line must not be able to move
- * the cursor, retitle the terminal or fake a line. Pure but for output_write(). */
+ * Everything a daemon says is shown through escape_append(): a name, a note or a log line must not be able to
+ * move the cursor, retitle the terminal or fake a line. Pure but for output_write(). */
 #ifndef DROVER_CTL_OUTPUT_H
 #define DROVER_CTL_OUTPUT_H
 
 #include "base/text.h"
 #include <jansson.h>
 
-/** escape_append() - @s with control characters (C0, DEL, C1) as \n, \t, \xNN and bytes that are no UTF-8 as \xNN. */
+/** escape_append() - @s with control characters (C0, DEL, C1) as \n, \t, \xNN and bytes that are no UTF-8 as
+ * \xNN. */
 void escape_append(Text *t, const char *s);
-/** escape_line() - a log line for a terminal: as escape_append(), but tabs and colours (ESC [ ... m) may pass. */
+/** escape_line() - a log line for a terminal: as escape_append(), but tabs and colours (ESC [ ... m) may
+ * pass. */
 void escape_line(Text *t, const char *s, size_t n);
 /** text_columns() - how wide @s is on a terminal; escape sequences must not be in it. */
 size_t text_columns(const char *s);
@@ -25,7 +27,8 @@ const char *tint_off(Tint tint);
 
 /** json_append() - @j as text, pretty or on one line, without any byte a terminal could obey. */
 void json_append(Text *t, const json_t *j, bool is_pretty);
-/** output_write() - all of it to @fd, waiting where it must. Return: 0 or -errno; -EPIPE when nobody reads. */
+/** output_write() - all of it to @fd, waiting where it must. Return: 0 or -errno; -EPIPE when nobody reads.
+ */
 int output_write(int fd, const Text *t);
 
 #endif

@@ -21,7 +21,9 @@ static int put_command(const CliArgs *a, json_t *params, Text *error) {
         for (size_t i = 0; i < a->n_argv; i++) {
                 json_t *s = json_string(a->argv[i]);
                 if (!s) {
-                        text_appendf(error, "argument %zu of the command is not UTF-8, and JSON carries nothing else", i);
+                        text_appendf(
+                                error,
+                                "argument %zu of the command is not UTF-8, and JSON carries nothing else", i);
                         return -EINVAL;
                 }
                 if (json_array_append_new(command, s) < 0)
@@ -35,7 +37,8 @@ static int put_env(const CliArgs *a, json_t *params, Text *error) {
 
         for (size_t i = 0; i < a->n_env; i++) {
                 const char *equals = strchr(a->env[i], '='), *value = equals ? equals + 1 : getenv(a->env[i]);
-                _cleanup_free_ char *key = equals ? alloc_strndup(a->env[i], (size_t) (equals - a->env[i])) : alloc_strdup(a->env[i]);
+                _cleanup_free_ char *key = equals ? alloc_strndup(a->env[i], (size_t) (equals - a->env[i]))
+                                                  : alloc_strdup(a->env[i]);
                 if (!key)
                         return -ENOMEM;
                 if (!value)
@@ -77,12 +80,14 @@ int pool_params_put(const CliArgs *a, json_t *params, Text *error) {
         }
         if (r >= 0 && cli_given(a, OPT_USER))
                 r = put_text(params, "user", a->text[OPT_USER], error);
-        if (r >= 0 && cli_given(a, OPT_WORKERS) && json_object_set_new(params, "workers", pool_params_workers(a->text[OPT_WORKERS])) < 0)
+        if (r >= 0 && cli_given(a, OPT_WORKERS) &&
+            json_object_set_new(params, "workers", pool_params_workers(a->text[OPT_WORKERS])) < 0)
                 r = -EINVAL;
         if (r >= 0 && cli_given(a, OPT_RESTART)) {
                 json_t *restart = json_object();
-                r = json_object_set_new(params, "restart", restart) < 0 ? -ENOMEM
-                                                                        : put_text(restart, "policy", a->text[OPT_RESTART], error);
+                r = json_object_set_new(params, "restart", restart) < 0
+                            ? -ENOMEM
+                            : put_text(restart, "policy", a->text[OPT_RESTART], error);
         }
         return r;
 }

@@ -42,7 +42,8 @@ static void remember(ReplayFilter *f, uint64_t hash, usec_t time) {
         f->n = MIN(f->n + 1, (size_t) REPLAY_RING);
 }
 
-bool replay_filter_pass(ReplayFilter *f, const char *worker, const char *stream, const char *line, usec_t time) {
+bool replay_filter_pass(ReplayFilter *f, const char *worker, const char *stream, const char *line,
+                        usec_t time) {
         uint64_t hash = hash_text(hash_text(hash_text(UINT64_C(0xcbf29ce484222325), worker), stream), line);
         bool is_replay = f->replay_to && time <= f->replay_to;
 

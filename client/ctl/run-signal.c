@@ -9,14 +9,15 @@
 
 static const struct {
         int number;
-        int sent;      /* instead */
+        int sent; /* instead */
         bool is_tree;
         bool is_ending;
         bool then_stop; /* ourselves, too */
 } table[] = {
-        {SIGINT, SIGINT, true, true, false},    {SIGQUIT, SIGQUIT, true, true, false}, {SIGHUP, SIGHUP, true, true, false},
-        {SIGTERM, SIGTERM, false, true, false}, {SIGUSR1, SIGUSR1, false, false, false}, {SIGUSR2, SIGUSR2, false, false, false},
-        {SIGTSTP, SIGSTOP, true, false, true},  {SIGCONT, SIGCONT, true, false, false},
+        {SIGINT, SIGINT, true, true, false},     {SIGQUIT, SIGQUIT, true, true, false},
+        {SIGHUP, SIGHUP, true, true, false},     {SIGTERM, SIGTERM, false, true, false},
+        {SIGUSR1, SIGUSR1, false, false, false}, {SIGUSR2, SIGUSR2, false, false, false},
+        {SIGTSTP, SIGSTOP, true, false, true},   {SIGCONT, SIGCONT, true, false, false},
 };
 
 int run_signals_init(RunSignals *s, bool is_attached) {
@@ -42,7 +43,8 @@ int run_signals_fd(const RunSignals *s) {
         return s->fd;
 }
 
-/* The tree is stopped: now we may be. SIGSTOP returns when we are continued, and the SIGCONT is in the descriptor. */
+/* The tree is stopped: now we may be. SIGSTOP returns when we are continued, and the SIGCONT is in the
+ * descriptor. */
 static void on_stopped(_unused_ json_t *result, const CallError *error, _unused_ void *userdata) {
         if (!error)
                 (void) kill(getpid(), SIGSTOP);
@@ -55,7 +57,8 @@ static void on_sent(_unused_ json_t *result, _unused_ const CallError *error, _u
 static void pass_on(RunSignals *s, size_t i) {
         _cleanup_json_ json_t *params = json_object(), *select = json_array();
 
-        if (json_array_append_new(select, json_string(s->name)) < 0 || json_object_set(params, "select", select) < 0 ||
+        if (json_array_append_new(select, json_string(s->name)) < 0 ||
+            json_object_set(params, "select", select) < 0 ||
             json_object_set_new(params, "signal", json_integer(table[i].sent)) < 0 ||
             json_object_set_new(params, "tree", json_boolean(table[i].is_tree)) < 0)
                 return;

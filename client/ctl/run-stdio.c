@@ -13,8 +13,8 @@
 #define PUMP_BYTES 65536 /* a pipe's usual capacity */
 
 typedef struct Pump {
-        int from, to;   /* -EBADF once closed; from 0 and to 1, 2 are not ours to close */
-        bool is_whole;  /* to takes any amount without waiting: a regular file, or a non-blocking descriptor */
+        int from, to;  /* -EBADF once closed; from 0 and to 1, 2 are not ours to close */
+        bool is_whole; /* to takes any amount without waiting: a regular file, or a non-blocking descriptor */
         size_t begin, end; /* of what is read and not written */
         unsigned char buf[PUMP_BYTES];
 } Pump;
@@ -22,7 +22,8 @@ typedef struct Pump {
 struct RunStdio {
         char *dir;
         char *path[3];
-        int hold_in; /* our own reader of the stdin FIFO until the command has opened it: without one no writer could open it */
+        int hold_in; /* our own reader of the stdin FIFO until the command has opened it: without one no
+                        writer could open it */
         bool is_started, is_finishing;
         Pump pump[3];
 };
@@ -41,8 +42,8 @@ static bool pump_is_empty(const Pump *p) {
         return p->begin == p->end;
 }
 
-/* Fill the empty buffer. At the end of the source, or when it cannot be read, the pump closes: the sink of stdin is
- * the FIFO, whose reader sees the end then. */
+/* Fill the empty buffer. At the end of the source, or when it cannot be read, the pump closes: the sink of
+ * stdin is the FIFO, whose reader sees the end then. */
 static void pump_read(Pump *p) {
         ssize_t n = read(p->from, p->buf, sizeof(p->buf));
 
@@ -135,8 +136,8 @@ static int open_fifo(const char *path, int flags) {
 
 /* Readers first: a FIFO cannot be opened for writing without one. */
 static int open_fifos(RunStdio *s) {
-        int fds[4] = {open_fifo(s->path[0], O_RDONLY), open_fifo(s->path[0], O_WRONLY), open_fifo(s->path[1], O_RDONLY),
-                      open_fifo(s->path[2], O_RDONLY)};
+        int fds[4] = {open_fifo(s->path[0], O_RDONLY), open_fifo(s->path[0], O_WRONLY),
+                      open_fifo(s->path[1], O_RDONLY), open_fifo(s->path[2], O_RDONLY)};
         struct stat st;
 
         s->hold_in = fds[0];
@@ -218,7 +219,8 @@ void run_stdio_watch(const RunStdio *s, struct pollfd fds[static RUN_STDIO_FDS])
 
                 fds[2 * i] = (struct pollfd){.fd = wants_read ? p->from : -1, .events = POLLIN};
                 /* Without events: only whether its reader has gone. */
-                fds[2 * i + 1] = (struct pollfd){.fd = is_open ? p->to : -1, .events = pump_is_empty(p) ? 0 : POLLOUT};
+                fds[2 * i + 1] =
+                        (struct pollfd){.fd = is_open ? p->to : -1, .events = pump_is_empty(p) ? 0 : POLLOUT};
         }
 }
 

@@ -47,10 +47,14 @@ static void error_from(const Session *s, const drover_error *from, CallError *e)
         const char *name = drover_error_name(from), *message = drover_error_message(from);
 
         if (streq(name, "no-daemon"))
-                call_error_set(e, name, "no droverd answers at %s; start one with `droverd` or `systemctl start droverd`, or "
-                               "choose another socket with -S", s->path);
+                call_error_set(
+                        e, name,
+                        "no droverd answers at %s; start one with `droverd` or `systemctl start droverd`, or "
+                        "choose another socket with -S",
+                        s->path);
         else if (streq(name, "denied") && !drover_error_code(from))
-                call_error_set(e, name, "%s: permission denied; only root and droverd's own user may use it", s->path);
+                call_error_set(e, name, "%s: permission denied; only root and droverd's own user may use it",
+                               s->path);
         else
                 call_error_set(e, name, "%s", message);
         e->code = drover_error_code(from);
@@ -96,7 +100,8 @@ static int to_msec(usec_t span) {
         return span == USEC_INFINITY ? -1 : (int) MIN(msec, (usec_t) INT32_MAX);
 }
 
-int session_call(Session *s, const char *method, json_t *params, usec_t timeout, json_t **ret, CallError *error) {
+int session_call(Session *s, const char *method, json_t *params, usec_t timeout, json_t **ret,
+                 CallError *error) {
         drover_error *e = NULL;
         int r = drover_call(s->client, method, params, to_msec(timeout), ret, &e);
 
@@ -107,7 +112,8 @@ int session_call(Session *s, const char *method, json_t *params, usec_t timeout,
         return r;
 }
 
-static void on_reply(_unused_ drover_client *client, json_t *result, const drover_error *error, void *userdata) {
+static void on_reply(_unused_ drover_client *client, json_t *result, const drover_error *error,
+                     void *userdata) {
         _cleanup_free_ Pending *p = userdata;
         _cleanup_call_error_ CallError e = {};
 
@@ -125,8 +131,8 @@ static void on_notify(_unused_ drover_client *client, const char *kind, json_t *
         p->on_notify(kind, params, p->userdata);
 }
 
-int session_stream(Session *s, const char *method, json_t *params, session_notify_cb notify, session_reply_cb on_end,
-                   void *userdata) {
+int session_stream(Session *s, const char *method, json_t *params, session_notify_cb notify,
+                   session_reply_cb on_end, void *userdata) {
         Pending *p = NEW0(Pending);
         int r;
 
@@ -148,14 +154,16 @@ int session_call_async(Session *s, const char *method, json_t *params, session_r
 
 static int poll_until(struct pollfd *fds, size_t n, usec_t deadline) {
         for (;;) {
-                int r = poll(fds, n, to_msec(usec_sub(deadline, deadline == USEC_INFINITY ? 0 : clock_now())));
+                int r = poll(fds, n,
+                             to_msec(usec_sub(deadline, deadline == USEC_INFINITY ? 0 : clock_now())));
                 if (r >= 0 || errno != EINTR)
                         return r < 0 ? -errno : r;
         }
 }
 
 int session_poll(Session *s, struct pollfd *extra, size_t n_extra, usec_t deadline) {
-        struct pollfd fds[SESSION_EXTRA_MAX + 1] = {{.fd = drover_fd(s->client), .events = drover_events(s->client)}};
+        struct pollfd fds[SESSION_EXTRA_MAX + 1] = {
+                {.fd = drover_fd(s->client), .events = drover_events(s->client)}};
         int n_ready = 0;
 
         if (fds[0].fd < 0)

@@ -1,8 +1,8 @@
 /* session.h - droverctl's one connection to droverd, over libdrover.
  *
- * This file alone knows libdrover; all other files of the room speak of sessions. A session is closed or open, and
- * can be opened again after the daemon went away (session_reopen()); calls in flight end with an error named
- * "disconnected" then, and it is their owner who decides whether to repeat them.
+ * This file alone knows libdrover; all other files of the room speak of sessions. A session is closed or
+ * open, and can be opened again after the daemon went away (session_reopen()); calls in flight end with an
+ * error named "disconnected" then, and it is their owner who decides whether to repeat them.
  *
  * Owner: Ctl. One thread. */
 #ifndef DROVER_CTL_SESSION_H
@@ -18,7 +18,7 @@ typedef struct Session Session;
 /* Why a call failed. `name` is one of the contract's error names, or one of our own: "no-daemon" (nobody
  * listens), "disconnected" (the daemon went away), "protocol" (what it said makes no sense). */
 typedef struct CallError {
-        int code;      /* JSON-RPC; 0 for our own */
+        int code; /* JSON-RPC; 0 for our own */
         char name[32];
         char *message; /* owned */
         json_t *data;  /* owned; NULL when there is none */
@@ -43,18 +43,19 @@ const char *session_path(const Session *s);
  * @params: borrowed; NULL or an object
  * Return: 0 with a new reference in *ret; -errno with @error filled.
  */
-int session_call(Session *s, const char *method, json_t *params, usec_t timeout, json_t **ret, CallError *error);
+int session_call(Session *s, const char *method, json_t *params, usec_t timeout, json_t **ret,
+                 CallError *error);
 /** session_call_async() - @cb is called once, from session_poll() or session_free(). Return: 0 or -errno. */
 int session_call_async(Session *s, const char *method, json_t *params, session_reply_cb cb, void *userdata);
 /** session_stream() - as session_call_async(), with @on_notify for each message before the reply. */
-int session_stream(Session *s, const char *method, json_t *params, session_notify_cb on_notify, session_reply_cb on_end,
-                   void *userdata);
+int session_stream(Session *s, const char *method, json_t *params, session_notify_cb on_notify,
+                   session_reply_cb on_end, void *userdata);
 /**
  * session_poll() - wait for the session and for @extra descriptors, then handle what the session has
  * @extra: revents are filled in as by poll(2)
  * @deadline: monotonic µs, USEC_INFINITY: none
- * Return: number of @extra descriptors with revents (0 also when only the session had something or the time is
- * over); -ECONNRESET when the daemon is gone (all calls in flight have been told); other -errno.
+ * Return: number of @extra descriptors with revents (0 also when only the session had something or the time
+ * is over); -ECONNRESET when the daemon is gone (all calls in flight have been told); other -errno.
  */
 int session_poll(Session *s, struct pollfd *extra, size_t n_extra, usec_t deadline);
 /** session_is_open() - false after the daemon went away. */

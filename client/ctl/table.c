@@ -94,7 +94,8 @@ static void put_cell(Text *out, const char *s, size_t width, bool is_right, bool
                 put_spaces(out, pad);
 }
 
-static void put_row(const Table *t, Text *out, const size_t *widths, size_t row, bool is_title, bool is_color) {
+static void put_row(const Table *t, Text *out, const size_t *widths, size_t row, bool is_title,
+                    bool is_color) {
         size_t start = out->length, last = t->n_columns - 1;
 
         for (size_t c = 0; c <= last; c++) {
@@ -103,8 +104,8 @@ static void put_row(const Table *t, Text *out, const size_t *widths, size_t row,
                 Tint tint = is_title ? TINT_BOLD : t->cells[row * t->n_columns + c].tint;
                 if (c)
                         put_spaces(out, GAP);
-                put_cell(out, is_title ? t->columns[c].title : cell_text(t, row, c), widths[c], t->columns[c].is_right,
-                         c == last, is_color ? tint : TINT_NONE);
+                put_cell(out, is_title ? t->columns[c].title : cell_text(t, row, c), widths[c],
+                         t->columns[c].is_right, c == last, is_color ? tint : TINT_NONE);
         }
         while (out->length > start && out->data[out->length - 1] == ' ')
                 out->data[--out->length] = '\0';

@@ -1,7 +1,7 @@
 /* view-describe.c - the paragraphs of `describe`: one line a fact.
  *
- * Known members come first, in a fixed order and in people's units; what a newer daemon adds follows as it is, so
- * nothing is hidden. */
+ * Known members come first, in a fixed order and in people's units; what a newer daemon adds follows as it
+ * is, so nothing is hidden. */
 #include "ctl/view.h"
 
 #include "base/parse.h"
@@ -62,7 +62,8 @@ static bool is_one_of(const char *word, const char *const *list) {
 }
 
 static bool is_void(const json_t *v) {
-        return json_is_null(v) || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v)) || (json_is_string(v) && !*json_string_value(v));
+        return json_is_null(v) || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v)) ||
+               (json_is_string(v) && !*json_string_value(v));
 }
 
 /* What the lines above have not told; of state, what says nothing is left out, of a configuration nothing. */
@@ -77,18 +78,21 @@ static void put_others(Text *out, const json_t *o, const char *const *told, bool
 
 static void put_process(Text *out, const json_t *w, usec_t now) {
         char span[SPAN_TEXT_MAX], size[16];
-        double uptime = member_number(w, "uptime", 0), cpu = member_number(w, "cpu", -1), memory = member_number(w, "memory", -1);
+        double uptime = member_number(w, "uptime", 0), cpu = member_number(w, "cpu", -1),
+               memory = member_number(w, "memory", -1);
         usec_t started = view_time(member_text(w, "started_at", ""));
 
         if (json_is_number(json_object_get(w, "pid"))) {
                 put_label(out, "PID");
-                text_appendf(out, "%.0f, child of %.0f\n", member_number(w, "pid", 0), member_number(w, "ppid", 0));
+                text_appendf(out, "%.0f, child of %.0f\n", member_number(w, "pid", 0),
+                             member_number(w, "ppid", 0));
         }
         if (*member_text(w, "started_at", "")) {
                 put_label(out, "Started");
                 escape_append(out, member_text(w, "started_at", ""));
                 if (started && started <= now)
-                        text_appendf(out, " (%s ago)", span_format(span, (now - started) / USEC_PER_SEC * USEC_PER_SEC));
+                        text_appendf(out, " (%s ago)",
+                                     span_format(span, (now - started) / USEC_PER_SEC * USEC_PER_SEC));
                 text_append_char(out, '\n');
         }
         if (cpu >= 0) {
@@ -121,8 +125,10 @@ static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
 }
 
 void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
-        static const char *const told[] = {"name", "pool", "slot", "pid", "ppid", "state", "alive", "started_at", "uptime", "cpu",
-                                           "memory", "last_exit", "exitcode", "restarts", "status_text", "note", "ready", "wanted", NULL};
+        static const char *const told[] = {"name",   "pool",      "slot",       "pid",      "ppid",
+                                           "state",  "alive",     "started_at", "uptime",   "cpu",
+                                           "memory", "last_exit", "exitcode",   "restarts", "status_text",
+                                           "note",   "ready",     "wanted",     NULL};
         _cleanup_text_ Text note = {};
 
         put_line(out, "Worker", member_text(w, "name", "?"));
@@ -142,9 +148,10 @@ void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
         put_others(out, w, told, false);
 }
 
-void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width, bool is_color) {
-        static const char *const told[] = {"name", "state", "ready", "wanted", "workers", "restarts", "note", "origin",
-                                           "size", NULL};
+void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width,
+                   bool is_color) {
+        static const char *const told[] = {"name",     "state", "ready",  "wanted", "workers",
+                                           "restarts", "note",  "origin", "size",   NULL};
         static const char *const none[] = {NULL};
         _cleanup_table_ Table t = {};
         const json_t *w;
@@ -156,7 +163,8 @@ void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t n
                 put_line(out, "Note", member_text(pool, "note", ""));
         put_line(out, "Origin", member_text(pool, "origin", "?"));
         put_label(out, "Ready");
-        text_appendf(out, "%.0f of %.0f\n", member_number(pool, "ready", 0), member_number(pool, "wanted", 0));
+        text_appendf(out, "%.0f of %.0f\n", member_number(pool, "ready", 0),
+                     member_number(pool, "wanted", 0));
         put_label(out, "Restarts");
         text_appendf(out, "%.0f\n", member_number(pool, "restarts", 0));
         put_others(out, pool, told, false);

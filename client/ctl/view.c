@@ -6,13 +6,23 @@
 #include <stdio.h>
 
 const TableColumn view_pool_columns[VIEW_POOL_COLUMNS] = {
-        {"POOL"},          {"STATE"},        {"READY", true}, {"BUSY", true}, {"QUEUE", true},
+        {"POOL"},           {"STATE"},      {"READY", true}, {"BUSY", true}, {"QUEUE", true},
         {"RESTARTS", true}, {"CPU%", true}, {"MEM", true},   {"AGE", true},  {"NOTE"},
 };
 
 const TableColumn view_worker_columns[VIEW_WORKER_COLUMNS] = {
-        {"WORKER"},     {"STATE"},     {"PID", true}, {"EXIT", true},  {"RESTARTS", true},      {"CPU%", true},
-        {"MEM", true},  {"AGE", true}, {"TASKS", true, 1}, {"STARTED", false, 1}, {"LAST-EXIT", false, 1}, {"NOTE"},
+        {"WORKER"},
+        {"STATE"},
+        {"PID", true},
+        {"EXIT", true},
+        {"RESTARTS", true},
+        {"CPU%", true},
+        {"MEM", true},
+        {"AGE", true},
+        {"TASKS", true, 1},
+        {"STARTED", false, 1},
+        {"LAST-EXIT", false, 1},
+        {"NOTE"},
 };
 
 /* The Gregorian calendar by days since 1970-01-01; timegm(3) would read /etc/localtime. */
@@ -27,7 +37,8 @@ usec_t view_time(const char *text) {
         int y, mo, d, h, mi, n = 0;
         double s;
 
-        if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lf%n", &y, &mo, &d, &h, &mi, &s, &n) < 6 || !streq(text + n, "Z"))
+        if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lf%n", &y, &mo, &d, &h, &mi, &s, &n) < 6 ||
+            !streq(text + n, "Z"))
                 return 0;
         if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || !(s >= 0 && s < 61))
                 return 0;
@@ -65,7 +76,7 @@ bool view_is_ended_run(const json_t *pool) {
         bool has_given_up = streq(state, "failed") && member_number(pool, "restarts", 0) > 0;
 
         return streq(member_text(pool, "origin", ""), "run") && !has_given_up &&
-                (streq(state, "exited") || streq(state, "stopped") || streq(state, "failed"));
+               (streq(state, "exited") || streq(state, "stopped") || streq(state, "failed"));
 }
 
 static void put_ago(Text *out, const json_t *last_exit, usec_t now) {
@@ -153,7 +164,8 @@ static void put_sums(Table *t, const Sums *s) {
         char buf[SPAN_TEXT_MAX], size[16];
 
         if (s->has_cpu)
-                table_cellf(t, TINT_NONE, s->cpu_percent > 0.05 && s->cpu_percent < 9.95 ? "%.1f" : "%.0f", s->cpu_percent);
+                table_cellf(t, TINT_NONE, s->cpu_percent > 0.05 && s->cpu_percent < 9.95 ? "%.1f" : "%.0f",
+                            s->cpu_percent);
         else
                 table_cell(t, TINT_NONE, "-");
         bool is_sane = s->has_memory && s->memory >= 0 && s->memory < 1e18;

@@ -17,10 +17,12 @@ void view_pool_row(Table *t, const json_t *pool, usec_t now_realtime);
 void view_worker_row(Table *t, const json_t *worker, usec_t now_realtime);
 
 /** view_put_pool() - many lines about one pool and its workers; @config may be NULL. */
-void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now_realtime, unsigned width, bool is_color);
+void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now_realtime, unsigned width,
+                   bool is_color);
 void view_put_worker(Text *out, const json_t *worker, usec_t now_realtime, bool is_color);
 
-/** view_note() - why a worker is not simply running: "killed by SIGKILL 40s ago, next try in 8s"; "" when it is. */
+/** view_note() - why a worker is not simply running: "killed by SIGKILL 40s ago, next try in 8s"; "" when it
+ * is. */
 void view_note(Text *out, const json_t *worker, usec_t now_realtime);
 /** view_is_alive() - a process exists: in any worker of the pool, or of the worker itself. */
 bool view_is_alive(const json_t *pool_or_worker);

@@ -128,9 +128,18 @@ static const struct {
         const char *name;
         int code, status;
 } errors[] = {
-        {"not-found", -32001, 4}, {"not-found", -32601, 1}, {"denied", -32003, 5},    {"denied", 0, 5},
-        {"timeout", 0, 6},        {"invalid", -32602, 2},   {"no-daemon", 0, 7},      {"disconnected", 0, 7},
-        {"failed", -32005, 1},    {"limit", -32007, 1},     {"shutting-down", -32012, 1}, {"protocol", 0, 1},
+        {"not-found", -32001, 4},
+        {"not-found", -32601, 1},
+        {"denied", -32003, 5},
+        {"denied", 0, 5},
+        {"timeout", 0, 6},
+        {"invalid", -32602, 2},
+        {"no-daemon", 0, 7},
+        {"disconnected", 0, 7},
+        {"failed", -32005, 1},
+        {"limit", -32007, 1},
+        {"shutting-down", -32012, 1},
+        {"protocol", 0, 1},
         {"interrupted", 0, 130},
 };
 

@@ -14,8 +14,8 @@ static const struct {
         {"\033[2Jx", "\\x1b[2Jx", "\\x1b[2Jx"},
         {"\033]0;t\007", "\\x1b]0;t\\x07", "\\x1b]0;t\\x07"},
         {"\033[", "\\x1b[", "\\x1b["},
-        {"\302\233m", "\\xc2\\x9bm", "\\xc2\\x9bm"},           /* C1 CSI */
-        {"\377\300\257", "\\xff\\xc0\\xaf", "\\xff\\xc0\\xaf"}, /* no UTF-8 */
+        {"\302\233m", "\\xc2\\x9bm", "\\xc2\\x9bm"},               /* C1 CSI */
+        {"\377\300\257", "\\xff\\xc0\\xaf", "\\xff\\xc0\\xaf"},    /* no UTF-8 */
         {"\342\200\256x", "\\xe2\\x80\\xaex", "\\xe2\\x80\\xaex"}, /* right to left */
         {"\177", "\\x7f", "\\x7f"},
         {"", "", ""},
@@ -35,7 +35,8 @@ static const struct {
         const char *text;
         size_t columns, cut_at, cut;
 } widths[] = {
-        {"abc", 3, 2, 2}, {"\303\274x", 2, 1, 2}, {"\346\227\245\346\234\254", 4, 3, 3}, {"e\314\201", 1, 1, 3}, {"", 0, 5, 0},
+        {"abc", 3, 2, 2},       {"\303\274x", 2, 1, 2}, {"\346\227\245\346\234\254", 4, 3, 3},
+        {"e\314\201", 1, 1, 3}, {"", 0, 5, 0},
 };
 
 START_TEST(columns) {
@@ -71,21 +72,26 @@ static const struct {
         bool is_wide, is_color;
         const char *out;
 } tables[] = {
-        {0, false, false, "NAME                N  NOTE\n"
-                          "web                 7  a note that is long enough to be cut\\n\n"
-                          "a-rather-long-name\n"},
-        {40, false, false, "NAME                N  NOTE\n"
-                           "web                 7  a note that is...\n"
-                           "a-rather-long-name\n"},
-        {30, false, false, "NAME           N  NOTE\n"
-                           "web            7  a note th...\n"
-                           "a-rather-l...\n"},
-        {1, true, false, "NAME      N  HIDDEN  NOTE\n"
-                         "web       7  h       a note th...\n"
-                         "a-rat...\n"},
-        {0, true, true, "\033[1mNAME\033[0m                \033[1mN\033[0m  \033[1mHIDDEN\033[0m  \033[1mNOTE\033[0m\n"
-                        "web                 \033[32m7\033[0m  h       a note that is long enough to be cut\\n\n"
-                        "a-rather-long-name\n"},
+        {0, false, false,
+         "NAME                N  NOTE\n"
+         "web                 7  a note that is long enough to be cut\\n\n"
+         "a-rather-long-name\n"},
+        {40, false, false,
+         "NAME                N  NOTE\n"
+         "web                 7  a note that is...\n"
+         "a-rather-long-name\n"},
+        {30, false, false,
+         "NAME           N  NOTE\n"
+         "web            7  a note th...\n"
+         "a-rather-l...\n"},
+        {1, true, false,
+         "NAME      N  HIDDEN  NOTE\n"
+         "web       7  h       a note th...\n"
+         "a-rat...\n"},
+        {0, true, true,
+         "\033[1mNAME\033[0m                \033[1mN\033[0m  \033[1mHIDDEN\033[0m  \033[1mNOTE\033[0m\n"
+         "web                 \033[32m7\033[0m  h       a note that is long enough to be cut\\n\n"
+         "a-rather-long-name\n"},
 };
 
 START_TEST(table_fits) {
@@ -119,8 +125,14 @@ START_TEST(times_are_read) {
 END_TEST
 
 START_TEST(odd_json_does_no_harm) {
-        static const char *const odd[] = {"null", "7", "[]", "{}", "{\"name\":7,\"workers\":7}", "{\"workers\":[null,7,{\"last_exit\":[]}]}",
-                                          "{\"uptime\":-1,\"cpu\":1e308,\"memory\":1e308,\"alive\":true,\"state\":\"failed\"}"};
+        static const char *const odd[] = {
+                "null",
+                "7",
+                "[]",
+                "{}",
+                "{\"name\":7,\"workers\":7}",
+                "{\"workers\":[null,7,{\"last_exit\":[]}]}",
+                "{\"uptime\":-1,\"cpu\":1e308,\"memory\":1e308,\"alive\":true,\"state\":\"failed\"}"};
         for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
                 json_t *j = json_loads(odd[i], JSON_DECODE_ANY, NULL);
                 _cleanup_table_ Table p = {0}, w = {0};
