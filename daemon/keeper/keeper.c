@@ -1,0 +1,392 @@
+/* keeper.c - the keeper's set-up, its loop and its one timer. See keeper.h. */
+#include "keeper/keeper.h"
+#include "keeper/child-setup.h"
+#include "link/logger-protocol.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 64
+#define WATCHDOG_DEFAULT_USEC (30 * USEC_PER_SEC)
+#define LATE_USEC USEC_PER_SEC /* a timer later than this: it was the machine that stood still, not droverd */
+#define LINES_RETRY_USEC (20 * USEC_PER_MSEC)
+#define SCAN_USEC (20 * USEC_PER_MSEC)
+
+static int watch(Keeper *k, int fd, uint32_t events, uint64_t tag) {
+        struct epoll_event e = {.events = events, .data.u64 = tag};
+
+        return epoll_ctl(k->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+int keeper_watch(Keeper *k, int fd, uint32_t events, KeeperSource source) {
+        return watch(k, fd, events, (uint64_t) source << 56);
+}
+
+/* source (8 bits), low 24 bits of the generation, slot: an event of a former life of the slot is seen as such. */
+static uint64_t slot_tag(const Keeper *k, const Slot *s, KeeperSource source) {
+        return (uint64_t) source << 56 | (s->generation & 0xffffff) << 32 | slot_index(k->table, s);
+}
+
+int keeper_watch_slot(Keeper *k, int fd, uint32_t events, KeeperSource source, const Slot *s) {
+        return watch(k, fd, events, slot_tag(k, s, source));
+}
+
+void keeper_set_timer(Keeper *k, KeeperTimer timer, usec_t in_usec) {
+        k->due[timer] = usec_add(k->now_usec, in_usec);
+}
+
+void keeper_unset_timer(Keeper *k, KeeperTimer timer) {
+        k->due[timer] = USEC_INFINITY;
+}
+
+void keeper_release_reserve(Keeper *k) {
+        fd_close_many(k->reserve, ARRAY_SIZE(k->reserve));
+}
+
+void keeper_refill_reserve(Keeper *k) {
+        for (size_t i = 0; i < ARRAY_SIZE(k->reserve); i++)
+                if (k->reserve[i] < 0)
+                        k->reserve[i] = fcntl(k->signal_fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static void arm_timer(Keeper *k) {
+        usec_t first = USEC_INFINITY;
+        struct itimerspec spec = {};
+
+        for (unsigned i = 0; i < _TIMER_MAX; i++)
+                first = MIN(first, k->due[i]);
+        if (first == k->armed_usec)
+                return;
+        if (first != USEC_INFINITY) {
+                spec.it_value.tv_sec = (time_t) (first / USEC_PER_SEC);
+                spec.it_value.tv_nsec = (long) (first % USEC_PER_SEC) * 1000 + 1; /* never 0: that would disarm */
+        }
+        if (timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
+                k->armed_usec = first;
+}
+
+static void on_timer(Keeper *k, KeeperTimer timer, bool is_late) {
+        switch (timer) {
+        case TIMER_SCAN:
+                reap_scan(k);
+                break;
+        case TIMER_DROVERD:
+                lives_start_droverd(k);
+                break;
+        case TIMER_LOGGER:
+                lives_start_logger(k);
+                break;
+        case TIMER_WATCHDOG:
+                if (is_late)
+                        keeper_set_timer(k, TIMER_WATCHDOG, k->ping_usec);
+                else
+                        lives_watchdog(k);
+                break;
+        case TIMER_SYSTEMD:
+                notify_relay_send(&k->notify, "WATCHDOG=1");
+                keeper_set_timer(k, TIMER_SYSTEMD, k->systemd_watchdog_usec / 2);
+                break;
+        case TIMER_QUIT:
+                lives_quit_step(k, true);
+                break;
+        default: /* TREES, LINES: waking up was all, see the end of the turn */
+                break;
+        }
+}
+
+static void run_timers(Keeper *k) {
+        for (unsigned i = 0; i < _TIMER_MAX; i++) {
+                usec_t due = k->due[i];
+
+                if (due > k->now_usec)
+                        continue;
+                k->due[i] = USEC_INFINITY;
+                on_timer(k, i, k->now_usec - due > LATE_USEC);
+        }
+}
+
+static void on_signals(Keeper *k) {
+        struct signalfd_siginfo info[16];
+        ssize_t n = read(k->signal_fd, info, sizeof(info));
+
+        for (ssize_t i = 0; i < n / (ssize_t) sizeof(info[0]); i++)
+                switch (info[i].ssi_signo) {
+                case SIGCHLD:
+                        if (k->due[TIMER_SCAN] == USEC_INFINITY)
+                                keeper_set_timer(k, TIMER_SCAN, k->tree.method == SPAWN_FORK ? 0 : SCAN_USEC);
+                        break;
+                case SIGHUP:
+                        peer_link_due_tail(&k->to_droverd, NOTICE_RELOAD);
+                        break;
+                default:
+                        lives_shutdown(k);
+                }
+}
+
+static void on_slot(Keeper *k, KeeperSource source, uint64_t tag) {
+        Slot *s = &k->table->slots[(uint32_t) tag % KEEPER_SLOTS_MAX];
+
+        if (s->state == KEEPER_SLOT_FREE || slot_tag(k, s, source) != tag)
+                return;
+        if (source == SOURCE_SLOT_DEATH)
+                reap_slot(k, s);
+        else if (source == SOURCE_SLOT_REPORT)
+                launch_read_report(k, s);
+        else
+                launch_read_ready(k, s);
+}
+
+static void on_event(Keeper *k, const struct epoll_event *e) {
+        KeeperSource source = (KeeperSource) (e->data.u64 >> 56);
+        uint64_t expirations;
+
+        switch (source) {
+        case SOURCE_SIGNAL:
+                on_signals(k);
+                break;
+        case SOURCE_TIMER:
+                k->armed_usec = USEC_INFINITY;
+                if (read(k->timer_fd, &expirations, sizeof(expirations)) < 0)
+                        break;
+                break;
+        case SOURCE_DROVERD_LINE:
+                if (e->events & EPOLLOUT)
+                        k->to_droverd.is_blocked = false;
+                if (e->events & ~(uint32_t) EPOLLOUT)
+                        droverd_line_read(k, false);
+                break;
+        case SOURCE_LOGGER_LINE:
+                if (e->events & EPOLLOUT)
+                        k->to_logger.is_blocked = false;
+                if (e->events & ~(uint32_t) EPOLLOUT)
+                        logger_line_read(k);
+                break;
+        case SOURCE_DROVERD_DEATH:
+                lives_reap_droverd(k);
+                break;
+        case SOURCE_LOGGER_DEATH:
+                lives_reap_logger(k);
+                break;
+        default:
+                on_slot(k, source, e->data.u64);
+        }
+}
+
+static void flush_line(Keeper *k, PeerLink *line, uint32_t *events, KeeperSource source) {
+        struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t) source << 56};
+
+        if (line->fd < 0)
+                return;
+        if (peer_link_flush(line) == -EAGAIN)
+                keeper_set_timer(k, TIMER_LINES, LINES_RETRY_USEC);
+        if (line->is_blocked)
+                e.events |= EPOLLOUT;
+        if (e.events != *events && epoll_ctl(k->epoll_fd, EPOLL_CTL_MOD, line->fd, &e) == 0)
+                *events = e.events;
+}
+
+static void turn(Keeper *k) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, -1);
+
+        k->now_usec = clock_now();
+        for (int i = 0; i < n; i++)
+                on_event(k, &events[i]);
+        run_timers(k);
+        reap_endings(k);
+        lives_quit_step(k, false);
+        flush_line(k, &k->to_logger, &k->logger_events, SOURCE_LOGGER_LINE);
+        flush_line(k, &k->to_droverd, &k->droverd_events, SOURCE_DROVERD_LINE);
+        arm_timer(k);
+}
+
+int keeper_run(Keeper *k) {
+        k->now_usec = clock_now();
+        lives_start_logger(k);
+        lives_start_droverd(k);
+        keeper_set_timer(k, TIMER_LINES, 0); /* a first turn, for the greetings */
+        if (k->systemd_watchdog_usec > 0)
+                keeper_set_timer(k, TIMER_SYSTEMD, 0);
+        arm_timer(k);
+        while (k->quit != QUIT_DONE)
+                turn(k);
+        lives_sweep_rest(k);
+        return k->exit_code;
+}
+
+/* Socket activation: the first descriptor becomes the kept "listen"; whatever else was open is closed. */
+static void take_inherited(Keeper *k) {
+        const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+        uint64_t n_pid = 0, n = 0;
+        int fd;
+
+        if (pid && count && parse_u64(pid, &n_pid) >= 0 && parse_u64(count, &n) >= 0 && n_pid == (uint64_t) getpid() &&
+            n > 0) {
+                fd = fcntl(3, F_DUPFD_CLOEXEC, 4);
+                if (fd >= 0 && kept_put(k, "listen", fd) < 0)
+                        (void) fd_close(fd);
+                if (n > 1)
+                        log_warning("%llu sockets were passed; only the first is used", (unsigned long long) n);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
+                if (k->kept[i].fd > 3) {
+                        (void) close_range(3, (unsigned) k->kept[i].fd - 1, 0);
+                        (void) close_range((unsigned) k->kept[i].fd + 1, ~0u, 0);
+                        return;
+                }
+        (void) close_range(3, ~0u, 0);
+}
+
+static usec_t span_from_environment(const char *name) {
+        const char *text = getenv(name);
+        uint64_t v;
+
+        return text && parse_u64(text, &v) >= 0 && v > 0 ? v : 0;
+}
+
+static void read_environment(Keeper *k) {
+        const char *pid = getenv("WATCHDOG_PID");
+        uint64_t n = 0;
+
+        notify_relay_open(&k->notify, getenv("NOTIFY_SOCKET"));
+        if (!pid || (parse_u64(pid, &n) >= 0 && n == (uint64_t) getpid()))
+                k->systemd_watchdog_usec = span_from_environment("WATCHDOG_USEC");
+        k->watchdog_usec = span_from_environment("DROVER_WATCHDOG_USEC");
+        if (k->watchdog_usec == 0)
+                k->watchdog_usec = k->systemd_watchdog_usec > 0 ? k->systemd_watchdog_usec : WATCHDOG_DEFAULT_USEC;
+        k->ping_usec = k->watchdog_usec / 2;
+}
+
+static bool is_protected_from_oom(void) {
+        _cleanup_fd_ int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+        char c = 0;
+
+        return fd >= 0 && read(fd, &c, 1) == 1 && c == '-';
+}
+
+static int open_scratch(Keeper *k) {
+        k->scratch_fd = memfd_new("drover-scratch");
+        if (k->scratch_fd < 0)
+                return k->scratch_fd;
+        if (ftruncate(k->scratch_fd, LOGGER_SCRATCH_BYTES) < 0 ||
+            fcntl(k->scratch_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        return 0;
+}
+
+static int open_sources(Keeper *k) {
+        sigset_t heard, all;
+
+        (void) sigfillset(&all);
+        (void) sigemptyset(&heard);
+        (void) sigaddset(&heard, SIGTERM);
+        (void) sigaddset(&heard, SIGINT);
+        (void) sigaddset(&heard, SIGHUP);
+        (void) sigaddset(&heard, SIGCHLD);
+        if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+                return -errno;
+        k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        k->signal_fd = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
+        k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (k->epoll_fd < 0 || k->signal_fd < 0 || k->timer_fd < 0)
+                return -errno;
+        if (keeper_watch(k, k->signal_fd, EPOLLIN, SOURCE_SIGNAL) < 0)
+                return -errno;
+        return keeper_watch(k, k->timer_fd, EPOLLIN, SOURCE_TIMER);
+}
+
+static int open_programs(Keeper *k, const KeeperOptions *o) {
+        static char *logger_argv[] = {(char *) "drover-logger", NULL};
+        char **env = program_environment(o->env);
+
+        if (!env)
+                return -ENOMEM;
+        k->droverd = (Program) {
+                .name = "droverd", .path = o->droverd, .argv = o->droverd_argv, .env = env,
+                .n_fds_soft = k->n_fds_soft, .is_wanted = true, .pidfd = -EBADF,
+        };
+        k->logger = (Program) {
+                .name = "drover-logger", .path = o->logger, .argv = logger_argv, .env = env,
+                .n_fds_soft = k->n_fds_soft, .is_wanted = true, .pidfd = -EBADF,
+        };
+        return 0;
+}
+
+static void keeper_init(Keeper *k) {
+        *k = (Keeper) {
+                .epoll_fd = -EBADF, .signal_fd = -EBADF, .timer_fd = -EBADF, .scratch_fd = -EBADF,
+                .peer_fds = {-EBADF, -EBADF}, .armed_usec = USEC_INFINITY, .started_usec = clock_realtime(),
+                .to_droverd = {.fd = -EBADF}, .to_logger = {.fd = -EBADF}, .notify = {.fd = -EBADF},
+                .tree = {.base_fd = -EBADF},
+        };
+        for (unsigned i = 0; i < _TIMER_MAX; i++)
+                k->due[i] = USEC_INFINITY;
+        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
+                k->kept[i].fd = -EBADF;
+        for (size_t i = 0; i < ARRAY_SIZE(k->reserve); i++)
+                k->reserve[i] = -EBADF;
+}
+
+int keeper_open(Keeper *k, const KeeperOptions *o) {
+        int r;
+
+        keeper_init(k);
+        take_inherited(k);
+        read_environment(k);
+        r = fd_raise_limit(&k->n_fds_soft, NULL);
+        if (r < 0)
+                return r;
+        /* Nobody may trace the one who holds everybody's ends, and what dies below us comes back to us. */
+        if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return -errno;
+        k->reset_oom_score = is_protected_from_oom();
+        signals_reset();
+        r = open_sources(k);
+        if (r >= 0)
+                r = slot_table_new(&k->table);
+        if (r >= 0)
+                r = peer_link_init(&k->to_droverd, &droverd_line_hooks, k);
+        if (r >= 0)
+                r = peer_link_init(&k->to_logger, &logger_line_hooks, k);
+        if (r >= 0)
+                r = open_scratch(k);
+        if (r >= 0)
+                r = open_programs(k, o);
+        if (r < 0)
+                return r;
+        tree_open(&k->tree, k->table);
+        keeper_refill_reserve(k);
+        return 0;
+}
+
+void keeper_close(Keeper *k) {
+        tree_close(&k->tree);
+        peer_link_done(&k->to_droverd);
+        peer_link_done(&k->to_logger);
+        notify_relay_done(&k->notify);
+        keeper_release_reserve(k);
+        k->table = slot_table_free(k->table);
+        fd_close_many(k->peer_fds, 2);
+        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
+                k->kept[i].fd = fd_close(k->kept[i].fd);
+        k->scratch_fd = fd_close(k->scratch_fd);
+        k->timer_fd = fd_close(k->timer_fd);
+        k->signal_fd = fd_close(k->signal_fd);
+        k->epoll_fd = fd_close(k->epoll_fd);
+        if (k->droverd.env) {
+                for (char **v = k->droverd.env; *v; v++)
+                        if (!v[1])
+                                free(*v);
+                free(k->droverd.env);
+        }
+}

@@ -1,0 +1,146 @@
+/* keeper.h - the keeper as a whole: one thread, one epoll loop, nothing allocated and nothing waited for in it.
+ *
+ * A turn: wait for events, handle each; then look after trees that are ending, take the next step of an ending
+ * of our own, send what is due on both lines, and set the one timer to the earliest deadline.
+ *
+ * Rooms of its inside: launch (slot FREE -> LAUNCHING -> RUNNING), reap (deaths, trees), droverd-line and
+ * logger-line (both directions), lives (the two programs, shutdown). They meet only in this struct. */
+#ifndef DROVER_KEEPER_KEEPER_H
+#define DROVER_KEEPER_KEEPER_H
+
+#include "keeper/notify-relay.h"
+#include "keeper/peer-link.h"
+#include "keeper/program.h"
+#include "keeper/slot.h"
+#include "keeper/tree.h"
+#include "base/clock.h"
+
+/* What an epoll event is about; the rest of its 64 bits is slot and generation (see keeper_watch_slot). */
+typedef enum KeeperSource {
+        SOURCE_SIGNAL,
+        SOURCE_TIMER,
+        SOURCE_DROVERD_LINE,
+        SOURCE_DROVERD_DEATH,
+        SOURCE_LOGGER_LINE,
+        SOURCE_LOGGER_DEATH,
+        SOURCE_SLOT_DEATH,
+        SOURCE_SLOT_REPORT,
+        SOURCE_SLOT_READY,
+        _SOURCE_MAX,
+} KeeperSource;
+
+typedef enum KeeperTimer {
+        TIMER_SCAN,     /* children without a pidfd: orphans */
+        TIMER_TREES,    /* is a killed tree empty yet? */
+        TIMER_DROVERD,  /* its next start */
+        TIMER_LOGGER,
+        TIMER_WATCHDOG, /* droverd must have said PING before this */
+        TIMER_SYSTEMD,  /* WATCHDOG=1 is due */
+        TIMER_LINES,    /* the kernel was short of memory for a packet */
+        TIMER_QUIT,     /* patience with the present step of the end */
+        _TIMER_MAX,
+} KeeperTimer;
+
+/* The end: each step is left when its condition holds, or when TIMER_QUIT says that it will not. */
+typedef enum KeeperQuit {
+        QUIT_NOT,
+        QUIT_WORKERS, /* until no worker is left */
+        QUIT_LOGGER,  /* until the logger has written all and is gone */
+        QUIT_DROVERD, /* until droverd is gone too */
+        QUIT_DONE,
+} KeeperQuit;
+
+#define KEEPER_QUIT_STEP_USEC (5 * USEC_PER_SEC)
+#define KEEPER_RESERVE_FDS 8 /* held back so that the programs can be started when descriptors are short */
+
+typedef struct Keeper {
+        int epoll_fd, signal_fd, timer_fd;
+        usec_t now_usec; /* of this turn, CLOCK_MONOTONIC */
+        usec_t due[_TIMER_MAX], armed_usec;
+        usec_t tree_delay_usec;
+
+        SlotTable *table;
+        Tree tree;
+        Program droverd, logger;
+        PeerLink to_droverd, to_logger;
+        uint32_t droverd_events, logger_events; /* what epoll waits for on the lines */
+        unsigned table_part;   /* of the greeting: see droverd-line.c */
+        uint32_t table_cursor;
+        struct {
+                char name[64];
+                int fd; /* -EBADF: free */
+        } kept[KEEPER_KEPT_MAX];
+        int scratch_fd;
+        int peer_fds[2]; /* ends of a fresh line droverd - logger, not yet sent: [0] droverd's, [1] the logger's */
+        NotifyRelay notify;
+        int reserve[KEEPER_RESERVE_FDS];
+
+        uint64_t started_usec; /* CLOCK_REALTIME */
+        uint64_t n_fds_soft;
+        usec_t watchdog_usec, ping_usec, systemd_watchdog_usec;
+        bool reset_oom_score, is_ready, shutdown_wanted;
+        KeeperQuit quit;
+        int exit_code;
+} Keeper;
+
+typedef struct KeeperOptions {
+        const char *droverd, *logger; /* paths */
+        char **droverd_argv;          /* argv[0] included */
+        char **env;                   /* the keeper's own */
+} KeeperOptions;
+
+/* keeper.c */
+int keeper_open(Keeper *k, const KeeperOptions *o);
+int keeper_run(Keeper *k); /* the exit code */
+void keeper_close(Keeper *k);
+int keeper_watch(Keeper *k, int fd, uint32_t events, KeeperSource source);
+int keeper_watch_slot(Keeper *k, int fd, uint32_t events, KeeperSource source, const Slot *s);
+void keeper_set_timer(Keeper *k, KeeperTimer timer, usec_t in_usec);
+void keeper_unset_timer(Keeper *k, KeeperTimer timer);
+void keeper_release_reserve(Keeper *k);
+void keeper_refill_reserve(Keeper *k);
+
+/* launch.c */
+void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
+/** launch_read_report() - its report socket hung up: what did it say? Afterwards it is RUNNING or is_failed. */
+void launch_read_report(Keeper *k, Slot *s);
+void launch_read_ready(Keeper *k, Slot *s);
+
+/* reap.c */
+void reap_slot(Keeper *k, Slot *s);
+void reap_scan(Keeper *k);
+void reap_endings(Keeper *k); /* once a turn */
+void reap_release(Keeper *k, Slot *s); /* if nobody needs it any more */
+
+/* droverd-line.c */
+enum { NOTICE_STARTED, NOTICE_READY, NOTICE_END, NOTICE_DRAINED };            /* bits of a slot */
+enum { NOTICE_LOGGER, NOTICE_SHUTDOWN, NOTICE_RELOAD };                       /* tail bits of the line */
+enum { NOTICE_TABLE };                                                        /* head bit */
+extern const PeerLinkHooks droverd_line_hooks;
+void droverd_line_greet(Keeper *k); /* a new life: say the whole table */
+void droverd_line_read(Keeper *k, bool to_the_end);
+
+/* request.c */
+void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
+int kept_put(Keeper *k, const char *name, int fd_take);
+
+/* logger-line.c */
+enum { FEED_ATTACH, FEED_LINGER };           /* bits of a slot */
+enum { FEED_PEER, FEED_REOPEN, FEED_FINISH }; /* tail bits */
+enum { FEED_SCRATCH };                        /* head bit */
+extern const PeerLinkHooks logger_line_hooks;
+void logger_line_greet(Keeper *k);
+void logger_line_read(Keeper *k);
+
+/* lives.c */
+void lives_start_droverd(Keeper *k);
+void lives_start_logger(Keeper *k);
+void lives_reap_droverd(Keeper *k);
+void lives_reap_logger(Keeper *k);
+void lives_watchdog(Keeper *k);
+void lives_shutdown(Keeper *k);            /* SIGTERM: droverd shall stop in order */
+void lives_quit(Keeper *k, int exit_code); /* everything ends now */
+void lives_quit_step(Keeper *k, bool is_late);
+void lives_sweep_rest(Keeper *k);          /* after the loop: wait until nothing is left */
+
+#endif

@@ -1,0 +1,77 @@
+/* leftovers.c - ends what a dead keeper left behind, by its cgroups. A program of its own in the keeper's binary:
+ * it may wait and allocate. */
+#include "keeper/leftovers.h"
+#include "keeper/tree.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LIMIT_USEC (5 * USEC_PER_SEC)
+
+/* Kill below @dir_fd until nothing is there. */
+static int end_all(int dir_fd, const char *name) {
+        usec_t limit = usec_add(clock_now(), LIMIT_USEC);
+        unsigned n = 0;
+
+        for (;;) {
+                unsigned now = cgroup_kill_below(dir_fd, 0);
+
+                n = MAX(n, now);
+                if (now == 0 && cgroup_remove_below(dir_fd, 0) >= 0)
+                        break;
+                if (clock_now() >= limit)
+                        return -EBUSY;
+                (void) poll(NULL, 0, 10);
+        }
+        if (n > 0)
+                log_notice("killed %u processes left in %s", n, name);
+        return 0;
+}
+
+static int sweep_directories(int own_fd) {
+        DIR *d = fdopendir(dup(own_fd));
+        int r = 0;
+
+        if (!d)
+                return -errno;
+        for (struct dirent *e; (e = readdir(d));) {
+                _cleanup_fd_ int fd = -EBADF;
+                int pid, k;
+
+                /* A keeper that lives keeps its own; the number may be another process's by now, which only delays. */
+                if (sscanf(e->d_name, "drover-%d", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 || errno == EPERM)
+                        continue;
+                fd = openat(own_fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                k = fd < 0 ? -errno : end_all(fd, e->d_name);
+                if (k >= 0 && unlinkat(own_fd, e->d_name, AT_REMOVEDIR) < 0)
+                        k = -errno;
+                r = k < 0 ? k : r;
+        }
+        (void) closedir(d);
+        return r;
+}
+
+int leftovers_sweep(void) {
+        _cleanup_fd_ int fd = -EBADF;
+        char own[PATH_MAX], *end;
+        int r = cgroup_own_path(own, sizeof(own));
+
+        if (r < 0)
+                return r;
+        /* systemd runs the control processes of a delegated unit in a cgroup of their own below it. */
+        end = strrchr(own, '/');
+        if (end && streq(end, "/.control"))
+                *end = '\0';
+        fd = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (getenv("SERVICE_RESULT") && getenv("INVOCATION_ID"))
+                (void) cgroup_kill_below(fd, 0);
+        return sweep_directories(fd);
+}

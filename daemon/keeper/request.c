@@ -1,0 +1,150 @@
+/* request.c - what droverd asks for, a table. A request for a generation that is not the slot's is ignored: it
+ * raced with a death. Nothing here is trusted further than its size. */
+#include "keeper/keeper.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef void (*Handler)(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
+
+static int signal_main(const Slot *s, int sig) {
+        if (s->pidfd >= 0)
+                return (int) syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0);
+        return s->pid > 0 ? kill(s->pid, sig) : 0; /* ours and not reaped: the number is still its own */
+}
+
+static void on_signal(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        bool whole = m->signal.scope == KEEPER_SIGNAL_TREE;
+
+        if (!s || s->pid <= 0 || m->signal.number < 1 || m->signal.number > 64)
+                return;
+        if (whole)
+                (void) k->tree.ops->send(&k->tree, s, m->signal.number);
+        if (!whole || m->signal.number == SIGKILL)
+                (void) signal_main(s, m->signal.number);
+        if (!m->signal.and_continue)
+                return;
+        if (whole)
+                (void) k->tree.ops->send(&k->tree, s, SIGCONT);
+        else
+                (void) signal_main(s, SIGCONT);
+}
+
+static void on_kill_tree(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+
+        if (!s || s->pid <= 0)
+                return;
+        (void) k->tree.ops->send(&k->tree, s, SIGKILL);
+        (void) signal_main(s, SIGKILL); /* also where it has moved itself out of its cgroup */
+}
+
+static void on_ack(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+
+        if (!s || s->state != KEEPER_SLOT_ENDED)
+                return;
+        s->is_acked = true;
+        reap_release(k, s);
+}
+
+static int kept_find(const Keeper *k, const char *name) {
+        for (int i = 0; i < (int) KEEPER_KEPT_MAX; i++)
+                if (k->kept[i].fd >= 0 && streq(k->kept[i].name, name))
+                        return i;
+        return -ENOENT;
+}
+
+int kept_put(Keeper *k, const char *name, int fd_take) {
+        int i = kept_find(k, name);
+
+        for (int j = 0; i < 0 && j < (int) KEEPER_KEPT_MAX; j++)
+                if (k->kept[j].fd < 0)
+                        i = j;
+        if (i < 0)
+                return -ENOSPC;
+        (void) fd_close(k->kept[i].fd);
+        k->kept[i].fd = fd_take;
+        memset(k->kept[i].name, 0, sizeof(k->kept[i].name));
+        memcpy(k->kept[i].name, name, strnlen(name, sizeof(k->kept[i].name) - 1));
+        return 0;
+}
+
+static void copy_kept_name(char to[static 64], const KeeperMessage *m) {
+        memcpy(to, m->kept.name, sizeof(m->kept.name));
+        to[sizeof(m->kept.name) - 1] = '\0';
+}
+
+static void on_keep(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        _cleanup_fd_ int fd = -EBADF;
+        char name[64];
+
+        copy_kept_name(name, m);
+        fd = n_fds == 1 ? fcntl(fds[0], F_DUPFD_CLOEXEC, 3) : -EBADF;
+        if (fd < 0 || kept_put(k, name, fd) < 0)
+                log_error("cannot keep descriptor \"%s\" over a restart of droverd", name);
+        else
+                (void) TAKE_FD(fd);
+}
+
+static void on_drop(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        char name[64];
+        int i;
+
+        copy_kept_name(name, m);
+        i = kept_find(k, name);
+        if (i >= 0)
+                k->kept[i].fd = fd_close(k->kept[i].fd);
+}
+
+static void on_notify(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        char text[KEEPER_TEXT_MAX];
+
+        memcpy(text, m->text, sizeof(text));
+        text[sizeof(text) - 1] = '\0';
+        if (strncmp(text, "READY=1", 7) == 0 || strstr(text, "\nREADY=1"))
+                k->is_ready = true;
+        notify_relay_send(&k->notify, text);
+}
+
+static void on_ping(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        keeper_set_timer(k, TIMER_WATCHDOG, k->watchdog_usec);
+}
+
+static void on_quit(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        lives_quit(k, m->quit.code);
+}
+
+static void on_reopen(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        peer_link_due_tail(&k->to_logger, FEED_REOPEN);
+}
+
+static void on_sweep(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        unsigned n = sweep_orphans(&k->tree);
+
+        if (n > 0)
+                log_notice("killed %u processes left behind by workers", n);
+}
+
+static const Handler handlers[] = {
+        [KEEPER_LAUNCH] = launch,
+        [KEEPER_SIGNAL] = on_signal,
+        [KEEPER_KILL_TREE] = on_kill_tree,
+        [KEEPER_ACK] = on_ack,
+        [KEEPER_KEEP] = on_keep,
+        [KEEPER_DROP] = on_drop,
+        [KEEPER_NOTIFY] = on_notify,
+        [KEEPER_PING] = on_ping,
+        [KEEPER_QUIT] = on_quit,
+        [KEEPER_REOPEN] = on_reopen,
+        [KEEPER_SWEEP] = on_sweep,
+};
+
+void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        if (m->type < ARRAY_SIZE(handlers) && handlers[m->type])
+                handlers[m->type](k, m, fds, n_fds);
+}

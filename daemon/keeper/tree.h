@@ -1,0 +1,67 @@
+/* tree.h - a worker's whole tree of processes: how it is held together, signalled, killed and found empty.
+ *
+ * Two variants. cgroup: a cgroup v2 leaf per process, from which nobody leaves by forking. sweep (the "none"
+ * variant): session, process group, ancestry and orphans known by $DROVER_NAME; weaker, since a process that
+ * leaves its session *and* changes its environment is found only at shutdown.
+ *
+ * Owner: the Keeper. */
+#ifndef DROVER_KEEPER_TREE_H
+#define DROVER_KEEPER_TREE_H
+
+#include "keeper/slot.h"
+#include "keeper/spawn.h"
+#include "base/macro.h"
+#include <limits.h>
+
+#define TREE_END_LIMIT_USEC (5 * USEC_PER_SEC) /* a tree not empty after this is called unkillable */
+
+typedef struct Tree Tree;
+
+typedef struct TreeOps {
+        KeeperTreeMode mode;
+        /* A place for a new process. *ret_fd: the leaf's directory, the caller's; -EBADF where there is none. */
+        int (*make)(Tree *t, Slot *s, int *ret_fd);
+        void (*discard)(Tree *t, Slot *s); /* no process was made after all */
+        /* @sig to every process of it; 0, -ESRCH when there was none, or the first other error. */
+        int (*send)(Tree *t, Slot *s, int sig);
+        void (*look)(Tree *t); /* before a round of end() calls */
+        /* The main process is gone: 0 when nothing is left; 1 when the rest was killed and is still dying. */
+        int (*end)(Tree *t, Slot *s);
+} TreeOps;
+
+struct Tree {
+        const TreeOps *ops;
+        SlotTable *table;
+        int base_fd;             /* cgroup only */
+        char base[PATH_MAX];     /* cgroup only: its path */
+        char reason[128];        /* why it is not cgroup; "" when it is */
+        SpawnMethod method;
+        pid_t known[2];          /* droverd and the logger: children, but nobody's orphans */
+        pid_t orphans[1024];     /* of the last look: children without a slot */
+        size_t n_orphans;
+};
+
+/** tree_open() - choose the variant by trying it out. Never fails: what remains is sweep with a reason. */
+void tree_open(Tree *t, SlotTable *table);
+/** tree_close() - remove the keeper's cgroups, as far as they are empty. */
+void tree_close(Tree *t);
+
+extern const TreeOps tree_cgroup, tree_sweep;
+
+/** cgroup_open() - find, make and try the base directory. -errno: @reason says what did not work. */
+int cgroup_open(Tree *t);
+void cgroup_close(Tree *t);
+/** cgroup_own_path() - the directory of the cgroup v2 this process is in. -ENOENT without cgroup v2. */
+int cgroup_own_path(char *buf, size_t size);
+/** cgroup_remove_stale() - remove the empty directories of keepers that are no more, below @own. */
+void cgroup_remove_stale(const char *own);
+/** cgroup_kill_below() - SIGKILL to all below the directory but this process; how many there were. Recursive. */
+unsigned cgroup_kill_below(int dir_fd, unsigned depth);
+/** cgroup_remove_below() - rmdir of every directory below; 0 when none is left. */
+int cgroup_remove_below(int dir_fd, unsigned depth);
+
+/** sweep_orphans() - SIGKILL to every child of the keeper that has no slot and is no known program, with its
+ *  descendants; how many were found alive. */
+unsigned sweep_orphans(Tree *t);
+
+#endif
