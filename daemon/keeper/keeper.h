@@ -78,7 +78,7 @@ typedef struct Keeper {
         uint64_t started_usec; /* CLOCK_REALTIME */
         uint64_t n_fds_soft;
         usec_t watchdog_usec, ping_usec, systemd_watchdog_usec;
-        bool reset_oom_score, is_ready, shutdown_wanted;
+        bool reset_oom_score, is_ready, shutdown_wanted, leave_running;
         KeeperQuit quit;
         int exit_code;
 } Keeper;
@@ -139,7 +139,7 @@ void lives_reap_droverd(Keeper *k);
 void lives_reap_logger(Keeper *k);
 void lives_watchdog(Keeper *k);
 void lives_shutdown(Keeper *k);            /* SIGTERM: droverd shall stop in order */
-void lives_quit(Keeper *k, int exit_code); /* everything ends now */
+void lives_quit(Keeper *k, int exit_code, bool leave_running); /* everything ends now, or all but the workers */
 void lives_quit_step(Keeper *k, bool is_late);
 void lives_sweep_rest(Keeper *k);          /* after the loop: wait until nothing is left */
 

@@ -10,8 +10,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#define PROTECTED_ATTRIBUTE "user.drover.keep"
 #define LIMIT_USEC (5 * USEC_PER_SEC)
 
 /* Kill below @dir_fd until nothing is there. */
@@ -34,8 +36,20 @@ static int end_all(int dir_fd, const char *name) {
         return 0;
 }
 
-static int sweep_directories(int own_fd) {
-        DIR *d = fdopendir(dup(own_fd));
+void leftovers_protect(int base_fd) {
+        if (base_fd >= 0 && fsetxattr(base_fd, PROTECTED_ATTRIBUTE, "1", 1, 0) < 0)
+                log_warning("cannot protect the workers that shall live on from a later sweep: %s", strerror(errno));
+}
+
+/* Protected, and something still lives there. */
+static bool is_protected(int fd) {
+        char value[2];
+
+        return fgetxattr(fd, PROTECTED_ATTRIBUTE, value, sizeof(value)) > 0 && cgroup_remove_below(fd, 0) < 0;
+}
+
+static int sweep_directories(int own_fd, bool look_only, bool *ret_protected) {
+        DIR *d = fdopendir(openat(own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         int r = 0;
 
         if (!d)
@@ -48,6 +62,12 @@ static int sweep_directories(int own_fd) {
                 if (sscanf(e->d_name, "drover-%d", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 || errno == EPERM)
                         continue;
                 fd = openat(own_fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (fd >= 0 && is_protected(fd)) {
+                        *ret_protected = true;
+                        continue;
+                }
+                if (look_only)
+                        continue;
                 k = fd < 0 ? -errno : end_all(fd, e->d_name);
                 if (k >= 0 && unlinkat(own_fd, e->d_name, AT_REMOVEDIR) < 0)
                         k = -errno;
@@ -61,6 +81,7 @@ int leftovers_sweep(void) {
         _cleanup_fd_ int fd = -EBADF;
         char own[PATH_MAX], *end;
         int r = cgroup_own_path(own, sizeof(own));
+        bool has_protected = false;
 
         if (r < 0)
                 return r;
@@ -71,7 +92,8 @@ int leftovers_sweep(void) {
         fd = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        if (getenv("SERVICE_RESULT") && getenv("INVOCATION_ID"))
+        (void) sweep_directories(fd, true, &has_protected);
+        if (getenv("SERVICE_RESULT") && getenv("INVOCATION_ID") && !has_protected)
                 (void) cgroup_kill_below(fd, 0);
-        return sweep_directories(fd);
+        return sweep_directories(fd, false, &has_protected);
 }

@@ -6,6 +6,7 @@
  *
  * Between droverd and the logger there is a line of their own. It is made anew with each life of either. */
 #include "keeper/keeper.h"
+#include "keeper/leftovers.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include <poll.h>
@@ -119,7 +120,7 @@ void lives_reap_droverd(Keeper *k) {
         if (k->quit != QUIT_NOT)
                 return;
         if (info.si_code == CLD_EXITED && k->droverd.n_lives == 1 && !k->is_ready) {
-                lives_quit(k, info.si_status);
+                lives_quit(k, info.si_status, false);
                 return;
         }
         describe(&info, how, sizeof(how));
@@ -168,13 +169,7 @@ void lives_shutdown(Keeper *k) {
                 lives_start_droverd(k); /* where it is waiting for its next start */
 }
 
-void lives_quit(Keeper *k, int exit_code) {
-        if (k->quit != QUIT_NOT)
-                return;
-        k->exit_code = exit_code & 0xff;
-        k->quit = QUIT_WORKERS;
-        k->droverd.is_wanted = false;
-        keeper_unset_timer(k, TIMER_DROVERD);
+static void kill_workers(Keeper *k) {
         for (uint32_t i = 0; i < k->table->top; i++) {
                 Slot *s = &k->table->slots[i];
 
@@ -184,13 +179,27 @@ void lives_quit(Keeper *k, int exit_code) {
                 (void) kill(s->pid, SIGKILL);
         }
         (void) sweep_orphans(&k->tree);
+}
+
+void lives_quit(Keeper *k, int exit_code, bool leave_running) {
+        if (k->quit != QUIT_NOT)
+                return;
+        k->exit_code = exit_code & 0xff;
+        k->quit = QUIT_WORKERS;
+        k->droverd.is_wanted = false;
+        k->leave_running = leave_running;
+        keeper_unset_timer(k, TIMER_DROVERD);
+        if (leave_running)
+                leftovers_protect(k->tree.base_fd);
+        else
+                kill_workers(k);
         keeper_set_timer(k, TIMER_QUIT, KEEPER_QUIT_STEP_USEC);
 }
 
 static bool step_is_over(Keeper *k, bool is_late) {
         switch (k->quit) {
         case QUIT_WORKERS:
-                return is_late || (k->table->n_alive == 0 && k->table->n_endings == 0);
+                return is_late || k->leave_running || (k->table->n_alive == 0 && k->table->n_endings == 0);
         case QUIT_LOGGER:
                 if (is_late) {
                         log_warning("drover-logger does not end; killing it");
@@ -220,6 +229,8 @@ void lives_quit_step(Keeper *k, bool is_late) {
 void lives_sweep_rest(Keeper *k) {
         usec_t limit = usec_add(clock_now(), REST_LIMIT_USEC);
 
+        if (k->leave_running)
+                return;
         k->tree.known[0] = k->tree.known[1] = 0;
         while (clock_now() < limit) {
                 siginfo_t info;

@@ -116,7 +116,7 @@ static void on_ping(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_
 }
 
 static void on_quit(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
-        lives_quit(k, m->quit.code);
+        lives_quit(k, m->quit.code, m->quit.leave_running != 0);
 }
 
 static void on_reopen(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
