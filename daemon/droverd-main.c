@@ -1,4 +1,4 @@
-/* main.c - droverd: arguments, what was inherited, build and run.
+/* droverd-main.c - droverd: arguments, what was inherited, build and run.
  *
  * Started by hand or by systemd it becomes drover-keeper, which starts it again below itself. --check, --version and
  * --help need no keeper. Exit statuses as in sysexits.h: 64 usage, 75 the socket is another's, 78 configuration. */
