@@ -1,6 +1,6 @@
 /* ctl.h - what every command of droverctl shares: the exit statuses, the global options and the connection.
  *
- * A Ctl lives as long as the process. main.c makes it from the arguments, hands it to one command and ends
+ * A Ctl lives as long as the process. ctl-main.c makes it from the arguments, hands it to one command and ends
  * with the status that command returns. Nothing here is touched by more than one thread. */
 #ifndef DROVER_CTL_CTL_H
 #define DROVER_CTL_CTL_H

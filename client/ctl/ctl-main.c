@@ -1,4 +1,4 @@
-/* main.c - droverctl: arguments, then one verb.
+/* ctl-main.c - droverctl: arguments, then one verb.
  *
  * A quick verb is one connect, one call, one write: no locale, no configuration of our own, nothing read from
  * disk. */
