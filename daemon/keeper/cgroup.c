@@ -1,4 +1,4 @@
-/* cgroup.c - trees held by cgroup v2: `<own cgroup>/drover-<keeper's pid>/<worker>.<generation>`.
+/* cgroup.c - trees held by cgroup v2: `<own cgroup>/drover-<keeper's pid>/<worker>.<slot>.<generation>`.
  *
  * Every process gets a fresh leaf: after one write to cgroup.kill, the kernel kills at birth whatever is later
  * cloned into the same one. The leaf goes when its last process is gone; rmdir is itself the question whether it
@@ -104,7 +104,7 @@ static int tree_make(Tree *t, Slot *s, int *ret_fd) {
         char leaf[SLOT_LEAF_MAX];
         int fd;
 
-        (void) slot_leaf(s, leaf);
+        (void) slot_leaf(t->table, s, leaf);
         if (mkdirat(t->base_fd, leaf, 0755) < 0)
                 return -errno;
         fd = open_dir(t->base_fd, leaf);
@@ -120,7 +120,7 @@ static int tree_make(Tree *t, Slot *s, int *ret_fd) {
 static void tree_discard(Tree *t, Slot *s) {
         char leaf[SLOT_LEAF_MAX];
 
-        if (s->has_leaf && unlinkat(t->base_fd, slot_leaf(s, leaf), AT_REMOVEDIR) == 0)
+        if (s->has_leaf && unlinkat(t->base_fd, slot_leaf(t->table, s, leaf), AT_REMOVEDIR) == 0)
                 s->has_leaf = false;
 }
 
@@ -170,7 +170,7 @@ static int tree_signal(Tree *t, Slot *s, int sig) {
 
         if (!s->has_leaf)
                 return -ESRCH;
-        fd = open_dir(t->base_fd, slot_leaf(s, leaf));
+        fd = open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         if (fd < 0)
                 return fd;
         if (sig == SIGKILL && write_at(fd, "cgroup.kill", "1") == 0)
@@ -208,7 +208,7 @@ static int tree_end(Tree *t, Slot *s) {
 
         if (!s->has_leaf)
                 return 0;
-        (void) slot_leaf(s, leaf);
+        (void) slot_leaf(t->table, s, leaf);
         if (unlinkat(t->base_fd, leaf, AT_REMOVEDIR) == 0 || errno == ENOENT) {
                 s->has_leaf = false;
                 return 0;

@@ -120,7 +120,7 @@ extern const PeerLinkHooks droverd_line_hooks;
 void droverd_line_greet(Keeper *k); /* a new life: say the whole table */
 void droverd_line_read(Keeper *k, bool to_the_end);
 
-/* request.c */
+/* keeper-request.c */
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
 int kept_put(Keeper *k, const char *name, int fd_take);
 

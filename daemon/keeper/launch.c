@@ -165,7 +165,7 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         name[sizeof(name) - 1] = '\0';
         s = slot_take(k->table, m->slot, m->generation, name, &m->launch.log);
         if (!s) {
-                log_warning("launch of %s refused: slot %u is taken", name, m->slot);
+                log_warning("launch of %s refused: slot %u is taken, or none", name, m->slot);
                 return;
         }
         /* Descriptors that did not arrive are descriptors that we had no room for. */

@@ -125,7 +125,9 @@ void lives_reap_droverd(Keeper *k) {
         }
         describe(&info, how, sizeof(how));
         log_warning("droverd %s; starting it again", how);
-        if (delay == 0 || k->shutdown_wanted)
+        if (k->shutdown_wanted && delay >= PROGRAM_DELAY_MAX_USEC)
+                lives_quit(k, EXIT_FAILURE, false); /* it cannot even stop us in order */
+        else if (delay == 0)
                 lives_start_droverd(k);
         else
                 keeper_set_timer(k, TIMER_DROVERD, delay);

@@ -138,7 +138,7 @@ bool slot_has_name_alive(SlotTable *t, const char *name, const Slot *but) {
         return false;
 }
 
-char *slot_leaf(const Slot *s, char buf[static SLOT_LEAF_MAX]) {
+char *slot_leaf(const SlotTable *t, const Slot *s, char buf[static SLOT_LEAF_MAX]) {
         size_t n = 0;
 
         for (; s->name[n]; n++) {
@@ -146,6 +146,6 @@ char *slot_leaf(const Slot *s, char buf[static SLOT_LEAF_MAX]) {
 
                 buf[n] = c == '/' ? ':' : (c == '.' && n == 0) || (unsigned char) c <= ' ' ? '_' : c;
         }
-        (void) snprintf(buf + n, SLOT_LEAF_MAX - n, ".%llu", (unsigned long long) s->generation);
+        (void) snprintf(buf + n, SLOT_LEAF_MAX - n, ".%u.%llu", slot_index(t, s), (unsigned long long) s->generation);
         return buf;
 }

@@ -69,7 +69,7 @@ void slot_remove_ending(SlotTable *t, Slot *s);
 void slot_release(SlotTable *t, Slot *s);
 /** slot_has_name_alive() - is there another slot with a process of this name? (an older generation that lingers) */
 bool slot_has_name_alive(SlotTable *t, const char *name, const Slot *but);
-/** slot_leaf() - the name of its cgroup: "web/0", generation 7 gives "web:0.7". Returns @buf. */
-char *slot_leaf(const Slot *s, char buf[static SLOT_LEAF_MAX]);
+/** slot_leaf() - the name of its cgroup: "web/0" in slot 3, generation 7 gives "web:0.3.7". Returns @buf. */
+char *slot_leaf(const SlotTable *t, const Slot *s, char buf[static SLOT_LEAF_MAX]);
 
 #endif

@@ -1,4 +1,4 @@
-/* request.c - what droverd asks for, a table. A request for a generation that is not the slot's is ignored: it
+/* keeper-request.c - what droverd asks for, a table. A request for a generation that is not the slot's is ignored: it
  * raced with a death. Nothing here is trusted further than its size. */
 #include "keeper/keeper.h"
 #include "base/fd.h"
