@@ -1,7 +1,7 @@
 /* test-logger-kill.c - SIGKILL of the logger at random moments, again and again: every line is there once, in order.
  *
  * Writers are processes of their own that number their lines and never stop; one writes large blocks, one a few bytes at a
- * time, one into a file that rotates all the time, two share a file. $DROVER_TEST_ROUNDS: how many kills. */
+ * time, one into a file that rotates all the time, two share a file. $DROVER_TEST_ROUNDS: how many kills; $DROVER_TEST_PAUSE_NSEC: the longest life. */
 #include "logger-rig.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -66,9 +66,9 @@ static size_t check_lines(const char *text, size_t n, char letter) {
         return next;
 }
 
-static int n_rounds(void) {
-        const char *text = getenv("DROVER_TEST_ROUNDS");
-        return text ? atoi(text) : ROUNDS;
+static int number(const char *variable, int otherwise) {
+        const char *text = getenv(variable);
+        return text ? atoi(text) : otherwise;
 }
 
 START_TEST(no_line_lost) {
@@ -93,8 +93,8 @@ START_TEST(no_line_lost) {
                 }
                 rig_close(&rig, i);
         }
-        for (int round = 0; round < n_rounds(); round++) {
-                struct timespec pause = {.tv_nsec = rand_r(&seed) % 4000000};
+        for (int round = 0; round < number("DROVER_TEST_ROUNDS", ROUNDS); round++) {
+                struct timespec pause = {.tv_nsec = rand_r(&seed) % number("DROVER_TEST_PAUSE_NSEC", 4000000)};
                 ppoll(NULL, 0, &pause, NULL);
                 rig_restart(&rig);
         }
