@@ -49,7 +49,7 @@ static int parse_line(const char *line, size_t length, NotifyMessage *m) {
 }
 
 int notify_parse(const char *text, size_t size, NotifyMessage *ret) {
-        NotifyMessage m = { 0 };
+        NotifyMessage m = {0};
         const char *p = text, *end = text + size;
 
         if (size == 0 || memchr(text, 0, size))

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PARENTS_MAX 32u /* steps up; deeper trees are the worker's own affair */
+#define PARENTS_MAX 32u      /* steps up; deeper trees are the worker's own affair */
 #define CGROUP_TEXT_MAX 4200 /* a path of PATH_MAX and "0::" */
 
 static int read_cgroup(const char *path, char *buf, size_t size) {
@@ -84,7 +84,8 @@ static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {
         Worker *w;
 
         (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
-        if (read_cgroup(path, text, sizeof text) < 0 || notify_sender_parse_leaf(text, base, name, &generation) < 0)
+        if (read_cgroup(path, text, sizeof text) < 0 ||
+            notify_sender_parse_leaf(text, base, name, &generation) < 0)
                 return NULL;
         w = pool_set_worker_by_name(s, name);
         return w && w->child && w->generation == generation ? w : NULL;

@@ -96,8 +96,11 @@ static void early_keep(NotifySocket *n, pid_t pid, const NotifyMessage *m) {
                 return;
         }
         e = n->early + n->n_early++;
-        *e = (EarlyMessage) { .pid = pid, .is_ready = m->is_ready, .is_stopping = m->is_stopping,
-                              .has_status = m->status != NULL, .status_length = m->status_length };
+        *e = (EarlyMessage){.pid = pid,
+                            .is_ready = m->is_ready,
+                            .is_stopping = m->is_stopping,
+                            .has_status = m->status != NULL,
+                            .status_length = m->status_length};
         if (m->status)
                 memcpy(e->status, m->status, m->status_length);
         n->n_tries = 0;
@@ -126,10 +129,10 @@ static int notify_receive(NotifySocket *n) {
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(struct ucred))];
         } control;
-        struct iovec iov = { .iov_base = text, .iov_len = sizeof text };
-        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof control };
-        struct ucred sender = { 0 };
+        struct iovec iov = {.iov_base = text, .iov_len = sizeof text};
+        struct msghdr m = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        struct ucred sender = {0};
         ssize_t size = recvmsg(n->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (size < 0)
@@ -155,7 +158,7 @@ static int notify_dispatch(sd_event_source *source, int fd, uint32_t revents, vo
 }
 
 int notify_bind(const char *path, int *ret_fd) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_fd_ int fd = -EBADF;
 
         if (strlen(path) >= sizeof address.sun_path)

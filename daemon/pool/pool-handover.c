@@ -39,7 +39,7 @@ static int origin_from_string(const char *s) {
 static int read_config(const json_t *o, bool is_run, const ConfigContext *ctx, PoolConfig **ret) {
         const char *name = json_string_value(json_object_get(o, "name"));
         json_t *config = json_object_get(o, "config");
-        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_config_faults_ ConfigFaults faults = {0};
 
         if (!name || !name_is_valid(name) || !json_is_object(config))
                 return -EBADMSG;
@@ -109,7 +109,8 @@ static void pool_set_catch_up(PoolSet *s) {
                         worker_catch_up(s->pools[i]->workers[j]);
 }
 
-int pool_set_adopt(PoolSet *s, const KeeperMessage *slots, size_t n, const KeeperMessage ***ret_orphans, size_t *ret_n) {
+int pool_set_adopt(PoolSet *s, const KeeperMessage *slots, size_t n, const KeeperMessage ***ret_orphans,
+                   size_t *ret_n) {
         const KeeperMessage **orphans = NEW0_ARRAY(const KeeperMessage *, n + 1);
         size_t n_orphans = 0;
 

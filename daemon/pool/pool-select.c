@@ -133,7 +133,7 @@ static int select_one(PoolSet *s, Selection *sel, const char *selector) {
 }
 
 int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***ret, const char **ret_unknown) {
-        Selection sel = { .stamp = ++s->select_stamp };
+        Selection sel = {.stamp = ++s->select_stamp};
         _cleanup_free_ Worker **items = NULL;
 
         for (size_t i = 0; i < n; i++) {

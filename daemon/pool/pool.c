@@ -105,7 +105,8 @@ void pool_fill(Pool *p) {
         bool wanted = pool_wants_new(p);
 
         for (unsigned slot = 0; slot < size; slot++) {
-                bool is_new = slot >= p->n_workers || p->workers[slot]->slot != slot || p->workers[slot]->is_leaving;
+                bool is_new = slot >= p->n_workers || p->workers[slot]->slot != slot ||
+                              p->workers[slot]->is_leaving;
                 Worker *w = is_new ? pool_slot(p, slot, true) : NULL;
 
                 if (!w)

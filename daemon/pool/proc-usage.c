@@ -25,7 +25,7 @@ static uint64_t read_number(const char **p) {
 
 int proc_usage_parse(const char *stat, ProcUsage *ret) {
         const char *p = strrchr(stat, ')');
-        uint64_t field[FIELD_RSS + 1] = { 0 };
+        uint64_t field[FIELD_RSS + 1] = {0};
         uint64_t tick = USEC_PER_SEC / (uint64_t) sysconf(_SC_CLK_TCK);
 
         if (!p)
@@ -38,7 +38,7 @@ int proc_usage_parse(const char *stat, ProcUsage *ret) {
                 field[i] = read_number(&p);
                 p += strcspn(p, " "); /* the state's letter, a minus sign */
         }
-        *ret = (ProcUsage) {
+        *ret = (ProcUsage){
                 .ppid = (pid_t) field[FIELD_PPID],
                 .cpu_usec = (field[FIELD_UTIME] + field[FIELD_STIME]) * tick,
                 .memory_bytes = field[FIELD_RSS] * (uint64_t) sysconf(_SC_PAGESIZE),
@@ -48,7 +48,8 @@ int proc_usage_parse(const char *stat, ProcUsage *ret) {
 
 int proc_usage_read(pid_t pid, ProcUsage *ret) {
         _cleanup_fd_ int fd = -EBADF;
-        char path[32], text[1024]; /* 52 numbers of 20 digits at most, a name of 64 bytes: 24 fields end far before */
+        char path[32],
+                text[1024]; /* 52 numbers of 20 digits at most, a name of 64 bytes: 24 fields end far before */
         ssize_t n;
 
         (void) snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);

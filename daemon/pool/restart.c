@@ -9,7 +9,8 @@
 #include "pool/restart.h"
 
 #define RESTART_FAILED_DELAY (100 * USEC_PER_MSEC)
-#define RESTART_FAILED_DELAY_MAX (30 * USEC_PER_SEC) /* when the policy's own max_delay is smaller still, e.g. 0 */
+#define RESTART_FAILED_DELAY_MAX                                                                             \
+        (30 * USEC_PER_SEC) /* when the policy's own max_delay is smaller still, e.g. 0 */
 #define RESTART_FAILED_FACTOR 2.0
 
 void restart_note_start(RestartHistory *h, usec_t now_usec) {
@@ -58,8 +59,8 @@ static usec_t next_delay(const RestartConfig *p, const RestartHistory *h, bool w
         return MAX(wanted, MIN(floor, MAX(p->max_delay, RESTART_FAILED_DELAY)));
 }
 
-RestartVerdict restart_next(const RestartConfig *policy, RestartHistory *history, const ExitStatus *exit, usec_t ran_usec,
-                            usec_t now_usec, uint64_t random, usec_t *ret_delay_usec) {
+RestartVerdict restart_next(const RestartConfig *policy, RestartHistory *history, const ExitStatus *exit,
+                            usec_t ran_usec, usec_t now_usec, uint64_t random, usec_t *ret_delay_usec) {
         bool failed_start = exit->is_failure_to_start;
         usec_t delay;
 

@@ -53,7 +53,7 @@ static void worker_free_config(Worker *w) {
 int worker_take_departed(Worker *w, Child *c) {
         if (w->n_departed >= WORKER_DEPARTED_MAX)
                 return -ENOSPC;
-        w->departed[w->n_departed++] = (Departed) { .child = c };
+        w->departed[w->n_departed++] = (Departed){.child = c};
         w->pool->set->n_draining++;
         return 0;
 }

@@ -43,7 +43,9 @@ static void put_starts(const Worker *w, Text *t) {
 
         json_put_array(t, "starts"); /* oldest first */
         for (unsigned i = 0; i < h->n_starts; i++)
-                json_put_u64(t, NULL, h->starts[(h->next + RESTART_WINDOW_MAX - h->n_starts + i) % RESTART_WINDOW_MAX]);
+                json_put_u64(
+                        t, NULL,
+                        h->starts[(h->next + RESTART_WINDOW_MAX - h->n_starts + i) % RESTART_WINDOW_MAX]);
         json_end_array(t);
 }
 
@@ -52,9 +54,9 @@ void worker_serialize(const Worker *w, Text *t) {
                 const char *key;
                 bool value;
         } marks[] = {
-                { "wanted", w->is_wanted },     { "start_due", w->start_due }, { "restart_due", w->restart_due },
-                { "kill_due", w->kill_due },    { "leaving", w->is_leaving },  { "unready", w->is_unready },
-                { "closing", w->is_closing },
+                {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
+                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"unready", w->is_unready},
+                {"closing", w->is_closing},
         };
 
         json_put_object(t, NULL);
@@ -100,15 +102,16 @@ static void read_exit_record(Worker *w, const json_t *o) {
         if (!json_is_object(o))
                 return;
         w->has_exit = true;
-        w->exit = (ExitStatus) { .at_usec = get_u64(o, "at"), .is_failure_to_start = json_object_get(o, "stage") != NULL };
+        w->exit = (ExitStatus){.at_usec = get_u64(o, "at"),
+                               .is_failure_to_start = json_object_get(o, "stage") != NULL};
         if (w->exit.is_failure_to_start)
-                w->exit.failure = (KeeperFailure) {
+                w->exit.failure = (KeeperFailure){
                         .stage = (uint32_t) get_u64(o, "stage"),
                         .error = get_i32(o, "errno"),
                         .detail = get_i32(o, "detail"),
                 };
         else
-                w->exit.exit = (KeeperExit) {
+                w->exit.exit = (KeeperExit){
                         .code = get_i32(o, "code"),
                         .status = get_i32(o, "status"),
                         .stragglers = (uint32_t) get_u64(o, "stragglers"),
@@ -140,7 +143,9 @@ static void worker_put_back(Worker *w, WorkerState state) {
 
 int worker_deserialize(Worker *w, const json_t *o) {
         const char *name = json_string_value(json_object_get(o, "state"));
-        int state = !name ? -EINVAL : streq(name, "launching") ? WORKER_LAUNCHING : worker_state_from_string(name);
+        int state = !name                      ? -EINVAL
+                    : streq(name, "launching") ? WORKER_LAUNCHING
+                                               : worker_state_from_string(name);
 
         if (state < 0)
                 return -EBADMSG;

@@ -102,7 +102,8 @@ static int launch_candidates(const PoolConfig *c, char ***ret) {
                 r = candidates_in_path(path, command, v);
         if (r < 0 || (!v[0] && strchr(command, '/')))
                 return -ENOMEM;
-        if (!v[0] && !(v[0] = alloc_printf("/%s", command))) /* an empty PATH finds nothing: say so by ENOENT */
+        if (!v[0] &&
+            !(v[0] = alloc_printf("/%s", command))) /* an empty PATH finds nothing: say so by ENOENT */
                 return -ENOMEM;
         *ret = TAKE_PTR(v);
         return 0;
@@ -113,14 +114,14 @@ static size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLI
 
         for (int i = 0; i < RLIM_NLIMITS; i++)
                 if (c->has_limit[i])
-                        out[n++] = (LaunchLimit) { .resource = i, .value = c->limits[i] };
+                        out[n++] = (LaunchLimit){.resource = i, .value = c->limits[i]};
         return n;
 }
 
 static void launch_spec_fill(const Worker *w, LaunchSpec *spec) {
         const PoolConfig *c = w->pool->config;
 
-        *spec = (LaunchSpec) {
+        *spec = (LaunchSpec){
                 .argv = c->command,
                 .directory = c->directory,
                 .set_identity = c->has_identity,
@@ -145,8 +146,9 @@ static void launch_spec_fill(const Worker *w, LaunchSpec *spec) {
 /* ---- its output ---- */
 
 static const uint32_t log_kinds[] = {
-        [OUTPUT_LOG] = LOG_KIND_FILE,         [OUTPUT_JOURNAL] = LOG_KIND_JOURNAL, [OUTPUT_INHERIT] = LOG_KIND_INHERIT,
-        [OUTPUT_NULL] = LOG_KIND_NONE,        [OUTPUT_PATH] = LOG_KIND_SHARED,
+        [OUTPUT_LOG] = LOG_KIND_FILE,        [OUTPUT_JOURNAL] = LOG_KIND_JOURNAL,
+        [OUTPUT_INHERIT] = LOG_KIND_INHERIT, [OUTPUT_NULL] = LOG_KIND_NONE,
+        [OUTPUT_PATH] = LOG_KIND_SHARED,
 };
 
 static int log_path(const Worker *w, char *buf, size_t size) {
@@ -165,8 +167,9 @@ static int log_path(const Worker *w, char *buf, size_t size) {
 
 int worker_log_spec(const Worker *w, LogSpec *ret) {
         const PoolConfig *c = w->pool->config;
-        LogSpec spec = { .kind = log_kinds[c->output], .max_files = c->output_max_files,
-                         .max_size = c->output_max_size };
+        LogSpec spec = {.kind = log_kinds[c->output],
+                        .max_files = c->output_max_files,
+                        .max_size = c->output_max_size};
 
         if (w->pool->stdio_path[1] && w->pool->stdio_path[2])
                 spec.kind = LOG_KIND_NONE; /* both go elsewhere: no pipes */
@@ -185,7 +188,7 @@ int worker_log_spec(const Worker *w, LogSpec *ret) {
 /* ---- the launch ---- */
 
 static int worker_ask_keeper(Worker *w) {
-        _cleanup_(launch_env_done) LaunchEnv env = { 0 };
+        _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
         LaunchLimit limits[RLIM_NLIMITS];
         LaunchSpec spec;
@@ -206,7 +209,8 @@ static int worker_ask_keeper(Worker *w) {
         spec.candidates = candidates;
         spec.limits = limits;
         spec.n_limits = launch_limits(w->pool->config, limits);
-        return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log, &worker_child_hooks, w);
+        return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log,
+                            &worker_child_hooks, w);
 }
 
 /* What is missing on this side, in the words for the keeper's: a request that cannot be, or no room for a process. */
@@ -220,9 +224,9 @@ void worker_launch(Worker *w) {
         restart_note_start(&w->history, clock_now());
         r = worker_ask_keeper(w);
         if (r < 0) {
-                w->exit = (ExitStatus) {
+                w->exit = (ExitStatus){
                         .is_failure_to_start = true,
-                        .failure = { .stage = refusal_stage(r), .error = -r },
+                        .failure = {.stage = refusal_stage(r), .error = -r},
                         .at_usec = clock_realtime(),
                 };
                 w->has_exit = true;

@@ -19,10 +19,10 @@ static const struct {
         bool has_event;
         EventKind kind;
 } state_events[_WORKER_STATE_MAX] = {
-        [WORKER_STARTING] = { true, EVENT_WORKER_STARTING }, [WORKER_RUNNING] = { true, EVENT_WORKER_RUNNING },
-        [WORKER_STOPPING] = { true, EVENT_WORKER_STOPPING }, [WORKER_BACKOFF] = { true, EVENT_WORKER_BACKOFF },
-        [WORKER_STOPPED] = { true, EVENT_WORKER_STOPPED },   [WORKER_EXITED] = { true, EVENT_WORKER_DONE },
-        [WORKER_FAILED] = { true, EVENT_WORKER_FAILED },
+        [WORKER_STARTING] = {true, EVENT_WORKER_STARTING}, [WORKER_RUNNING] = {true, EVENT_WORKER_RUNNING},
+        [WORKER_STOPPING] = {true, EVENT_WORKER_STOPPING}, [WORKER_BACKOFF] = {true, EVENT_WORKER_BACKOFF},
+        [WORKER_STOPPED] = {true, EVENT_WORKER_STOPPED},   [WORKER_EXITED] = {true, EVENT_WORKER_DONE},
+        [WORKER_FAILED] = {true, EVENT_WORKER_FAILED},
 };
 
 static void put_exit(const Worker *w, Text *t) {
@@ -85,7 +85,8 @@ static void describe_end(const Worker *w, char *buf, size_t size) {
         if (ago < USEC_PER_SEC)
                 (void) snprintf(buf, size, "%s just now", cause);
         else
-                (void) snprintf(buf, size, "%s %s ago", cause, span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
+                (void) snprintf(buf, size, "%s %s ago", cause,
+                                span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
 }
 
 const char *worker_note(const Worker *w, char *buf, size_t size) {
@@ -93,11 +94,13 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
         usec_t left = usec_sub(w->due, clock_now());
 
         *buf = 0;
-        if (w->has_exit && (w->state == WORKER_BACKOFF || w->state == WORKER_EXITED || w->state == WORKER_FAILED))
+        if (w->has_exit &&
+            (w->state == WORKER_BACKOFF || w->state == WORKER_EXITED || w->state == WORKER_FAILED))
                 describe_end(w, end, sizeof end);
         if (w->state == WORKER_BACKOFF)
-                (void) snprintf(buf, size, "%s, next try in %s", end,
-                                span_format(span, left > USEC_PER_SEC ? left / USEC_PER_SEC * USEC_PER_SEC : left));
+                (void) snprintf(
+                        buf, size, "%s, next try in %s", end,
+                        span_format(span, left > USEC_PER_SEC ? left / USEC_PER_SEC * USEC_PER_SEC : left));
         else if (w->state == WORKER_FAILED)
                 (void) snprintf(buf, size, "%s, given up", end);
         else if (w->state == WORKER_EXITED)

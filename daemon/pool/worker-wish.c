@@ -129,14 +129,16 @@ int worker_signal(Worker *w, int sig, bool whole_tree) {
 
         if (w->pid <= 0)
                 return 0;
-        r = sig == SIGKILL && whole_tree ? child_kill_tree(w->child) : child_signal(w->child, sig, whole_tree, false);
+        r = sig == SIGKILL && whole_tree ? child_kill_tree(w->child)
+                                         : child_signal(w->child, sig, whole_tree, false);
         return r < 0 ? r : 1;
 }
 
 /* ---- convergence ---- */
 
 static bool worker_has_to_stop(const Worker *w) {
-        bool is_up = w->state == WORKER_LAUNCHING || w->state == WORKER_STARTING || w->state == WORKER_RUNNING;
+        bool is_up =
+                w->state == WORKER_LAUNCHING || w->state == WORKER_STARTING || w->state == WORKER_RUNNING;
 
         if (w->state == WORKER_BACKOFF)
                 return !w->is_wanted;

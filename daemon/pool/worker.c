@@ -34,7 +34,8 @@
 #include "priority.h"
 
 #define KILL_AGAIN_FIRST (1 * USEC_PER_SEC)
-#define KILL_AGAIN_MAX (30 * USEC_PER_SEC) /* unkillable: in the kernel's hands; asking more often helps nobody */
+#define KILL_AGAIN_MAX                                                                                       \
+        (30 * USEC_PER_SEC) /* unkillable: in the kernel's hands; asking more often helps nobody */
 #define TIMER_ACCURACY USEC_PER_MSEC
 
 typedef void (*WorkerAction)(Worker *w);
@@ -43,20 +44,24 @@ static const struct {
         const char *name;
         bool holds_process, is_resting;
 } state_table[_WORKER_STATE_MAX] = {
-        [WORKER_CREATED] = { "created", .is_resting = true },
-        [WORKER_LAUNCHING] = { "starting" },
-        [WORKER_STARTING] = { "starting", .holds_process = true },
-        [WORKER_RUNNING] = { "running", .holds_process = true },
-        [WORKER_STOPPING] = { "stopping", .holds_process = true },
-        [WORKER_BACKOFF] = { "backoff" },
-        [WORKER_STOPPED] = { "stopped", .is_resting = true },
-        [WORKER_EXITED] = { "exited", .is_resting = true },
-        [WORKER_FAILED] = { "failed", .is_resting = true },
+        [WORKER_CREATED] = {"created", .is_resting = true},
+        [WORKER_LAUNCHING] = {"starting"},
+        [WORKER_STARTING] = {"starting", .holds_process = true},
+        [WORKER_RUNNING] = {"running", .holds_process = true},
+        [WORKER_STOPPING] = {"stopping", .holds_process = true},
+        [WORKER_BACKOFF] = {"backoff"},
+        [WORKER_STOPPED] = {"stopped", .is_resting = true},
+        [WORKER_EXITED] = {"exited", .is_resting = true},
+        [WORKER_FAILED] = {"failed", .is_resting = true},
 };
 
 static const char *const event_names[_WORKER_EVENT_MAX] = {
-        [WORKER_ON_START] = "start",   [WORKER_ON_SPAWNED] = "spawned", [WORKER_ON_START_FAILED] = "start-failed",
-        [WORKER_ON_READY] = "ready",   [WORKER_ON_STOP] = "stop",       [WORKER_ON_EXITED] = "exited",
+        [WORKER_ON_START] = "start",
+        [WORKER_ON_SPAWNED] = "spawned",
+        [WORKER_ON_START_FAILED] = "start-failed",
+        [WORKER_ON_READY] = "ready",
+        [WORKER_ON_STOP] = "stop",
+        [WORKER_ON_EXITED] = "exited",
         [WORKER_ON_TIMEOUT] = "timeout",
 };
 
@@ -103,7 +108,8 @@ void worker_arm(Worker *w, usec_t due_usec) {
         w->due = due_usec == USEC_INFINITY ? 0 : due_usec;
         if (w->due == 0)
                 return;
-        if (sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, w->due, TIMER_ACCURACY, worker_dispatch_timer, w) >= 0) {
+        if (sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, w->due, TIMER_ACCURACY,
+                              worker_dispatch_timer, w) >= 0) {
                 (void) sd_event_source_set_priority(w->timer, PRIORITY_TIMER);
                 return;
         }
@@ -258,7 +264,7 @@ static void act_ended(Worker *w) {
 
 static void act_stop_ended(Worker *w) {
         /* Not ready in time counts as a start that failed, however the process took its leave. */
-        const ExitStatus unready = { .is_failure_to_start = true, .failure = { .error = ETIMEDOUT } };
+        const ExitStatus unready = {.is_failure_to_start = true, .failure = {.error = ETIMEDOUT}};
 
         worker_emit_end(w);
         if (!w->is_wanted)
@@ -273,17 +279,18 @@ static void act_kill(Worker *w) {
         usec_t again = usec_mul(KILL_AGAIN_FIRST, (double) (1u << MIN(w->n_kills, 5u)));
 
         if (w->n_kills == 0 && !w->kill_due)
-                log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: did not end in time, killing its whole tree",
-                           w->name);
+                log_fields(LOG_NOTICE, pool_name(w->pool), w->name,
+                           "%s: did not end in time, killing its whole tree", w->name);
         if (w->n_kills == 2) /* once */
-                log_fields(LOG_ERR, pool_name(w->pool), w->name, "%s: SIGKILL has no effect on pid %d; trying on",
-                           w->name, (int) w->pid);
+                log_fields(LOG_ERR, pool_name(w->pool), w->name,
+                           "%s: SIGKILL has no effect on pid %d; trying on", w->name, (int) w->pid);
         w->n_kills++;
         w->kill_due = true;
         (void) child_kill_tree(w->child);
         worker_arm(w, in(MIN(again, KILL_AGAIN_MAX)));
 }
 
+/* clang-format off */
 static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
         [WORKER_CREATED] = {
                 [WORKER_ON_START] = act_launch,
@@ -367,6 +374,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_TIMEOUT] = act_impossible,
         },
 };
+/* clang-format on */
 
 void worker_handle(Worker *w, WorkerEvent e) {
         worker_table[w->state][e](w);
