@@ -289,6 +289,7 @@ static int connection_dispatch_io(sd_event_source *s, int fd, uint32_t revents, 
         if (revents & EPOLLOUT) {
                 c->is_blocked = false;
                 set_unsent(c);
+                update_events(c); /* or it would be told again and again before the flush, which comes last in a turn */
         }
         if (c->state == CONNECTION_LINGERING)
                 discard(c);
