@@ -157,8 +157,8 @@ void lives_reap_logger(Keeper *k) {
 }
 
 void lives_watchdog(Keeper *k) {
-        log_error("droverd has not said that it lives for %llu s; killing it",
-                  (unsigned long long) (k->watchdog_usec / USEC_PER_SEC));
+        log_error("droverd has not said that it lives for %llu ms; killing it",
+                  (unsigned long long) (k->watchdog_usec / USEC_PER_MSEC));
         program_kill(&k->droverd, SIGKILL);
 }
 

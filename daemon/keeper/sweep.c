@@ -22,6 +22,7 @@
 
 #define PROCESSES_MAX 65536u
 #define ENVIRON_MAX 65536
+#define WALK_FRESH_USEC (100 * USEC_PER_MSEC)
 
 typedef struct Process {
         pid_t pid, parent, group, session;
@@ -31,7 +32,7 @@ typedef struct Process {
 /* All processes of the last walk, in the order of their numbers. Mapped at first use. */
 static Process *processes;
 static size_t n_processes;
-static bool is_walked; /* since the last look */
+static uint64_t walked_usec, looked_usec; /* CLOCK_REALTIME, as the slots' start: when last */
 
 static bool read_process(const char *pid_text, Process *ret) {
         char path[64], text[512];
@@ -56,13 +57,14 @@ static bool read_process(const char *pid_text, Process *ret) {
         return true;
 }
 
-/* A getdents loop of our own: opendir() allocates. */
-static int walk_processes(void) {
+/* Unless the last walk is younger than @not_before. A getdents loop of our own: opendir() allocates. */
+static int walk_processes(uint64_t not_before) {
+        uint64_t now = clock_realtime();
         _cleanup_fd_ int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         char buf[16384] __attribute__((aligned(8)));
         ssize_t n;
 
-        if (is_walked)
+        if (walked_usec > not_before && walked_usec <= now)
                 return 0;
         if (!processes) {
                 void *m = mmap(NULL, PROCESSES_MAX * sizeof(Process), PROT_READ | PROT_WRITE,
@@ -84,7 +86,7 @@ static int walk_processes(void) {
                             read_process(e->d_name, &processes[n_processes]))
                                 n_processes++;
                 }
-        is_walked = true;
+        walked_usec = now;
         return 0;
 }
 
@@ -119,7 +121,7 @@ static bool look_at_children(Tree *t) {
 }
 
 static void look_at_all(Tree *t) {
-        if (walk_processes() < 0)
+        if (walk_processes(UINT64_MAX) < 0)
                 return;
         for (size_t i = 0; i < n_processes; i++)
                 if (processes[i].parent == getpid() && !is_known(t, processes[i].pid) &&
@@ -128,7 +130,7 @@ static void look_at_all(Tree *t) {
 }
 
 static void sweep_look(Tree *t) {
-        is_walked = false;
+        looked_usec = clock_realtime();
         t->n_orphans = 0;
         if (!look_at_children(t))
                 look_at_all(t);
@@ -223,8 +225,8 @@ static unsigned signal_members(int sig, int *ret_error) {
         return n;
 }
 
-static unsigned signal_tree(Tree *t, const Slot *s, int sig, int *ret_error) {
-        if (walk_processes() < 0)
+static unsigned signal_tree(Tree *t, const Slot *s, uint64_t not_before, int sig, int *ret_error) {
+        if (walk_processes(not_before) < 0)
                 return 0;
         for (size_t i = 0; i < n_processes; i++)
                 processes[i].is_member = processes[i].pid != getpid() && is_root_of(t, s, &processes[i]);
@@ -244,11 +246,15 @@ static void sweep_discard(Tree *t, Slot *s) {
         (void) s;
 }
 
+/* When many trees are signalled at once, one walk serves for all: it must only be younger than the process. What was
+ * forked since is found when the main process has died. */
 static int sweep_signal(Tree *t, Slot *s, int sig) {
+        uint64_t fresh = usec_sub(clock_realtime(), WALK_FRESH_USEC);
         int error = -ESRCH;
 
-        sweep_look(t);
-        return signal_tree(t, s, sig, &error) > 0 ? 0 : error;
+        if (looked_usec < fresh)
+                sweep_look(t);
+        return signal_tree(t, s, MAX(fresh, s->started_usec), sig, &error) > 0 ? 0 : error;
 }
 
 static int sweep_end(Tree *t, Slot *s) {
@@ -257,7 +263,7 @@ static int sweep_end(Tree *t, Slot *s) {
 
         if (t->n_orphans == 0)
                 return 0;
-        n = signal_tree(t, s, SIGKILL, &error);
+        n = signal_tree(t, s, looked_usec, SIGKILL, &error);
         s->exited.stragglers = MAX(s->exited.stragglers, n);
         return n > 0 || error < 0 ? 1 : 0;
 }
@@ -275,7 +281,7 @@ unsigned sweep_orphans(Tree *t) {
         int error = 0;
 
         sweep_look(t);
-        if (t->n_orphans == 0 || walk_processes() < 0)
+        if (t->n_orphans == 0 || walk_processes(UINT64_MAX) < 0)
                 return 0;
         for (size_t i = 0; i < n_processes; i++)
                 processes[i].is_member = is_orphan(t, processes[i].pid);
