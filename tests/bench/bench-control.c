@@ -129,7 +129,7 @@ int main(void) {
         bench_init("control");
         size_t workers = bench_size(1000, 501), calls = bench_size(20000, 50), rounds = bench_size(5, 1);
         double floor_trip[5], trip[5], floor_rate[5], drover_rate[5], p99[5], floor_p99[5], all_median[5], all_p99;
-        char pools[512], path[128];
+        char pools[512], path[100];
 
         (void) snprintf(pools, sizeof pools, "{\"w\":{\"command\":[\"%s\",\"pause\"],\"workers\":%zu}}", bench_tiny(), workers);
         (void) bench_daemon_start(pools);

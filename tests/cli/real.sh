@@ -1,0 +1,134 @@
+#!/bin/sh
+# droverctl against the real programs: exit statuses, stdio and signals of `run`, logs, names for completion.
+# Environment: DROVERCTL, DROVERD, HELPER, DROVER_LIBEXEC, as meson gives them. TAP-less: prints what failed, exits 1.
+set -u
+place=$(mktemp -d)
+DROVER_SOCKET=$place/control.sock
+export DROVER_SOCKET
+failures=0
+daemon=
+
+finish() {
+        [ -z "$daemon" ] || { kill "$daemon"; wait "$daemon"; } 2>/dev/null
+        [ $failures = 0 ] || cat "$place/droverd.log"
+        rm -rf "$place"
+}
+trap finish EXIT
+
+# expect NAME STATUS COMMAND...: its exit status; output is left in $place/out and $place/err
+expect() {
+        name=$1 wanted=$2
+        shift 2
+        "$@" >"$place/out" 2>"$place/err" </dev/null
+        got=$?
+        if [ $got != "$wanted" ]; then
+                echo "FAILED $name: exit status $got, not $wanted"
+                cat "$place/out" "$place/err"
+                failures=$((failures + 1))
+        fi
+}
+# says NAME TEXT [FILE]: the last output holds it
+says() {
+        grep -qF -- "$2" "$place/${3:-out}" && return
+        echo "FAILED $1: no '$2' in:"
+        cat "$place/out" "$place/err"
+        failures=$((failures + 1))
+}
+ctl() { "$DROVERCTL" "$@"; }
+
+expect "no daemon" 7 ctl status
+says "no daemon" "$DROVER_SOCKET" err
+
+umask 022
+cat >"$place/drover.json" <<EOF
+{ "log_dir": "$place/log", "state_dir": "$place/state", "pools": {
+  "web": { "command": ["$HELPER", "sleep"], "workers": 2 },
+  "off": { "command": ["$HELPER", "sleep"], "autostart": false },
+  "talk": { "command": ["$HELPER", "lines", "5"], "restart": "never" },
+} }
+EOF
+"$DROVERD" -c "$place/drover.json" >"$place/droverd.log" 2>&1 &
+daemon=$!
+while ! ctl status >/dev/null 2>&1; do
+        kill -0 $daemon || { cat "$place/droverd.log"; exit 1; }
+done
+
+expect "wait for ready" 0 ctl -T 10s wait --for ready web
+expect "status" 0 ctl status
+says "status" "web"
+says "status" "2/2"
+expect "status of one" 0 ctl status web/1
+expect "status of what is stopped" 3 ctl status off
+expect "unknown name" 4 ctl status wbe
+says "unknown name: a hint" "web" err
+expect "unknown verb" 2 ctl statsu
+says "unknown verb: a hint" "status" err
+expect "unknown option" 2 ctl status --colour
+expect "names" 0 ctl -o name status
+expect "json" 0 sh -c "'$DROVERCTL' -o json status web | jq -e '.pools[0].workers | length == 2'"
+expect "jsonl" 0 ctl -o jsonl status
+expect "describe" 0 ctl describe web/0
+expect "info" 0 ctl info
+expect "version" 0 ctl version
+expect "check" 0 ctl check
+
+expect "start" 0 ctl start off
+expect "status of what runs now" 0 ctl status off
+expect "stop" 0 ctl stop off
+expect "terminate what does not run" 3 ctl terminate off
+expect "start what cannot be" 1 ctl add broken -- /no/such/program
+says "start what cannot be: why" "No such file" err
+expect "scale" 0 ctl scale web 3
+expect "kill" 0 ctl kill web/2
+expect "add" 0 ctl add later -- "$HELPER" sleep
+expect "rm" 0 ctl rm later
+expect "gone" 4 ctl status later
+expect "time out" 6 ctl -T 200ms wait --for exit web/0
+
+expect "logs" 0 ctl logs -n 2 talk
+says "logs" "line 4"
+expect "events" 0 ctl events
+says "events" "worker.running"
+
+expect "run: exit code" 7 ctl run -- sh -c 'exit 7'
+expect "run: signal" 137 ctl run -- sh -c 'kill -9 $$'
+expect "run: not found" 127 ctl run -- /no/such/program
+says "run: not found" "No such file" err
+expect "run: output and error apart" 0 ctl run -- sh -c 'echo out; echo err >&2'
+says "run: out" "out" out
+says "run: err" "err" err
+expect "run: detached" 0 ctl run -d --name job -- "$HELPER" sleep
+expect "run: the same name" 1 ctl run -d --name job -- "$HELPER" sleep
+expect "terminate it" 0 ctl terminate job
+expect "wait gives its code" 143 ctl wait job
+
+# Binary data through stdin and stdout, both ways complete.
+head -c 3000000 /dev/urandom >"$place/data"
+ctl run -- cat <"$place/data" >"$place/copy"
+cmp "$place/data" "$place/copy" || { echo "FAILED run: stdin to stdout"; failures=$((failures + 1)); }
+# A reader that leaves early ends it.
+n=$(ctl run -- yes | head -n 3 | wc -l)
+[ "$n" = 3 ] || { echo "FAILED run | head: $n lines"; failures=$((failures + 1)); }
+# Signals are passed on.
+ctl run --name sig -- sh -c 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.01; done' >"$place/sig" &
+run=$!
+until grep -q ready "$place/sig"; do :; done
+kill -TERM $run
+wait $run
+[ $? = 9 ] && grep -q "got it" "$place/sig" || { echo "FAILED run: signal passed on"; failures=$((failures + 1)); }
+# droverd killed in the middle: nothing is lost.
+ctl run --name through -- sh -c 'i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); sleep 0.005; done; exit 5' >"$place/through" &
+run=$!
+until grep -q '^10$' "$place/through"; do :; done
+kill -9 "$(ctl -o json info | jq .pid)"
+wait $run
+[ $? = 5 ] && [ "$(wc -l <"$place/through")" = 200 ] || { echo "FAILED run over kill -9 of droverd"; failures=$((failures + 1)); }
+
+for shell in bash zsh fish; do
+        expect "completion $shell" 0 ctl completion $shell
+done
+bash -n "$place/out" 2>/dev/null || true
+expect "shutdown" 0 ctl shutdown
+wait $daemon || { echo "FAILED droverd's own exit status"; failures=$((failures + 1)); }
+daemon=
+[ $failures = 0 ]
