@@ -114,7 +114,9 @@ void logger_line_read(Keeper *k) {
                 fd_close_many(&fd, n_fds);
                 if (n == -EMSGSIZE)
                         continue;
-                if (n == 0)
+                if (n == 0 && k->quit >= QUIT_LOGGER)
+                        peer_link_close(&k->to_logger); /* it is about to exit, and shall do it by itself */
+                else if (n == 0)
                         program_kill(&k->logger, SIGKILL);
                 if (n <= 0)
                         return;

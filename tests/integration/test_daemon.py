@@ -262,11 +262,8 @@ class Death(unittest.TestCase):
             self.assertGreater(min(second), first)
 
     def test_killed_while_stopping(self):
-        slow = ["/bin/sh", "-c", "trap 'read x <\"$FIFO\"; exit 0' TERM; while :; do sleep 0.1; done"]
-        with Daemon() as d:
-            fifo = d.place + "/fifo"
-            os.mkfifo(fifo)
-            d.write_config(pools(a={"command": slow, "env": {"FIFO": fifo}}))
+        stubborn = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"]
+        with Daemon(pools(a={"command": stubborn, "stop": {"timeout": "1s"}})) as d:
             d.start()
             d.call("wait", select="a", **{"for": "ready"})
             pid = d.call("daemon.info")["pid"]
@@ -274,8 +271,6 @@ class Death(unittest.TestCase):
             d.wait_notice("STOPPING=1")
             os.kill(pid, signal.SIGKILL)
             d.wait_notice("STOPPING=1")
-            with open(fifo, "w", encoding="utf-8") as f:
-                f.write("go\n")
             self.assertEqual(d.process.wait(PATIENCE), 0)
 
 
