@@ -98,11 +98,24 @@ void connection_check_out(Connection *c) {
                 connection_close(c);
 }
 
-bool connection_is_full(Connection *c) {
-        bool is_full = stream_is_congested(c->stream);
+static void note_stall(Connection *c) {
+        size_t unread = stream_unread(c->stream);
 
-        c->is_full |= is_full; /* whoever holds back now is told by the flush that ends it */
-        return is_full;
+        if (!c->is_full) {
+                c->stall_since = 0;
+        } else if (c->stall_since == 0 || unread < c->stall_unread) {
+                c->stall_since = clock_now();
+                c->stall_unread = unread;
+                set_timed(c);
+        }
+}
+
+bool connection_is_full(Connection *c) {
+        if (!stream_is_congested(c->stream))
+                return false;
+        c->is_full = true; /* whoever holds back now is told by the flush that ends it */
+        note_stall(c);
+        return true;
 }
 
 /* What to watch follows from the state alone. That the peer is gone (EPOLLHUP) is always told. */
@@ -301,18 +314,6 @@ static int connection_dispatch_io(sd_event_source *s, int fd, uint32_t revents, 
         else if (is_gone && c->is_full)
                 connection_close(c);
         return 0;
-}
-
-static void note_stall(Connection *c) {
-        size_t unread = stream_unread(c->stream);
-
-        if (!c->is_full) {
-                c->stall_since = 0;
-        } else if (c->stall_since == 0 || unread < c->stall_unread) {
-                c->stall_since = clock_now();
-                c->stall_unread = unread;
-                set_timed(c);
-        }
 }
 
 void connection_flush(Connection *c) {

@@ -1,0 +1,80 @@
+/* test-goal.c - every rule of what a call waits for. */
+#include "control/goal.h"
+
+#include <check.h>
+
+static const struct {
+        Goal goal;
+        GoalBaseline baseline;
+        GoalFacts facts;
+        GoalVerdict verdict;
+} rows[] = {
+        /* start */
+        {GOAL_STARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
+        {GOAL_STARTED, {0}, {.state = WORKER_LAUNCHING, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
+        {GOAL_STARTED, {0}, {.state = WORKER_FAILED, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_STARTED, {0}, {.state = WORKER_FAILED, .is_wanted = true, .has_changed = true}, GOAL_FAILED},
+        {GOAL_STARTED, {0}, {.state = WORKER_BACKOFF, .is_wanted = true, .has_changed = true}, GOAL_FAILED},
+        {GOAL_STARTED, {0}, {.state = WORKER_EXITED, .is_wanted = true, .has_changed = true}, GOAL_FAILED},
+        {GOAL_STARTED, {0}, {.state = WORKER_STOPPED, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
+        {GOAL_STARTED, {0}, {.state = WORKER_STOPPED, .has_changed = true}, GOAL_FAILED},
+        /* restart */
+        {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_PENDING},
+        {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_RUNNING, .is_alive = true, .has_new_end = true}, GOAL_MET},
+        {GOAL_RESTARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
+        {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_BACKOFF, .has_new_end = true, .has_changed = true}, GOAL_FAILED},
+        /* stop */
+        {GOAL_STOPPED, {0}, {.state = WORKER_STOPPING, .is_alive = true, .has_changed = true}, GOAL_PENDING},
+        {GOAL_STOPPED, {0}, {.state = WORKER_STOPPED, .has_changed = true}, GOAL_PENDING},
+        {GOAL_STOPPED, {0}, {.state = WORKER_STOPPED, .is_settled = true}, GOAL_MET},
+        {GOAL_STOPPED, {0}, {.state = WORKER_CREATED, .is_settled = true}, GOAL_MET},
+        {GOAL_STOPPED, {0}, {.state = WORKER_LAUNCHING, .is_wanted = true, .has_changed = true, .has_new_end = true}, GOAL_MET},
+        {GOAL_STOPPED, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .has_changed = true}, GOAL_FAILED},
+        /* run */
+        {GOAL_LAUNCHED, {0}, {.state = WORKER_LAUNCHING, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_LAUNCHED, {0}, {.state = WORKER_STARTING, .is_alive = true}, GOAL_MET},
+        {GOAL_LAUNCHED, {0}, {.state = WORKER_EXITED, .has_new_end = true}, GOAL_MET},
+        {GOAL_LAUNCHED, {0}, {.state = WORKER_FAILED, .has_new_end = true, .has_failed_to_start = true}, GOAL_FAILED},
+        /* wait for=exit */
+        {GOAL_EXITED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_EXITED, {0}, {.state = WORKER_EXITED}, GOAL_PENDING},
+        {GOAL_EXITED, {0}, {.state = WORKER_EXITED, .is_settled = true}, GOAL_MET},
+        {GOAL_EXITED, {0}, {.state = WORKER_BACKOFF, .is_settled = true, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_EXITED, {0}, {.state = WORKER_BACKOFF, .is_settled = true, .is_wanted = true, .has_new_end = true}, GOAL_MET},
+        {GOAL_EXITED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_wanted = true, .has_new_end = true}, GOAL_MET},
+        {GOAL_EXITED, {0}, {.state = WORKER_CREATED, .is_settled = true}, GOAL_FAILED},
+        {GOAL_EXITED, {0}, {.state = WORKER_CREATED, .is_settled = true, .is_wanted = true}, GOAL_PENDING},
+        /* wait for=ready */
+        {GOAL_READY, {0}, {.state = WORKER_BACKOFF, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
+        {GOAL_READY, {0}, {.state = WORKER_RUNNING, .is_wanted = true}, GOAL_MET},
+        {GOAL_READY, {0}, {.state = WORKER_FAILED, .is_wanted = true}, GOAL_FAILED},
+        {GOAL_READY, {0}, {.state = WORKER_STOPPED}, GOAL_FAILED},
+        {GOAL_READY, {0}, {.state = WORKER_STOPPED, .is_wanted = true}, GOAL_PENDING},
+        /* wait for=stopped */
+        {GOAL_AT_REST, {0}, {.state = WORKER_BACKOFF, .is_settled = true}, GOAL_PENDING},
+        {GOAL_AT_REST, {0}, {.state = WORKER_EXITED, .is_settled = true}, GOAL_MET},
+        /* gone, none */
+        {GOAL_GONE, {0}, {.state = WORKER_STOPPED, .is_settled = true}, GOAL_PENDING},
+        {GOAL_NONE, {0}, {.state = WORKER_STOPPING}, GOAL_MET},
+};
+
+START_TEST(test_goal) {
+        ck_assert_int_eq(goal_check(rows[_i].goal, &rows[_i].facts, &rows[_i].baseline), rows[_i].verdict);
+        ck_assert_ptr_nonnull(goal_to_string(rows[_i].goal));
+}
+END_TEST
+
+int main(void) {
+        Suite *s = suite_create("goal");
+        TCase *t = tcase_create("all");
+        SRunner *sr;
+        int n;
+
+        tcase_add_loop_test(t, test_goal, 0, ARRAY_SIZE(rows));
+        suite_add_tcase(s, t);
+        sr = srunner_create(s);
+        srunner_run_all(sr, CK_NORMAL);
+        n = srunner_ntests_failed(sr);
+        srunner_free(sr);
+        return n > 0;
+}
