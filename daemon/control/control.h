@@ -24,6 +24,13 @@ typedef struct Control Control;
 #define CONTROL_LINE_TIMEOUT_SEC 10        /* to finish a line once begun */
 #define CONTROL_STALL_TIMEOUT_SEC 30       /* unread output beyond the mark without any progress */
 
+typedef struct ControlLimit {
+        const char *name, *help;
+        uint64_t value;
+} ControlLimit;
+/** control_limits() - the bounds above as `daemon.info` and the manual show them. Constant. */
+const ControlLimit *control_limits(size_t *ret_n);
+
 /* What control cannot do itself: the supervisor's duties. Each fills in @error_text (or faults) on failure. */
 typedef struct ControlHooks {
         /* Load and check files; nothing changes. */

@@ -4,27 +4,29 @@
 #include "control/discover.h"
 #include "control/method.h"
 
-/* Every bound a caller can meet. */
-static void put_limits(Text *t) {
-        static const struct {
-                const char *name;
-                uint64_t value;
-        } limits[] = {
-                {"message_bytes", CONTROL_LINE_MAX},
-                {"message_values", CONTROL_NODES_MAX},
-                {"message_depth", CONTROL_DEPTH_MAX},
-                {"message_seconds", CONTROL_LINE_TIMEOUT_SEC},
-                {"batch_requests", CONTROL_BATCH_MAX},
-                {"calls_in_flight", CONTROL_CALLS_MAX},
-                {"connections", CONTROL_CONNECTIONS_MAX},
-                {"connections_reserved", CONTROL_CONNECTIONS_RESERVED},
-                {"connections_per_user", CONTROL_CONNECTIONS_PER_UID_MAX},
-                {"unfinished_bytes_per_user", CONTROL_INPUT_PER_UID_MAX},
-                {"unread_bytes_pause", CONTROL_UNREAD_MARK},
-                {"unread_bytes", CONTROL_UNREAD_MAX},
-                {"unread_seconds", CONTROL_STALL_TIMEOUT_SEC},
-        };
+static const ControlLimit limits[] = {
+        {"message_bytes", "of one message", CONTROL_LINE_MAX},
+        {"message_values", "JSON values in one message", CONTROL_NODES_MAX},
+        {"message_depth", "of nesting", CONTROL_DEPTH_MAX},
+        {"message_seconds", "to finish a line once begun, else the error timeout and the end", CONTROL_LINE_TIMEOUT_SEC},
+        {"batch_requests", "in one batch", CONTROL_BATCH_MAX},
+        {"calls_in_flight", "on one connection", CONTROL_CALLS_MAX},
+        {"connections", "in all", CONTROL_CONNECTIONS_MAX},
+        {"connections_reserved", "of these for root and the daemon's own user", CONTROL_CONNECTIONS_RESERVED},
+        {"connections_per_user", "of one user", CONTROL_CONNECTIONS_PER_UID_MAX},
+        {"unfinished_bytes_per_user", "of lines begun and not finished, on all connections of one user", CONTROL_INPUT_PER_UID_MAX},
+        {"unread_bytes_pause", "beyond which no request is read and streams pause", CONTROL_UNREAD_MARK},
+        {"unread_bytes", "beyond which the connection is dropped", CONTROL_UNREAD_MAX},
+        {"unread_seconds", "without reading any of them, while beyond the pause and no stream is open, until it is dropped",
+         CONTROL_STALL_TIMEOUT_SEC},
+};
 
+const ControlLimit *control_limits(size_t *ret_n) {
+        *ret_n = ARRAY_SIZE(limits);
+        return limits;
+}
+
+static void put_limits(Text *t) {
         json_put_object(t, "limits");
         for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
                 json_put_u64(t, limits[i].name, limits[i].value);
