@@ -76,7 +76,9 @@ expect "start" 0 ctl start off
 expect "status of what runs now" 0 ctl status off
 expect "stop" 0 ctl stop off
 expect "terminate what does not run" 3 ctl terminate off
-expect "start what cannot be" 1 ctl add broken -- /no/such/program
+expect "add what cannot be: it is there" 0 ctl add broken -- /no/such/program
+says "add what cannot be: why" "No such file" err
+expect "start what cannot be" 1 ctl start broken
 says "start what cannot be: why" "No such file" err
 expect "scale" 0 ctl scale web 3
 expect "kill" 0 ctl kill web/2
@@ -110,14 +112,14 @@ cmp "$place/data" "$place/copy" || { echo "FAILED run: stdin to stdout"; failure
 n=$(ctl run -- yes | head -n 3 | wc -l)
 [ "$n" = 3 ] || { echo "FAILED run | head: $n lines"; failures=$((failures + 1)); }
 # Signals are passed on.
-ctl run --name sig -- sh -c 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.01; done' >"$place/sig" &
+"$DROVERCTL" run --name sig -- sh -c 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.01; done' >"$place/sig" &
 run=$!
 until grep -q ready "$place/sig"; do :; done
 kill -TERM $run
 wait $run
 [ $? = 9 ] && grep -q "got it" "$place/sig" || { echo "FAILED run: signal passed on"; failures=$((failures + 1)); }
 # droverd killed in the middle: nothing is lost.
-ctl run --name through -- sh -c 'i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); sleep 0.005; done; exit 5' >"$place/through" &
+"$DROVERCTL" run --name through -- sh -c 'i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); sleep 0.005; done; exit 5' >"$place/through" &
 run=$!
 until grep -q '^10$' "$place/through"; do :; done
 kill -9 "$(ctl -o json info | jq .pid)"
