@@ -171,8 +171,11 @@ void droverd_line_read(Keeper *k, bool to_the_end) {
 
                 if (n == -EMSGSIZE)
                         continue;
-                if (n == 0 && !to_the_end)
-                        program_kill(&k->droverd, SIGKILL); /* it can hear nothing any more */
+                if (n == 0 && !to_the_end) {
+                        /* It is about to exit, with a status of its own; if not, it can hear nothing any more. */
+                        peer_link_close(&k->to_droverd);
+                        keeper_set_timer(k, TIMER_WATCHDOG, PROGRAM_LINE_GRACE_USEC);
+                }
                 if (n <= 0)
                         return;
                 if ((size_t) n >= sizeof(m.type) && (size_t) n == keeper_message_size(m.type))

@@ -4,7 +4,7 @@
  *     drover-keeper --sweep                                       end what a dead keeper left behind
  *
  * Environment: NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS (all for the keeper alone, not passed on);
- * DROVER_TREE=sweep: do without cgroups; DROVER_WATCHDOG_USEC: how long droverd may be silent (default: WATCHDOG_USEC, else 30 s). */
+ * DROVER_TREE=sweep: do without cgroups; DROVER_WATCHDOG_USEC: how long droverd may be silent (default: WATCHDOG_USEC, else 120 s). */
 #include "keeper/keeper.h"
 #include "keeper/leftovers.h"
 #include "base/fd.h"

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 64
-#define WATCHDOG_DEFAULT_USEC (30 * USEC_PER_SEC)
+#define WATCHDOG_DEFAULT_USEC (120 * USEC_PER_SEC) /* without systemd: rare, since each ping is a wake-up of an idle machine */
 #define LATE_USEC USEC_PER_SEC /* a timer later than this: it was the machine that stood still, not droverd */
 #define LINES_RETRY_USEC (20 * USEC_PER_MSEC)
 #define SCAN_USEC (20 * USEC_PER_MSEC)

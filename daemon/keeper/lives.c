@@ -79,6 +79,8 @@ void lives_start_logger(Keeper *k) {
         int r;
 
         keeper_unset_timer(k, TIMER_LOGGER);
+        if (k->logger.pid > 0 && k->to_logger.fd < 0)
+                program_kill(&k->logger, SIGKILL); /* it left its line a while ago and lives on, deaf */
         if (k->logger.pid > 0 || !k->logger.is_wanted)
                 return;
         r = start_life(k, &k->logger, &k->to_logger, SOURCE_LOGGER_LINE, SOURCE_LOGGER_DEATH);
@@ -157,8 +159,11 @@ void lives_reap_logger(Keeper *k) {
 }
 
 void lives_watchdog(Keeper *k) {
-        log_error("droverd has not said that it lives for %llu ms; killing it",
-                  (unsigned long long) (k->watchdog_usec / USEC_PER_MSEC));
+        if (k->to_droverd.fd < 0)
+                log_error("droverd has left its line and lives on; killing it");
+        else
+                log_error("droverd has not said that it lives for %llu ms; killing it",
+                          (unsigned long long) (k->watchdog_usec / USEC_PER_MSEC));
         program_kill(&k->droverd, SIGKILL);
 }
 

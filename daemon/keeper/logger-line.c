@@ -114,10 +114,12 @@ void logger_line_read(Keeper *k) {
                 fd_close_many(&fd, n_fds);
                 if (n == -EMSGSIZE)
                         continue;
-                if (n == 0 && k->quit >= QUIT_LOGGER)
-                        peer_link_close(&k->to_logger); /* it is about to exit, and shall do it by itself */
-                else if (n == 0)
-                        program_kill(&k->logger, SIGKILL);
+                if (n == 0) {
+                        /* It is about to exit; while it is wanted it gets a moment for that. */
+                        peer_link_close(&k->to_logger);
+                        if (k->quit < QUIT_LOGGER)
+                                keeper_set_timer(k, TIMER_LOGGER, PROGRAM_LINE_GRACE_USEC);
+                }
                 if (n <= 0)
                         return;
                 if ((size_t) n >= sizeof(m.type) && m.type == LOGGER_DETACHED && (size_t) n == logger_message_size(m.type))

@@ -2,7 +2,7 @@
  *
  * States: waiting (pid 0, restart_at set) -> running (pid) -> waiting ...; wanted = false ends the circle.
  * A program that lived for less than PROGRAM_SHORT_LIFE_USEC is started again only after a delay that doubles
- * from 100 ms to 5 s; else at once.
+ * from 100 ms to 1 s; else at once.
  *
  * Owner: the Keeper. All strings are made at start: starting a program allocates nothing. */
 #ifndef DROVER_KEEPER_PROGRAM_H
@@ -14,7 +14,8 @@
 
 #define PROGRAM_SHORT_LIFE_USEC USEC_PER_SEC
 #define PROGRAM_DELAY_MIN_USEC (100 * USEC_PER_MSEC)
-#define PROGRAM_DELAY_MAX_USEC (5 * USEC_PER_SEC)
+#define PROGRAM_DELAY_MAX_USEC USEC_PER_SEC
+#define PROGRAM_LINE_GRACE_USEC USEC_PER_SEC /* from the end of a program's line to its own */
 #define PROGRAM_LINK_FD 3 /* where a program finds its line: $DROVER_KEEPER_FD */
 
 typedef struct Program {
