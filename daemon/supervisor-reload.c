@@ -172,7 +172,7 @@ static int apply_config(Supervisor *s, Config *to, ConfigFaults *faults, char **
         if (text_check(&changes) < 0)
                 return -ENOMEM;
         emit_applied(s, changes.data);
-        log_info("configuration applied: %zu pools changed", d.n);
+        log_at(d.n > 0 ? LOG_INFO : LOG_DEBUG, "configuration applied: %zu pools changed", d.n);
         *ret_changes = text_take(&changes);
         return 0;
 }

@@ -202,9 +202,6 @@ static void announce(Supervisor *s) {
         hub_emit(s->hub, EVENT_DAEMON_STARTED, NULL, NULL, text_check(&t) < 0 ? NULL : t.data);
         log_info("%s: %zu pools, listening on %s", s->is_later_life ? "back after an unplanned end" : "started",
                  pool_count(s->pools), s->places.control_socket);
-        if (m->hello.tree_mode != KEEPER_TREE_CGROUP && !s->is_later_life)
-                log_notice("no cgroups (%s): processes that leave their worker's session are found and ended less surely",
-                           m->hello.tree_reason);
         state_put_daemon(s);
         status_ready(s);
         if (s->was_stopping || (m->hello.flags & KEEPER_HELLO_SHUTDOWN))
