@@ -173,6 +173,7 @@ void droverd_line_read(Keeper *k, bool to_the_end) {
                         continue;
                 if (n == 0 && !to_the_end) {
                         /* It is about to exit, with a status of its own; if not, it can hear nothing any more. */
+                        keeper_unwatch(k, k->to_droverd.fd);
                         peer_link_close(&k->to_droverd);
                         keeper_set_timer(k, TIMER_WATCHDOG, PROGRAM_LINE_GRACE_USEC);
                 }

@@ -41,6 +41,16 @@ int keeper_watch_slot(Keeper *k, int fd, uint32_t events, KeeperSource source, c
         return watch(k, fd, events, slot_tag(k, s, source));
 }
 
+void keeper_unwatch(Keeper *k, int fd) {
+        if (fd >= 0)
+                (void) epoll_ctl(k->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int keeper_unwatch_close(Keeper *k, int fd) {
+        keeper_unwatch(k, fd);
+        return fd_close(fd);
+}
+
 void keeper_set_timer(Keeper *k, KeeperTimer timer, usec_t in_usec) {
         k->due[timer] = usec_add(k->now_usec, in_usec);
 }

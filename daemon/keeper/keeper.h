@@ -95,6 +95,10 @@ int keeper_run(Keeper *k); /* the exit code */
 void keeper_close(Keeper *k);
 int keeper_watch(Keeper *k, int fd, uint32_t events, KeeperSource source);
 int keeper_watch_slot(Keeper *k, int fd, uint32_t events, KeeperSource source, const Slot *s);
+/** keeper_unwatch() - take @fd out of the loop; -EBADF is fine. Before every close of a watched descriptor: a child that was
+ *  forked meanwhile holds a duplicate until its exec, and with it epoll would go on to report the closed one, hot. */
+void keeper_unwatch(Keeper *k, int fd);
+int keeper_unwatch_close(Keeper *k, int fd); /* and close; returns -EBADF */
 void keeper_set_timer(Keeper *k, KeeperTimer timer, usec_t in_usec);
 void keeper_unset_timer(Keeper *k, KeeperTimer timer);
 void keeper_release_reserve(Keeper *k);

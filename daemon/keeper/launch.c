@@ -132,7 +132,7 @@ static void adopt_process(Keeper *k, Slot *s, Job *j, pid_t pid, int pidfd) {
         if (r < 0) {
                 s->is_failed = true;
                 s->failed = (KeeperFailure) {.stage = LAUNCH_PIPE, .error = -r};
-                s->report_fd = fd_close(s->report_fd);
+                s->report_fd = keeper_unwatch_close(k, s->report_fd);
                 (void) kill(pid, SIGKILL);
                 keeper_set_timer(k, TIMER_SCAN, 0);
         }
@@ -215,7 +215,7 @@ void launch_read_report(Keeper *k, Slot *s) {
                 else
                         note_failed(s, &report);
         }
-        s->report_fd = fd_close(s->report_fd);
+        s->report_fd = keeper_unwatch_close(k, s->report_fd);
         if (!s->is_failed && will_exec)
                 note_started(k, s);
         else if (!s->is_failed)
@@ -237,5 +237,5 @@ void launch_read_ready(Keeper *k, Slot *s) {
                 s->is_ready = true;
                 peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_READY);
         }
-        s->ready_fd = fd_close(s->ready_fd);
+        s->ready_fd = keeper_unwatch_close(k, s->ready_fd);
 }

@@ -115,6 +115,8 @@ void lives_reap_droverd(Keeper *k) {
         if (!reap(&k->droverd, &info))
                 return;
         droverd_line_read(k, true); /* its last words count */
+        keeper_unwatch(k, k->to_droverd.fd);
+        keeper_unwatch(k, k->droverd.pidfd);
         peer_link_close(&k->to_droverd);
         delay = program_ended(&k->droverd, k->now_usec);
         note_known(k);
@@ -143,6 +145,8 @@ void lives_reap_logger(Keeper *k) {
         if (!reap(&k->logger, &info))
                 return;
         logger_line_read(k); /* DETACHED it had said already */
+        keeper_unwatch(k, k->to_logger.fd);
+        keeper_unwatch(k, k->logger.pidfd);
         peer_link_close(&k->to_logger);
         delay = program_ended(&k->logger, k->now_usec);
         note_known(k);

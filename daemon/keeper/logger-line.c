@@ -116,6 +116,7 @@ void logger_line_read(Keeper *k) {
                         continue;
                 if (n == 0) {
                         /* It is about to exit; while it is wanted it gets a moment for that. */
+                        keeper_unwatch(k, k->to_logger.fd);
                         peer_link_close(&k->to_logger);
                         if (k->quit < QUIT_LOGGER)
                                 keeper_set_timer(k, TIMER_LOGGER, PROGRAM_LINE_GRACE_USEC);

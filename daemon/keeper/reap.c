@@ -57,8 +57,8 @@ void reap_slot(Keeper *k, Slot *s) {
         launch_read_ready(k, s);
         reap_pid(pid);
         slot_clear_pid(k->table, s);
-        s->pidfd = fd_close(s->pidfd);
-        s->ready_fd = fd_close(s->ready_fd);
+        s->pidfd = keeper_unwatch_close(k, s->pidfd);
+        s->ready_fd = keeper_unwatch_close(k, s->ready_fd);
         s->end_limit_usec = usec_add(k->now_usec, TREE_END_LIMIT_USEC);
         slot_add_ending(k->table, s);
         k->tree_delay_usec = 0;
