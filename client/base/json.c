@@ -135,7 +135,10 @@ int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, j
                         ret_fault->column = error.column;
                         ret_fault->offset = error.position > 0 ? (size_t) error.position - 1 : 0;
                         (void) snprintf(ret_fault->text, sizeof(ret_fault->text), "%s",
-                                        is_memory ? "out of memory" : error.text);
+                                        is_memory ? "out of memory"
+                                        : json_error_code(&error) == json_error_null_character
+                                                ? "\\u0000 is not allowed in a string"
+                                                : error.text);
                 }
                 return is_memory ? -ENOMEM : -EBADMSG;
         }

@@ -225,7 +225,7 @@ const char *name_nearest(const char *word, const char *const *names) {
 
         if (n == 0 || n > DISTANCE_WORD_MAX)
                 return NULL;
-        best = n <= 2 ? 2 : n <= 5 ? 3 : 4; /* one fault in a tiny word, two in a short, three in a long one */
+        best = n <= 3 ? 2 : n <= 5 ? 3 : 4; /* one fault in a tiny word, two in a short, three in a long one */
         for (; *names; names++) {
                 size_t n_name = strlen(*names), distance;
 

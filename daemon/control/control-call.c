@@ -107,8 +107,8 @@ static void audit(const Call *c, const char *result) {
                 return;
         }
         control->audit_n++;
-        log_info("audit: uid %u pid %d %s %s: %s", (unsigned) c->connection->uid, (int) c->connection->pid,
-                 protocol_methods[c->method].name, c->object, result);
+        log_info("audit: uid %u pid %d %s%s%s: %s", (unsigned) c->connection->uid, (int) c->connection->pid,
+                 protocol_methods[c->method].name, *c->object ? " " : "", c->object, result);
 }
 
 /* Where the answer is written: into the batch, to the peer, or nowhere. */

@@ -25,6 +25,13 @@ static void answer_error(Connection *c, Batch *b, const json_t *id, ProtocolErro
                 envelope_end_line(t);
 }
 
+static void answer_limit(Connection *c, Batch *b, const json_t *id, const char *what, unsigned max) {
+        char message[128];
+
+        (void) snprintf(message, sizeof(message), "too many %s: at most %u", what, max);
+        answer_error(c, b, id, ERROR_LIMIT, message);
+}
+
 static void answer_fault(Connection *c, int error, const JsonFault *fault) {
         char message[256];
 
@@ -60,9 +67,9 @@ static void request_begin(Connection *c, Batch *b, const Envelope *e) {
                 unknown_method(c, b, e);
                 return;
         }
-        if (c->n_calls >= CONTROL_CALLS_MAX) {
+        if (c->n_calls >= CONTROL_CALLS_MAX && method != METHOD_CALL_CANCEL) { /* the one way out of too many is open */
                 if (e->id)
-                        answer_error(c, b, e->id, ERROR_LIMIT, "too many calls in flight on this connection");
+                        answer_limit(c, b, e->id, "calls in flight on this connection", CONTROL_CALLS_MAX);
                 return;
         }
         if (call_new(&call, c, method, e->id, e->params, b) < 0) {
@@ -91,7 +98,7 @@ static unsigned batch_handle(Connection *c, json_t *messages) {
         Batch *b;
 
         if (n > CONTROL_BATCH_MAX) {
-                answer_error(c, NULL, NULL, ERROR_LIMIT, "too many requests in one batch");
+                answer_limit(c, NULL, NULL, "requests in one batch", CONTROL_BATCH_MAX);
                 return 1;
         }
         b = NEW0(Batch);

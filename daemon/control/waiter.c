@@ -219,9 +219,9 @@ static void watch_look(Watch *watch) {
                 return;
         watch->pid = worker_pid(watch->worker);
         if (verdict == GOAL_FAILED)
-                (void) worker_note(watch->worker, reason, sizeof(reason));
+                (void) worker_reason(watch->worker, reason, sizeof(reason));
         if (verdict == GOAL_FAILED && !*reason)
-                (void) snprintf(reason, sizeof(reason), "it is %s and %s wanted to run",
+                (void) snprintf(reason, sizeof(reason), "it is %s and %swanted to run",
                                 worker_state_to_string(facts.state), facts.is_wanted ? "" : "not ");
         watch_decide(watch, verdict, reason);
 }

@@ -76,36 +76,56 @@ void worker_emit_end(Worker *w) {
 
 /* ---- the note ---- */
 
-/* "killed by SIGKILL 40s ago" */
-static void describe_end(const Worker *w, char *buf, size_t size) {
+typedef enum EndAge { END_AGE_NONE, END_AGE_SAID } EndAge;
+
+/* "killed by SIGKILL", and on wish " 40s ago" */
+static void describe_end(const Worker *w, EndAge age, char *buf, size_t size) {
         char cause[KEEPER_TEXT_MAX], span[SPAN_TEXT_MAX];
         usec_t ago = usec_sub(clock_realtime(), w->exit.at_usec);
 
         worker_describe_exit(w, cause, sizeof cause);
-        if (ago < USEC_PER_SEC)
-                (void) snprintf(buf, size, "%s just now", cause);
-        else
+        if (age == END_AGE_NONE)
+                (void) snprintf(buf, size, "%s", cause);
+        else if (ago >= USEC_PER_SEC)
                 (void) snprintf(buf, size, "%s %s ago", cause,
                                 span_format(span, ago / USEC_PER_SEC * USEC_PER_SEC));
+        else
+                (void) snprintf(buf, size, "%s just now", cause);
+}
+
+/* What follows the end: nobody gives up what was to be started once only. */
+static void append_outlook(const Worker *w, char *buf, size_t size) {
+        usec_t left = usec_sub(w->due, clock_now());
+        char span[SPAN_TEXT_MAX];
+        size_t n = strlen(buf);
+
+        if (w->state == WORKER_BACKOFF)
+                (void) snprintf(
+                        buf + n, size - n, ", next try in %s",
+                        span_format(span, left > USEC_PER_SEC ? left / USEC_PER_SEC * USEC_PER_SEC : left));
+        else if (w->state == WORKER_FAILED && w->pool->config->restart.policy != RESTART_NEVER_AGAIN)
+                (void) snprintf(buf + n, size - n, ", given up");
+}
+
+static bool has_ended_by_itself(const Worker *w) {
+        return w->has_exit &&
+               (w->state == WORKER_BACKOFF || w->state == WORKER_EXITED || w->state == WORKER_FAILED);
+}
+
+const char *worker_reason(const Worker *w, char *buf, size_t size) {
+        if (!has_ended_by_itself(w))
+                return worker_note(w, buf, size);
+        describe_end(w, END_AGE_NONE, buf, size);
+        append_outlook(w, buf, size);
+        return buf;
 }
 
 const char *worker_note(const Worker *w, char *buf, size_t size) {
-        char end[KEEPER_TEXT_MAX + 64] = "", span[SPAN_TEXT_MAX];
-        usec_t left = usec_sub(w->due, clock_now());
-
         *buf = 0;
-        if (w->has_exit &&
-            (w->state == WORKER_BACKOFF || w->state == WORKER_EXITED || w->state == WORKER_FAILED))
-                describe_end(w, end, sizeof end);
-        if (w->state == WORKER_BACKOFF)
-                (void) snprintf(
-                        buf, size, "%s, next try in %s", end,
-                        span_format(span, left > USEC_PER_SEC ? left / USEC_PER_SEC * USEC_PER_SEC : left));
-        else if (w->state == WORKER_FAILED)
-                (void) snprintf(buf, size, "%s, given up", end);
-        else if (w->state == WORKER_EXITED)
-                (void) snprintf(buf, size, "%s", end);
-        else if (w->state == WORKER_STOPPING && w->n_kills > 0)
+        if (has_ended_by_itself(w)) {
+                describe_end(w, END_AGE_SAID, buf, size);
+                append_outlook(w, buf, size);
+        } else if (w->state == WORKER_STOPPING && w->n_kills > 0)
                 (void) snprintf(buf, size, "did not end in time, killed");
         else if (w->state == WORKER_STOPPING && w->is_unready)
                 (void) snprintf(buf, size, "was not ready in time");

@@ -52,6 +52,8 @@ void worker_want_kill(Worker *w);    /* as want_stop, but SIGKILL of the tree at
 int worker_signal(Worker *w, int sig, bool whole_tree);
 /** worker_note() - one sentence for people about why it is not running; "" when all is well. In @buf. */
 const char *worker_note(const Worker *w, char *buf, size_t size);
+/** worker_reason() - the same without how long ago it was, for the answer to a call that waited for it. In @buf. */
+const char *worker_reason(const Worker *w, char *buf, size_t size);
 /** worker_put_json() - the WORKER object of the contract, with @key or NULL. */
 void worker_put_json(Worker *w, Text *t, const char *key);
 int worker_log_spec(const Worker *w, LogSpec *ret); /* where its output goes */

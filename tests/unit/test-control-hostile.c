@@ -228,6 +228,12 @@ START_TEST(test_too_many_calls) {
                 n_limit++;
         }
         ck_assert_uint_eq(n_limit, 5);
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":\"c\",\"method\":\"call.cancel\",\"params\":[1]}\n");
+        for (unsigned i = 0; i < 2; i++) { /* the cancelled one and the cancelling one, in either order */
+                _cleanup_json_ json_t *answer = client_json(&w, fd);
+
+                ck_assert(at(answer, "result") || streq(at_string(answer, "error.data.name"), "cancelled"));
+        }
 }
 END_TEST
 

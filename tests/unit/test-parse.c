@@ -129,7 +129,7 @@ static const struct {
 } nearest[] = {
         {"comand", "command"}, {"workres", "workers"}, {"enviroment_file", NULL}, {"dirctory", "directory"}, {"evn", "env"},
         {"xyz", NULL}, {"", NULL}, {"commandcommandcommandcommandcommandcommandcommandcommandcommandcommand", NULL},
-        {"umsak", "umask"},
+        {"umsak", "umask"}, {"job", NULL}, {"enb", "env"}, {"end_file", "env_file"},
 };
 
 START_TEST(nearest_name) {
