@@ -105,7 +105,7 @@ START_TEST(test_faulty_start_says_so_and_ends) {
 
         (void) snprintf(path, sizeof path, "%s/drover.json", daemon_directory());
         daemon_write_config("\"pools\":{\"w\":{\"workers\":0}}");
-        const char *argv[] = {getenv("DROVER_TEST_DROVERD"), "-S", "/tmp/drover-test-never.sock", "-c", path, NULL};
+        const char *argv[] = {getenv("DROVER_TEST_DROVERD"), "-S", daemon_socket(), "-c", path, NULL};
         ck_assert_int_ne(daemon_run_program(argv, &said), 0);
         ck_assert_msg(strstr(said, "command") != NULL, "%s", said);
         free(said);
