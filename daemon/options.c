@@ -26,6 +26,10 @@ static const struct {
 };
 
 static int option_apply(Options *o, int id) {
+        if ((id == OPTION_CONFIG || id == OPTION_SOCKET) && !*optarg) {
+                (void) fprintf(stderr, "droverd: the path behind %s is empty\n", id == OPTION_CONFIG ? "--config" : "--socket");
+                return -EINVAL;
+        }
         switch (id) {
         case OPTION_CONFIG:
                 o->config = optarg;

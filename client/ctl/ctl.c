@@ -79,7 +79,8 @@ int ctl_usage(const Ctl *c, const char *fmt, ...) {
         say(fmt, ap);
         va_end(ap);
         if (c->args.command)
-                ctl_say("usage: droverctl %s %s; more with droverctl help %s", c->args.command->name,
+                ctl_say("usage: droverctl %s%s%s; more with droverctl help %s", c->args.command->name,
+                        c->args.command->usage && *c->args.command->usage ? " " : "",
                         c->args.command->usage ? c->args.command->usage : "", c->args.command->name);
         return CTL_USAGE;
 }

@@ -122,7 +122,7 @@ static void load_text(Load *l, const char *path, char *data_consume, size_t size
                 config_fault_unplaced(&l->check, path, line, column, NULL, "%s", fault.text);
         } else if (r < 0)
                 l->check.error = r;
-        else {
+        if (root) {
                 l->check.text = &text;
                 load_root(l, root);
                 l->check.text = NULL;

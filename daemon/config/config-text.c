@@ -108,20 +108,21 @@ static bool is_blank(const char *s, size_t size) {
         return true;
 }
 
-/* jansson's own complaint, or, where it was about a doubled key, a better one. */
-static void describe_load_fault(const ConfigText *t, const JsonFault *json, ConfigSyntaxFault *fault) {
+/* jansson's own complaint, or, where it was about a doubled key, a better one; then true. */
+static bool describe_load_fault(const ConfigText *t, const JsonFault *json, ConfigSyntaxFault *fault) {
         const ConfigPlace *first = NULL, *second = config_place_duplicate(t, &first);
         int line, column;
 
         if (!second) {
                 fault->offset = json->offset;
                 snprintf(fault->text, sizeof(fault->text), "%s", json->text);
-                return;
+                return false;
         }
         config_text_position(t, first->key, &line, &column);
         fault->offset = second->key;
         snprintf(fault->text, sizeof(fault->text), "this key stands twice in the same object; the first is at %d:%d",
                  line, column);
+        return true;
 }
 
 int config_text_parse(ConfigText *t, const char *file, char *raw_consume, size_t size, json_t **ret,
@@ -156,7 +157,8 @@ int config_text_parse(ConfigText *t, const char *file, char *raw_consume, size_t
                 return r;
         r = json_load_bounded(t->clean, size, &limits, ret, &json);
         if (r < 0 && r != -ENOMEM) {
-                describe_load_fault(t, &json, fault);
+                if (describe_load_fault(t, &json, fault)) /* the last one counts, so that the rest can be looked at */
+                        *ret = json_loadb(t->clean, size, 0, NULL);
                 return -EBADMSG;
         }
         return r;

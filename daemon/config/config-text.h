@@ -42,7 +42,8 @@ typedef struct ConfigSyntaxFault {
  * @file: name for faults, copied
  * @raw_consume: NUL-terminated, taken over also on failure
  * @ret:  a new reference; a text of nothing but comments is an empty object
- * Return: 0; -EBADMSG with *fault (and @t usable for config_text_position()); -ENOMEM.
+ * Return: 0; -EBADMSG with *fault (and @t usable for config_text_position()), and with *ret too where the fault is a
+ *         doubled key, so that the other faults of the text can be found; -ENOMEM.
  */
 int config_text_parse(ConfigText *t, const char *file, char *raw_consume, size_t size, json_t **ret,
                       ConfigSyntaxFault *fault);

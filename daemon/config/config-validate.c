@@ -13,6 +13,8 @@ static void fault_unknown(ConfigCheck *c, const Spot *at, ConfigScope scope, con
                 config_fault_key(c, at, "unknown key; did you mean \"%s\"?", near);
         else if (scope == CONFIG_SCOPE_TOP && config_key_find(CONFIG_SCOPE_POOL, "", at->key))
                 config_fault_key(c, at, "unknown key; it belongs into a pool: { \"pools\": { \"NAME\": { ... } } }");
+        else if (scope == CONFIG_SCOPE_TOP)
+                config_fault_key(c, at, "unknown key; pools stand in \"pools\": { \"pools\": { \"NAME\": { ... } } }");
         else
                 config_fault_key(c, at, "unknown key");
 }

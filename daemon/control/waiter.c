@@ -295,6 +295,17 @@ const char *waiter_worker_name(const Waiter *w, size_t i) {
         return watch_name(&w->watches[i]);
 }
 
+/* At rest, and still pending: its last output is on the way into the log, and comes before the end. */
+static const char *missing_state(const Watch *watch) {
+        const Worker *w = watch->worker;
+
+        if (!w)
+                return "gone";
+        if (!worker_is_alive(w) && !worker_is_settled(w))
+                return "waiting for the rest of its output";
+        return worker_state_to_string(worker_state(w));
+}
+
 /* "web/0 is stopping, web/1 is stopping (and 5 more)" */
 static void put_missing(const Waiter *w, Text *t) {
         size_t n = 0;
@@ -304,8 +315,7 @@ static void put_missing(const Waiter *w, Text *t) {
 
                 if (watch->verdict != GOAL_PENDING || ++n > NAMES_IN_MESSAGE_MAX)
                         continue;
-                text_appendf(t, "%s%s is %s", n > 1 ? ", " : "", watch_name(watch),
-                             watch->worker ? worker_state_to_string(worker_state(watch->worker)) : "gone");
+                text_appendf(t, "%s%s is %s", n > 1 ? ", " : "", watch_name(watch), missing_state(watch));
         }
         if (n > NAMES_IN_MESSAGE_MAX)
                 text_appendf(t, " (and %zu more)", n - NAMES_IN_MESSAGE_MAX);

@@ -66,6 +66,7 @@ struct Worker {
 
         RestartHistory history;
         bool has_exit;
+        bool has_ended_unready; /* the last end came because it did not get ready in time */
         ExitStatus exit;     /* the last end */
         uint64_t generation; /* of the last process */
         uint64_t ended_generation; /* the last whose end was booked */

@@ -230,6 +230,7 @@ void worker_launch(Worker *w) {
                         .at_usec = clock_realtime(),
                 };
                 w->has_exit = true;
+                w->has_ended_unready = false;
                 worker_handle(w, WORKER_ON_START_FAILED);
                 return;
         }
@@ -241,13 +242,14 @@ void worker_launch(Worker *w) {
 }
 
 void worker_describe_exit(const Worker *w, char *buf, size_t size) {
+        static const char unready[] = "not ready in time, ";
+        size_t n = w->has_exit && w->has_ended_unready ? sizeof unready - 1 : 0;
         LaunchSpec spec;
 
         launch_spec_fill(w, &spec);
-        if (size > 0)
-                *buf = 0;
-        if (w->has_exit)
-                exit_status_describe(&w->exit, &spec, buf, size);
+        (void) snprintf(buf, size, "%.*s", (int) n, unready);
+        if (w->has_exit && n < size)
+                exit_status_describe(&w->exit, &spec, buf + n, size - n);
 }
 
 /* ---- what the child says ---- */
@@ -273,6 +275,7 @@ static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
                 return;
         w->exit = *e;
         w->has_exit = true;
+        w->has_ended_unready = w->is_unready;
         w->ended_generation = w->generation;
         worker_handle(w, e->is_failure_to_start ? WORKER_ON_START_FAILED : WORKER_ON_EXITED);
 }

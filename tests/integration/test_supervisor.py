@@ -48,6 +48,7 @@ class StartAndStop(unittest.TestCase):
             self.assertEqual(d.run("--nonsense")[0], 64)
             self.assertEqual(d.run("extra")[0], 64)
             self.assertEqual(d.run("--log-level", "loud")[0], 64)
+            self.assertEqual(d.run("-S", "")[0], 64)
             self.assertEqual(d.run("--version")[0], 0)
             self.assertIn("Usage", d.run("--help")[1])
 

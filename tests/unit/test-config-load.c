@@ -87,6 +87,7 @@ START_TEST(all_faults_come_at_once_in_order) {
                 "drover.json:10:5: pools.Web: not a name",
                 "drover.json:10:39: pools.Web.command[1]: expected a string",
                 "drover.json:12:3: pool: unknown key; did you mean \"pools\"?",
+                "drover.json:13:3: this key stands twice in the same object; the first is at 12:3",
                 "pools.d/b.json:2:2: nothing may follow",
                 "pools.d/c.json:1:1: expected an object",
                 "pools.d/d.json:1:11: pools.x: this pool is already given at ",
@@ -103,6 +104,7 @@ START_TEST(all_faults_come_at_once_in_order) {
                                         "    },\n"
                                         "    \"Web\": { \"command\": [\"/bin/true\", 7] },\n"
                                         "  },\n"
+                                        "  \"pool\": {},\n"
                                         "  \"pool\": {},\n"
                                         "}\n";
         _cleanup_config_faults_ ConfigFaults faults = { 0 };

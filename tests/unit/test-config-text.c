@@ -76,11 +76,11 @@ START_TEST(broken_text_is_told_where_and_why) {
         _cleanup_config_text_ ConfigText t = { 0 };
         const char *raw = fault_cases[_i].raw;
         ConfigSyntaxFault fault;
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
         int line, column;
 
         ck_assert_int_eq(config_text_parse(&t, "f", alloc_strdup(raw), strlen(raw), &root, &fault), -EBADMSG);
-        ck_assert_ptr_null(root);
+        ck_assert((root != NULL) == (strstr(fault.text, "twice") != NULL)); /* a doubled key hides no other fault */
         config_text_position(&t, fault.offset, &line, &column);
         ck_assert_int_eq(line, fault_cases[_i].line);
         if (fault_cases[_i].column)

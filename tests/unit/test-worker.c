@@ -417,6 +417,7 @@ START_TEST(test_ready_too_late) {
         Worker *w = add("{\"command\":[\"/x\"],\"ready\":{\"fd\":3,\"timeout\":\"10ms\"},"
                         "\"restart\":{\"policy\":\"on-failure\",\"delay\":\"1h\"}}");
         Child *c = fake_child("web/0");
+        char note[256];
 
         fake_started(c, 500);
         while (worker_state(w) == WORKER_STARTING)
@@ -428,6 +429,7 @@ START_TEST(test_ready_too_late) {
         ck_assert_int_eq(worker_state(w), WORKER_STOPPING);
         fake_ended(c, CLD_EXITED, 0); /* clean, but it was a failure */
         ck_assert_int_eq(worker_state(w), WORKER_BACKOFF);
+        ck_assert_ptr_nonnull(strstr(worker_reason(w, note, sizeof note), "not ready in time, exited with code 0, next try in "));
 }
 END_TEST
 
