@@ -4,14 +4,29 @@
 #include "ctl/interrupt.h"
 #include "ctl/output.h"
 
-/* "key: value" lines; objects are opened one level with a dot. */
-static void put_members(Text *out, const json_t *o, const char *prefix) {
+#define KEY_WIDTH_MIN 22
+
+/* Of the longest key as put_members() writes it. */
+static size_t key_width(const json_t *o, size_t prefix) {
+        size_t width = KEY_WIDTH_MIN;
+        const char *key;
+        json_t *v;
+
+        json_object_foreach((json_t *) o, key, v) {
+                size_t length = prefix + strlen(key);
+                width = MAX(width, json_is_object(v) && !prefix ? key_width(v, length + 1) : length);
+        }
+        return width;
+}
+
+/* "key  value" lines; objects are opened one level with a dot. */
+static void put_members(Text *out, const json_t *o, const char *prefix, size_t width) {
         const char *key;
         json_t *v;
 
         json_object_foreach((json_t *) o, key, v) {
                 if (json_is_object(v) && !*prefix) {
-                        put_members(out, v, key);
+                        put_members(out, v, key, width);
                         continue;
                 }
                 size_t start = out->length;
@@ -20,7 +35,7 @@ static void put_members(Text *out, const json_t *o, const char *prefix) {
                 escape_append(out, key);
                 do
                         text_append_char(out, ' ');
-                while (out->length - start < 24);
+                while (out->length - start < width + 2);
                 if (!json_is_string(v)) {
                         json_append(out, v, false);
                         continue;
@@ -40,7 +55,7 @@ int cmd_info(Ctl *c) {
         if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
                 json_append(&out, result, c->show == SHOW_JSON);
         else
-                put_members(&out, result, "");
+                put_members(&out, result, "", key_width(result, 0));
         return ctl_put_text(&out, CTL_DONE);
 }
 

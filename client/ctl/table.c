@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #define GAP 2 /* columns between two cells */
+#define FIRST_GOOD 16
 #define FIRST_MIN 8
+#define LAST_GOOD 24 /* a cause can be told in this */
 #define LAST_MIN 12
 
 void table_init(Table *t, const TableColumn *columns, size_t n_columns) {
@@ -56,19 +58,44 @@ static void measure(const Table *t, bool is_wide, size_t *widths) {
         }
 }
 
-/* Narrow the last column, then the first, until a line fits. */
-static void fit(const Table *t, size_t *widths, unsigned width) {
-        size_t total = 0, last = t->n_columns - 1;
+static size_t total_width(const Table *t, const size_t *widths) {
+        size_t total = 0;
 
         for (size_t c = 0; c < t->n_columns; c++)
                 total += widths[c] ? widths[c] + (c ? GAP : 0) : 0;
-        const size_t least[2] = {MIN(widths[last], (size_t) LAST_MIN), MIN(widths[0], (size_t) FIRST_MIN)};
-        for (size_t i = 0; i < 2 && total > width; i++) {
-                size_t *w = i ? &widths[0] : &widths[last];
-                size_t cut = MIN(total - width, *w - least[i]);
-                *w -= cut;
-                total -= cut;
-        }
+        return total;
+}
+
+static bool is_column_empty(const Table *t, size_t column) {
+        for (size_t r = 0; r < t->n_cells / t->n_columns; r++)
+                if (!streq(cell_text(t, r, column), "-"))
+                        return false;
+        return t->n_cells > 0;
+}
+
+/* Columns that say nothing in any row make room for the last one, which says why. */
+static void drop_empty(const Table *t, size_t *widths, unsigned width) {
+        for (size_t c = 1; c + 1 < t->n_columns && total_width(t, widths) > width; c++)
+                if (is_column_empty(t, c))
+                        widths[c] = 0;
+}
+
+static void narrow(const Table *t, size_t *widths, size_t column, size_t least, unsigned width) {
+        size_t total = total_width(t, widths);
+
+        if (total > width && widths[column] > least)
+                widths[column] -= MIN(total - width, widths[column] - least);
+}
+
+/* The last column and the first give way in turns, until a line fits. */
+static void fit(const Table *t, size_t *widths, unsigned width) {
+        size_t last = t->n_columns - 1;
+
+        drop_empty(t, widths, width);
+        narrow(t, widths, last, LAST_GOOD, width);
+        narrow(t, widths, 0, FIRST_GOOD, width);
+        narrow(t, widths, last, LAST_MIN, width);
+        narrow(t, widths, 0, FIRST_MIN, width);
 }
 
 static void put_spaces(Text *out, size_t n) {

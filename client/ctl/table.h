@@ -1,7 +1,8 @@
 /* table.h - columns of text: each as wide as it must be, fitted to the terminal.
  *
- * Cells are copied into one buffer. Only the last column may be long; it is cut with "..." when the line
- * would be wider than the terminal, then the first one. With a width of 0 nothing is cut. */
+ * Cells are copied into one buffer. Only the last column may be long. When the line would be wider than the
+ * terminal, columns of nothing but "-" are left out, then the last is cut with "...", then the first one. With a
+ * width of 0 nothing is left out or cut. */
 #ifndef DROVER_CTL_TABLE_H
 #define DROVER_CTL_TABLE_H
 

@@ -34,7 +34,26 @@ static void put_state(Text *out, const char *state, bool is_color) {
         text_append_char(out, '\n');
 }
 
-/* A value of any type on one line: strings bare, an argv with spaces between, the rest as JSON. */
+/* A word of an argv as a shell takes it. */
+static void put_word(Text *out, const char *s) {
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%";
+        _cleanup_text_ Text quoted = {};
+
+        if (*s && !s[strspn(s, plain)]) {
+                escape_append(out, s);
+                return;
+        }
+        for (; *s; s++)
+                if (*s == '\'')
+                        text_append(&quoted, "'\\''");
+                else
+                        text_append_char(&quoted, *s);
+        text_append(out, "'");
+        escape_append(out, quoted.data ? quoted.data : "");
+        text_append(out, "'");
+}
+
+/* A value of any type on one line: strings bare, an argv as for a shell, the rest as JSON. */
 static void put_value(Text *out, const char *label, const json_t *v) {
         const json_t *item;
         size_t i;
@@ -45,7 +64,7 @@ static void put_value(Text *out, const char *label, const json_t *v) {
         } else if (json_is_array(v) && json_array_size(v) && json_is_string(json_array_get(v, 0))) {
                 json_array_foreach(v, i, item) {
                         text_append(out, i ? " " : "");
-                        escape_append(out, json_is_string(item) ? json_string_value(item) : "...");
+                        put_word(out, json_is_string(item) ? json_string_value(item) : "...");
                 }
         } else {
                 json_append(out, v, false);

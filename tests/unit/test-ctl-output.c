@@ -77,9 +77,9 @@ static const struct {
          "web                 7  a note that is long enough to be cut\\n\n"
          "a-rather-long-name\n"},
         {40, false, false,
-         "NAME                N  NOTE\n"
-         "web                 7  a note that is...\n"
-         "a-rather-long-name\n"},
+         "NAME              N  NOTE\n"
+         "web               7  a note that is l...\n"
+         "a-rather-long...\n"},
         {30, false, false,
          "NAME           N  NOTE\n"
          "web            7  a note th...\n"
@@ -101,6 +101,24 @@ START_TEST(table_fits) {
         fill(&t);
         table_print(&t, &out, tables[_i].width, tables[_i].is_wide, tables[_i].is_color);
         ck_assert_str_eq(out.data, tables[_i].out);
+}
+END_TEST
+
+START_TEST(empty_columns_make_room) {
+        _cleanup_table_ Table t = {0};
+        _cleanup_text_ Text out = {0};
+
+        table_init(&t, three, ARRAY_SIZE(three));
+        for (int i = 0; i < 2; i++) {
+                table_cell(&t, TINT_NONE, "web");
+                table_cell(&t, TINT_NONE, "-");
+                table_cell(&t, TINT_NONE, i ? "-" : "h");
+                table_cell(&t, TINT_NONE, "a note");
+        }
+        table_print(&t, &out, 23, true, false);
+        table_print(&t, &out, 22, true, false);
+        ck_assert_str_eq(out.data, "NAME  N  HIDDEN  NOTE\nweb   -  h       a note\nweb   -  -       a note\n"
+                                   "NAME  HIDDEN  NOTE\nweb   h       a note\nweb   -       a note\n");
 }
 END_TEST
 
@@ -162,6 +180,7 @@ int main(void) {
         tcase_add_loop_test(t, columns, 0, ARRAY_SIZE(widths));
         tcase_add_test(t, json_is_harmless);
         tcase_add_loop_test(t, table_fits, 0, ARRAY_SIZE(tables));
+        tcase_add_test(t, empty_columns_make_room);
         tcase_add_loop_test(t, times_are_read, 0, ARRAY_SIZE(times));
         tcase_add_test(t, odd_json_does_no_harm);
         suite_add_tcase(s, t);
