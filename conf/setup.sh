@@ -2,6 +2,9 @@
 # Install what is missing on a Debian 12 machine: sh conf/setup.sh [build] [demo] [test]
 # The one list of packages: the demo, the tests and CI all come here. Asks apt only when something is missing.
 set -eu
+# dpkg wants sbin, which a shell's PATH may lack (su without -, env -i).
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
 
 build="gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libjansson-dev uthash-dev check"
 demo="python3-minimal python3 redis-server jq netcat-openbsd procps"

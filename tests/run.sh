@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 out=${DROVER_TEST_BUILD:-$top/build-test}
 mkdir -p "$out"
 
