@@ -1,6 +1,7 @@
 /* options.c - the table of options, getopt over it, and the help text made of it. */
 #include "options.h"
 #include "base/log.h"
+#include "build-config.h"
 #include <getopt.h>
 #include <stdio.h>
 
@@ -98,8 +99,8 @@ void options_print_help(void) {
                         (void) printf("      %-20s %s\n", head, table[i].help);
         }
         (void) printf(
-                "\nNo configuration is needed. A first one, in /etc/drover/drover.json (as a user:\n"
-                "~/.config/drover/drover.json):\n\n"
+                "\nNo configuration is needed. A first one, in " DROVER_SYSCONFDIR "/drover.json\n"
+                "(as a user: ~/.config/drover/drover.json):\n\n"
                 "  { \"pools\": { \"web\": { \"command\": [\"/usr/bin/my-server\", \"--port\", \"8080\"],\n"
                 "                        \"workers\": 4 } } }\n\n"
                 "In another terminal:\n\n"
@@ -108,6 +109,7 @@ void options_print_help(void) {
                 "  droverctl logs -f web          what it prints\n"
                 "  droverctl apply                carry out a changed configuration (or SIGHUP to droverd)\n\n"
                 "Exit status: 0 stopped in order, 2 --check found faults, 64 wrong usage,\n"
-                "75 another droverd has the socket, 78 faulty configuration.\n"
+                "71 no socket or no helper program, 75 another droverd has the socket,\n"
+                "78 faulty configuration.\n"
                 "Manual: droverd(8), drover.json(5), droverctl(1).\n");
 }

@@ -79,7 +79,7 @@ static const CliCommand commands[] = {
          .help = "Without -s SIGKILL. As with terminate, the restart policy decides what follows.\n"
                  "\n"
                  "    droverctl kill web/0\n"
-                 "    droverctl kill -s HUP web           reread your files, all workers of web\n",
+                 "    droverctl kill -s HUP web           all workers reread their files\n",
          .options = OPT_BIT(OPT_SIGNAL) | OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY,
          .complete = COMPLETE_WORKERS, .run = cmd_kill},
         {.name = "wait", .group = "Control", .summary = "wait until workers have ended, or are ready", .usage = "[--for WHAT] NAME...",
