@@ -317,7 +317,7 @@ void child_setup(const ChildPlan *plan) {
         wait_for_go(plan);
         if (setsid() < 0)
                 fail(report_fd, LAUNCH_SESSION, -errno, 0);
-        signals_reset();
+        /* Dispositions are the defaults already: the keeper reset its own at its start and never changes one. */
         apply_scheduling(&s, plan);
         if (s.set_identity)
                 take_identity(&s, report_fd);
