@@ -33,7 +33,9 @@ cat >/etc/drover/pools.d/loop.json <<'EOF'
     "workers": 3, "output": "journal" } } }
 EOF
 mkdir -p /etc/systemd/system/droverd.service.d
-printf '[Service]\nWatchdogSec=3s\n' >/etc/systemd/system/droverd.service.d/test.conf
+mkdir -m 0755 /var/lib/witness /var/lib/unlisted
+chown nobody /var/lib/witness /var/lib/unlisted
+printf '[Service]\nWatchdogSec=3s\nReadWritePaths=/var/lib/witness\n' >/etc/systemd/system/droverd.service.d/test.conf
 systemd-sysusers
 systemd-tmpfiles --create
 systemctl daemon-reload
@@ -58,6 +60,51 @@ EOF
 check "reload returns" systemctl reload droverd
 check "reload brings the new pool" until_true 10 sh -c 'droverctl status second | grep -q running'
 check "reload left the other pool alone" [ "$(pids loop)" = "$before" ]
+
+# Under the unit's hardening: another user, its own limits, places to write, logs and stdio.
+# A container without CAP_SYS_RESOURCE can only go the other way.
+oom=-100 nofile=100000
+sh -c 'echo -1 >/proc/self/oom_score_adj' 2>/dev/null || oom=100 nofile=1000
+cat >/etc/drover/pools.d/keen.json <<EOF
+{ "pools": { "keen": { "nice": -5, "oom_score_adj": $oom, "limits": { "nofile": $nofile }, "cpu_affinity": [0],
+    "command": ["/bin/sleep", "1000"] } } }
+EOF
+cat >/etc/drover/pools.d/hard.json <<'EOF'
+{ "pools": {
+    "plain": { "user": "nobody", "directory": "/var/lib/witness", "restart": "never",
+        "command": ["/bin/sh", "-c", "id -u; id -G; grep -E 'CapEff|NoNewPrivs|SigIgn|SigBlk' /proc/self/status; echo yes >mine; echo no >/var/lib/unlisted/mine; exec sleep 1000"] },
+    "path": { "user": "nobody", "output": "/var/lib/witness/path.log",
+        "command": ["/bin/sh", "-c", "echo a line; exec sleep 1000"] } } }
+EOF
+check "reload for the hardening" systemctl reload droverd
+# plain_says LINE: the log of plain holds exactly this one
+plain_says() { droverctl logs -n 100 plain 2>&1 | grep -qx "$1"; }
+check "user: the process is that user's" until_true 10 plain_says 65534
+check "user: only its own group" plain_says "$(id -G nobody)"
+check "user: no capability" plain_says "CapEff:.0000000000000000"
+check "user: no new privileges" plain_says "NoNewPrivs:.1"
+check "user: no signal ignored or blocked" sh -c \
+        '[ "$(droverctl logs -n 100 plain | grep -cE "Sig(Ign|Blk):.0000000000000000")" = 2 ]'
+check "a place of ReadWritePaths= can be written" until_true 10 grep -q yes /var/lib/witness/mine
+check "another one cannot" until_true 10 plain_says ".*/var/lib/unlisted/mine: Read-only file system"
+keen=$(droverctl -o json status keen | jq '.pools[0].workers[0].pid')
+check "nice" [ "$(ps -o ni= -p "$keen" | tr -d ' ')" = -5 ]
+check "oom_score_adj" grep -qx -- $oom "/proc/$keen/oom_score_adj"
+check "limits" grep -q "Max open files *$nofile " "/proc/$keen/limits"
+check "cpu_affinity" grep -qx 'Cpus_allowed_list:.0' "/proc/$keen/status"
+check "oom_score_adj is 0 without the key" grep -qx 0 "/proc/$(droverctl -o json status loop/0 | jq '.pools[0].workers[0].pid')/oom_score_adj"
+check "output to a path in another user's directory" until_true 10 grep -qx "a line" /var/lib/witness/path.log
+cd /root
+said=$(printf 'from stdin' | droverctl run -- /bin/sh -c 'pwd; cat; echo to stderr >&2; exit 5' 2>/run/stderr)
+status=$?
+check "run: exit status" [ $status = 5 ]
+check "run: stdin, stdout and directory" [ "$said" = "/root
+from stdin" ]
+check "run: stderr" grep -qx "to stderr" /run/stderr
+check "run: as another user" [ "$(cd / && droverctl run --user nobody -- /usr/bin/id -u)" = 65534 ]
+rm /etc/drover/pools.d/hard.json /etc/drover/pools.d/keen.json
+systemctl reload droverd
+check "reload takes the pools away" until_true 10 sh -c 'droverctl status keen; [ $? = 4 ]'
 
 old=$(info pid)
 kill -9 "$old"
