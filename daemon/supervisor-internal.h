@@ -23,6 +23,7 @@ typedef struct Places {
         char *notify_socket;
         char *log_dir, *state_dir; /* defaults; the configuration may name others */
         bool is_socket_ours;       /* bound here or in an earlier life: unlinked at the end */
+        int lock_fd;               /* of a socket of ours, else -EBADF */
 } Places;
 
 struct Supervisor {
@@ -41,7 +42,7 @@ struct Supervisor {
         pid_t logger_pid;
         bool is_later_life; /* droverd died before under this keeper */
 
-        sd_event_source *post, *signals[3], *ping, *status_timer;
+        sd_event_source *post, *signals[3], *ping, *status_timer, *socket_watch, *socket_timer;
         uint64_t seq_reserved;    /* event numbers up to here are on record as used */
         bool is_journal_failing;  /* said once, until it works again */
         char *status;             /* as last told to systemd */
@@ -91,6 +92,9 @@ void status_ready(Supervisor *s);
 void status_reloading(Supervisor *s);
 void status_stopping(Supervisor *s);
 void status_changed(Supervisor *s); /* something that STATUS= shows may be another */
+
+/* supervisor-socket.c */
+void socket_watch_start(Supervisor *s); /* once the house stands */
 
 /* supervisor-stop.c */
 void stop_begin(Supervisor *s, const char *why);

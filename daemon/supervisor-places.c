@@ -77,7 +77,8 @@ void places_done(Places *p) {
         free(p->notify_socket);
         free(p->log_dir);
         free(p->state_dir);
-        *p = (Places){0};
+        fd_close(p->lock_fd);
+        *p = (Places){.lock_fd = -EBADF};
 }
 
 /* The path a socket of systemd's is bound to, or NULL when it is no listening Unix stream socket. */
@@ -110,6 +111,7 @@ static int control_socket_kept(Supervisor *s, KeeperTable *t, int *ret_fd) {
         s->places.is_socket_ours = lock >= 0;
         if (lock >= 0)
                 (void) listener_lock_note(lock);
+        s->places.lock_fd = TAKE_FD(lock);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
@@ -133,6 +135,7 @@ static int control_socket_new(Supervisor *s, int *ret_fd) {
                 log_error("cannot have the control socket kept: %s", strerrordesc_np(-r));
                 return EX_OSERR;
         }
+        s->places.lock_fd = TAKE_FD(lock);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

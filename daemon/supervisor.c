@@ -172,7 +172,10 @@ static int build_house(Supervisor *s, KeeperTable *t) {
         if (r < 0)
                 return fail("control socket", r);
         r = build_loop(s);
-        return r < 0 ? fail("event loop", r) : 0;
+        if (r < 0)
+                return fail("event loop", r);
+        socket_watch_start(s);
+        return 0;
 }
 
 /* What shall run: from the configuration in a first life, from the journal in a later one. */
@@ -227,6 +230,7 @@ int supervisor_new(Supervisor **ret, const Options *o, int keeper_fd_consume) {
 
         if (!s)
                 return fail("memory", -ENOMEM);
+        s->places.lock_fd = -EBADF;
         r = signals_block();
         if (r >= 0)
                 r = places_init(s, o);
@@ -268,6 +272,8 @@ Supervisor *supervisor_free(Supervisor *s) {
                 sd_event_source_disable_unref(s->signals[i]);
         sd_event_source_disable_unref(s->ping);
         s->status_timer = sd_event_source_disable_unref(s->status_timer);
+        s->socket_watch = sd_event_source_disable_unref(s->socket_watch);
+        s->socket_timer = sd_event_source_disable_unref(s->socket_timer);
         s->control = control_free(s->control);
         notify_free(s->notify);
         pool_set_free(s->pools);

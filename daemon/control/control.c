@@ -120,6 +120,17 @@ int control_new(Control **ret, const ControlWorld *world, int listen_fd_take) {
         return 0;
 }
 
+int control_listen_again(Control *c, int listen_fd_take) {
+        Listener *l;
+        int r = listener_new(&l, c->world.event, listen_fd_take, c->own_uid, control_on_peer, c);
+
+        if (r < 0)
+                return r;
+        listener_free(c->listener);
+        c->listener = l;
+        return 0;
+}
+
 static void free_closed(Control *c) {
         while (c->closed) {
                 Connection *connection = c->closed;

@@ -56,6 +56,8 @@ typedef struct ControlWorld {
 
 /** control_new() - take over a listening socket. */
 int control_new(Control **ret, const ControlWorld *world, int listen_fd_take);
+/** control_listen_again() - take over another listening socket in place of the first, whose file is gone. -errno. */
+int control_listen_again(Control *c, int listen_fd_take);
 Control *control_free(Control *c);
 DEFINE_CLEANUP(Control, control_free);
 /** control_worker_changed() - called from PoolHooks: waiting calls look again. Cheap when none waits. */
@@ -82,6 +84,12 @@ void control_begin_shutdown(Control *c);
  *         -EEXIST when @path is no socket; the rest of open(2), mkdir(2) and bind(2).
  */
 int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t *ret_pid);
+/**
+ * listener_bind_again() - as listener_bind(), by the daemon that holds the lock, when the file of its socket is gone
+ * @lock_fd: in/out, the lock held; another one, with the first closed, when the lock file is gone too
+ * Return: as listener_bind().
+ */
+int listener_bind_again(const char *path, int *lock_fd, int *ret_listen_fd);
 /** listener_bind_describe() - a sentence for people for what listener_bind() returned. In @buf. */
 const char *listener_bind_describe(const char *path, int error, pid_t pid, char *buf, size_t size);
 /** listener_lock_note() - write the own pid into the lock file, for the message of a second daemon. */

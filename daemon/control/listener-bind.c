@@ -181,16 +181,21 @@ static int socket_bind(const struct sockaddr_un *address, int *ret_fd) {
         return 0;
 }
 
+static int address_set(struct sockaddr_un *a, const char *path) {
+        if (strlen(path) >= sizeof(a->sun_path))
+                return -ENAMETOOLONG;
+        *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+        memcpy(a->sun_path, path, strlen(path) + 1);
+        return directory_prepare(path);
+}
+
 int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t *ret_pid) {
         _cleanup_fd_ int lock_fd = -EBADF;
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct sockaddr_un address;
         int r;
 
         *ret_pid = 0;
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path) + 1);
-        r = directory_prepare(path);
+        r = address_set(&address, path);
         if (r < 0)
                 return r;
         r = lock_take(path, &lock_fd, ret_pid);
@@ -204,6 +209,38 @@ int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t 
                 return r;
         *ret_lock_fd = TAKE_FD(lock_fd);
         return 0;
+}
+
+/* The lock stays where its file still is: there is no moment in which another daemon could take it. */
+static int lock_take_again(const char *socket_path, int *lock_fd) {
+        _cleanup_free_ char *path = alloc_printf("%s.lock", socket_path);
+        pid_t pid;
+        int r, fd;
+
+        if (!path)
+                return -ENOMEM;
+        r = *lock_fd < 0 ? -ESTALE : lock_is_current(*lock_fd, path);
+        if (r != -ESTALE)
+                return r;
+        r = lock_take(socket_path, &fd, &pid);
+        if (r < 0)
+                return r;
+        fd_close(*lock_fd);
+        *lock_fd = fd;
+        return 0;
+}
+
+int listener_bind_again(const char *path, int *lock_fd, int *ret_listen_fd) {
+        struct sockaddr_un address;
+        pid_t pid;
+        int r;
+
+        r = address_set(&address, path);
+        if (r >= 0)
+                r = lock_take_again(path, lock_fd);
+        if (r >= 0)
+                r = stale_remove(&address, &pid);
+        return r < 0 ? r : socket_bind(&address, ret_listen_fd);
 }
 
 const char *listener_bind_describe(const char *path, int error, pid_t pid, char *buf, size_t size) {

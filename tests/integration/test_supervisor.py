@@ -1,7 +1,9 @@
 """droverd itself: start and stop, locks, faulty and changed configurations, and death at any moment."""
 import os
+import shutil
 import signal
 import socket
+import time
 import unittest
 
 from daemon_util import PATIENCE, Client, Daemon, Failure, is_alive, wait_gone
@@ -11,6 +13,17 @@ FOREVER = ["/bin/sleep", "1000000"]
 
 def pools(**kinds):
     return {"pools": kinds}
+
+
+def connect_in_time(path):
+    """A client as soon as somebody listens there; a refused connect costs too little to be worth an event."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return Client(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > end:
+                raise
 
 
 class StartAndStop(unittest.TestCase):
@@ -64,6 +77,24 @@ class StartAndStop(unittest.TestCase):
             d.process.send_signal(signal.SIGINT)
             self.assertEqual(d.process.wait(PATIENCE), 0)
             self.assertFalse([pid for pid in pids if is_alive(pid)])
+
+    def test_removed_sockets_are_made_again(self):
+        ready = ["/usr/bin/python3", "-c", "import os, signal, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+                 "s.connect(os.environ['NOTIFY_SOCKET']); s.send(b'READY=1'); signal.pause()"]
+        with Daemon() as d:
+            d.path = d.place + "/socket/control.sock"
+            d.start()
+            for remove in (os.unlink, lambda path: shutil.rmtree(os.path.dirname(path))):
+                remove(d.path)
+                other = connect_in_time(d.path)
+                self.assertEqual(other.call("status"), d.call("status"))
+                other.close()
+                self.assertEqual(d.run()[0], 75)
+            d.kill_droverd()
+            d.call("pool.add", name="n", command=ready, ready="notify")
+            d.call("start", select="n", timeout=PATIENCE)
+            self.assertEqual(d.terminate(), 0)
+            self.assertEqual(os.listdir(os.path.dirname(d.path)), ["control.sock.lock"])
 
     def test_shutdown_by_call(self):
         with Daemon(pools(a={"command": FOREVER})) as d:
