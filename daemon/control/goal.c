@@ -25,6 +25,7 @@ GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
                 .is_alive = worker_is_alive(w),
                 .is_settled = worker_is_settled(w),
                 .is_wanted = worker_is_wanted(w),
+                .is_restart_due = worker_is_restart_due(w),
                 .has_changed = has_changed,
                 .has_new_end = e && e->at_usec != b->exit_at,
                 .has_failed_to_start = e && e->is_failure_to_start,
@@ -37,7 +38,7 @@ static bool is_over(const GoalFacts *f) {
 
 static GoalVerdict check_started(const GoalFacts *f, const GoalBaseline *b) {
         if (f->state == WORKER_RUNNING)
-                return GOAL_MET;
+                return f->is_restart_due ? GOAL_PENDING : GOAL_MET;
         if (f->state == WORKER_STOPPED || f->state == WORKER_CREATED) /* wanted: on its way through a restart */
                 return f->is_wanted || !f->has_changed ? GOAL_PENDING : GOAL_FAILED;
         if (f->state == WORKER_BACKOFF || is_over(f))
@@ -77,7 +78,7 @@ static GoalVerdict check_exited(const GoalFacts *f, const GoalBaseline *b) {
 
 static GoalVerdict check_ready(const GoalFacts *f, const GoalBaseline *b) {
         if (f->state == WORKER_RUNNING)
-                return GOAL_MET;
+                return f->is_restart_due ? GOAL_PENDING : GOAL_MET;
         if (f->state == WORKER_EXITED || f->state == WORKER_FAILED)
                 return GOAL_FAILED;
         if (f->state == WORKER_STOPPED || f->state == WORKER_CREATED)

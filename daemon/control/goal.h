@@ -29,6 +29,7 @@ typedef struct GoalBaseline {
 typedef struct GoalFacts {
         WorkerState state;
         bool is_alive, is_settled, is_wanted;
+        bool is_restart_due; /* what runs does not stay */
         bool has_changed; /* since the call, or the wishes of the call have been brought about already */
         bool has_new_end; /* an end later than the baseline's */
         bool has_failed_to_start; /* the last end was none of a process */

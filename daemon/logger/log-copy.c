@@ -33,6 +33,22 @@ bool log_copier_holds(const LogCopier *c, const LogStreamId *id) {
         return c->is_peek_held && scratch_is_of(c->scratch.peek, id);
 }
 
+size_t log_copier_forget(LogCopier *c, const LogStreamId *id) {
+        ScratchNote *note = c->parked_sink && scratch_is_of(c->scratch.fast, id) ? c->scratch.fast : NULL;
+        size_t n = 0;
+        if (note) {
+                n = note->n_bytes - MIN((size_t) scratch_place(note)->done, (size_t) note->n_bytes);
+                scratch_set_state(note, SCRATCH_IDLE);
+                log_loop_disarm(c->loop, &c->retry);
+                c->parked_sink = log_sink_unref(c->parked_sink);
+        }
+        if (c->is_peek_held && scratch_is_of(c->scratch.peek, id)) { /* its bytes are in the pipe still */
+                c->is_peek_held = false;
+                scratch_set_state(c->scratch.peek, SCRATCH_IDLE);
+        }
+        return n;
+}
+
 static void note_begin(LogCopier *c, ScratchNote *note, ScratchState state, const LogCopySource *src, size_t n) {
         if (!scratch_has_spec(note, &src->id))
                 log_target_spec(src->target, &note->spec);

@@ -48,6 +48,8 @@ void log_copier_done(LogCopier *c);
 ssize_t log_copy(LogCopier *c, const LogCopySource *src, size_t n, bool is_last);
 /** log_copier_holds() - a block of this stream is not done yet: parked, or a dead logger's. */
 bool log_copier_holds(const LogCopier *c, const LogStreamId *id);
+/** log_copier_forget() - throw such a block away. Returns the bytes of it that were not written. */
+size_t log_copier_forget(LogCopier *c, const LogStreamId *id);
 /** log_copier_retry() - try the parked block again. 0 when there is none any more. */
 int log_copier_retry(LogCopier *c);
 

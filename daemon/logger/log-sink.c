@@ -193,6 +193,14 @@ void log_sink_throw(LogSink *s, size_t n_bytes) {
         s->n_thrown += n_bytes;
 }
 
+void log_sink_lose(LogSink *s, size_t n_bytes) {
+        char text[96];
+        if (n_bytes == 0)
+                return;
+        snprintf(text, sizeof text, "took no more after the process had ended, its last %zu bytes are lost", n_bytes);
+        sink_report(s, LOG_ERR, text, "");
+}
+
 void log_sink_push(LogSink *s, const uint8_t *data, size_t n, uint32_t stream) {
         LogTail *t, *tmp;
         if (!s->tails)

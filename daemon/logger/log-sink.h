@@ -6,7 +6,8 @@
  *
  * Health: a write that fails is told to the journal at once and then once a minute, and its end once. Errors of a
  * path that waiting cannot heal (log_open_is_refusal) are met by throwing data away, so that no worker stands still for ever;
- * every other error makes the worker wait: its output stays in its pipe. */
+ * every other error makes the worker wait: its output stays in its pipe. Only what is left of a process that ended is
+ * waited for no longer than its linger time. */
 #ifndef DROVER_LOGGER_LOG_SINK_H
 #define DROVER_LOGGER_LOG_SINK_H
 
@@ -96,6 +97,7 @@ DEFINE_CLEANUP(LogSink, log_sink_unref);
 /** log_sink_write() - ops->write, with the report of failure and recovery */
 int log_sink_write(LogSink *s, LogWrite *w);
 void log_sink_throw(LogSink *s, size_t n_bytes); /* bytes of a refused sink that are thrown away */
+void log_sink_lose(LogSink *s, size_t n_bytes);  /* bytes that nobody waits for any longer; told at once */
 void log_sink_push(LogSink *s, const uint8_t *data, size_t n, uint32_t stream);
 void log_sink_set_open(LogSink *s, bool is_open); /* for ops: counts */
 

@@ -108,6 +108,19 @@ static bool stream_is_over(const LogStream *s, size_t n) {
         return s->is_given_up ? n == 0 || s->n_left == 0 : n == 0 && s->is_hung_up;
 }
 
+static bool stream_is_hopeless(const LogStream *s, ssize_t r) {
+        bool may_pass = r == -EAGAIN || r == -EBUSY;
+        usec_t until = usec_add(s->given_up_usec, LOG_GIVE_UP_USEC);
+        return s->is_given_up && r < 0 && (!may_pass || s->copier->loop->now >= until);
+}
+
+/* The process is long gone, and the disk does not take the rest. */
+static void stream_lose(LogStream *s) {
+        log_sink_lose(s->sink, bytes_in_pipe(s) + log_copier_forget(s->copier, &s->id));
+        log_stream_stop(s);
+        s->on_done(s);
+}
+
 static void stream_turn(LogStream *s, bool is_late) {
         size_t budget = LOG_TURN_BYTES;
         ssize_t r = 1;
@@ -130,6 +143,10 @@ static void stream_turn(LogStream *s, bool is_late) {
                 /* A short piece emptied the pipe: the next bytes will wake us. */
                 if (r > 0 && (size_t) r == n && n < SCRATCH_BLOCK_BYTES && !is_end)
                         break;
+        }
+        if (stream_is_hopeless(s, r)) {
+                stream_lose(s);
+                return;
         }
         if (r <= 0 || !stream_nap(s, LOG_TURN_BYTES - budget, budget == 0))
                 stream_wait(s, r);
@@ -165,6 +182,7 @@ void log_stream_give_up(LogStream *s) {
         if (s->state == LOG_STREAM_DONE || s->is_given_up)
                 return;
         s->is_given_up = true;
+        s->given_up_usec = s->copier->loop->now;
         s->n_left = bytes_in_pipe(s);
         stream_turn(s, true);
 }

@@ -23,6 +23,7 @@
 #define LOG_PIPE_BYTES (64 * 1024)
 #define LOG_PIPE_WIDE_BYTES (1024 * 1024)
 #define LOG_PIPES_WIDE_MAX 8u         /* kernel memory: so many pipes are wide at once */
+#define LOG_GIVE_UP_USEC (5 * USEC_PER_SEC) /* given up, and a busy journald or another's block in the way: so long more */
 #define LOG_AGAIN_USEC (10 * USEC_PER_MSEC) /* a busy journald, a block that is in the way */
 
 typedef enum LogStreamState {
@@ -44,6 +45,7 @@ struct LogStream {
         uint64_t writer;
         uint64_t n_left;   /* of a stream that is given up: so much is still taken */
         usec_t turn_usec;  /* the last turn */
+        usec_t given_up_usec;
         uint16_t n_busy;   /* turns in quick succession */
         uint8_t state;     /* LogStreamState */
         bool is_wide, is_again, is_hung_up, is_given_up;
@@ -56,7 +58,8 @@ struct LogStream {
  * Return: 0; -errno: the stream is DONE and on_done is not called.
  */
 int log_stream_start(LogStream *s, int fd_consume);
-/** log_stream_give_up() - take what is in the pipe now, then be done. May call on_done. */
+/** log_stream_give_up() - take what is in the pipe now, then be done; a disk or a journal that fails now does not get it,
+ * which is told: nobody's stop shall wait for a disk. May call on_done. */
 void log_stream_give_up(LogStream *s);
 /** log_stream_stop() - end without another byte and without on_done */
 void log_stream_stop(LogStream *s);

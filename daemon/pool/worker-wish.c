@@ -210,6 +210,10 @@ bool worker_is_settled(const Worker *w) {
         return true;
 }
 
+bool worker_is_restart_due(const Worker *w) {
+        return w->restart_due;
+}
+
 bool worker_is_alive(const Worker *w) {
         return w->pid > 0;
 }

@@ -38,6 +38,7 @@ bool worker_is_alive(const Worker *w);    /* a process exists */
 bool worker_is_ready(const Worker *w);    /* running */
 bool worker_is_resting(const Worker *w);  /* created, stopped, exited, failed: nothing happens without a new wish */
 bool worker_is_daemon(const Worker *w);   /* `run` with daemon: true */
+bool worker_is_restart_due(const Worker *w); /* what runs is about to be stopped, for a younger process */
 bool worker_is_leaving(const Worker *w);  /* its slot goes once it ended */
 unsigned worker_n_restarts(const Worker *w);
 pid_t worker_pid(const Worker *w);        /* 0: none */

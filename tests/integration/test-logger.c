@@ -395,6 +395,29 @@ START_TEST(full_disk) {
 }
 END_TEST
 
+/* Nobody's end waits for a disk: after the linger time what it does not take is lost, and another's log goes on. */
+START_TEST(full_disk_of_the_dead) {
+        char other[380], block[20000];
+        snprintf(other, sizeof other, "%s/other", dir);
+        LogSpec s = rig_spec(LOG_KIND_FILE, "web/0", base, 0, 0), q = rig_spec(LOG_KIND_FILE, "q/0", other, 0, 0);
+        memset(block, 'x', sizeof block);
+        rig.n_fsize_max = 10000;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &s, LOG_STREAM_STDOUT);
+        rig_attach(&rig, 1, &q, LOG_STREAM_STDOUT);
+        rig_write(&rig, 0, 0, block, sizeof block); /* is read at once and parked */
+        rig_write(&rig, 0, 0, block, sizeof block); /* stays in the pipe */
+        rig_close(&rig, 0);
+        rig_linger(&rig, 0, 300 * USEC_PER_MSEC);
+        rig_wait_detached(&rig, 0);
+        rig_print(&rig, 1, 0, "fine\n");
+        snprintf(out, sizeof out, "%s.stdout.log", other);
+        rig_wait_bytes(out, 5);
+        rig_close(&rig, 1);
+        rig_wait_detached(&rig, 1);
+}
+END_TEST
+
 /* A file at RLIMIT_FSIZE takes nothing, the signal kills nobody, and a second file goes on. */
 START_TEST(file_too_big) {
         char other[500], other_log[520], block[1000];
@@ -442,6 +465,7 @@ int main(void) {
         tcase_add_test(t, shared_partial_line);
         tcase_add_test(t, descriptors_are_short);
         tcase_add_test(t, full_disk);
+        tcase_add_test(t, full_disk_of_the_dead);
         tcase_add_test(t, file_too_big);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);

@@ -11,6 +11,7 @@ static const struct {
 } rows[] = {
         /* start */
         {GOAL_STARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
+        {GOAL_STARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_restart_due = true}, GOAL_PENDING},
         {GOAL_STARTED, {0}, {.state = WORKER_LAUNCHING, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
         {GOAL_STARTED, {0}, {.state = WORKER_FAILED, .is_wanted = true}, GOAL_PENDING},
         {GOAL_STARTED, {0}, {.state = WORKER_FAILED, .is_wanted = true, .has_changed = true}, GOAL_FAILED},
@@ -22,6 +23,7 @@ static const struct {
         {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_PENDING},
         {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_RUNNING, .is_alive = true, .has_new_end = true}, GOAL_MET},
         {GOAL_RESTARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
+        {GOAL_RESTARTED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_restart_due = true}, GOAL_PENDING},
         {GOAL_RESTARTED, {.was_alive = true}, {.state = WORKER_BACKOFF, .has_new_end = true, .has_changed = true}, GOAL_FAILED},
         /* stop */
         {GOAL_STOPPED, {0}, {.state = WORKER_STOPPING, .is_alive = true, .has_changed = true}, GOAL_PENDING},
@@ -47,6 +49,7 @@ static const struct {
         /* wait for=ready */
         {GOAL_READY, {0}, {.state = WORKER_BACKOFF, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
         {GOAL_READY, {0}, {.state = WORKER_RUNNING, .is_wanted = true}, GOAL_MET},
+        {GOAL_READY, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .is_restart_due = true}, GOAL_PENDING},
         {GOAL_READY, {0}, {.state = WORKER_FAILED, .is_wanted = true}, GOAL_FAILED},
         {GOAL_READY, {0}, {.state = WORKER_STOPPED}, GOAL_FAILED},
         {GOAL_READY, {0}, {.state = WORKER_STOPPED, .is_wanted = true}, GOAL_PENDING},
