@@ -6,10 +6,21 @@
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include <sys/random.h>
 #include <utlist.h>
 
 /* ---- the set ---- */
+
+/* The logger follows no link on the way to a file; here it is decided which one may be. What cannot be resolved stays
+ * as it is: the logger will say what is wrong with it. */
+static char *real_directory(const char *path) {
+        char *real = NULL;
+
+        if (path && path_resolve(path, &real) >= 0)
+                return real;
+        return alloc_strdup(path);
+}
 
 int pool_set_new(PoolSet **ret, const PoolWorld *world) {
         _cleanup_(pool_set_freep) PoolSet *s = NEW0(PoolSet);
@@ -17,7 +28,7 @@ int pool_set_new(PoolSet **ret, const PoolWorld *world) {
         if (!s)
                 return -ENOMEM;
         s->world = *world;
-        s->log_dir = alloc_strdup(world->log_dir);
+        s->log_dir = real_directory(world->log_dir);
         s->notify_socket = alloc_strdup(world->notify_socket);
         s->control_socket = alloc_strdup(world->control_socket);
         if ((world->log_dir && !s->log_dir) || (world->notify_socket && !s->notify_socket) ||
@@ -45,7 +56,7 @@ PoolSet *pool_set_free(PoolSet *s) {
 }
 
 void pool_set_set_log_dir(PoolSet *s, const char *log_dir) {
-        char *copy = alloc_strdup(log_dir);
+        char *copy = real_directory(log_dir);
 
         if (!copy)
                 return;

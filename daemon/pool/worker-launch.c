@@ -6,6 +6,7 @@
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include <stdio.h>
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -151,14 +152,29 @@ static const uint32_t log_kinds[] = {
         [OUTPUT_PATH] = LOG_KIND_SHARED,
 };
 
+/* The user's own path with the links of its directory followed; the file itself may be none. */
+static int shared_log_path(const char *path, char *buf, size_t size) {
+        const char *name = strrchr(path, '/');
+        _cleanup_free_ char *directory = alloc_strndup(path, (size_t) (name - path) + 1), *real = NULL;
+        int n;
+
+        if (!directory)
+                return -ENOMEM;
+        if (path_resolve(directory, &real) < 0) /* the logger says what is wrong with it */
+                n = snprintf(buf, size, "%s", path);
+        else
+                n = snprintf(buf, size, "%s%s", streq(real, "/") ? "" : real, name);
+        return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
+}
+
 static int log_path(const Worker *w, char *buf, size_t size) {
         const PoolConfig *c = w->pool->config;
         const char *dir = w->pool->set->log_dir;
         int n;
 
         if (c->output == OUTPUT_PATH)
-                n = snprintf(buf, size, "%s", c->output_path);
-        else if (w->pool->origin == POOL_FROM_RUN)
+                return shared_log_path(c->output_path, buf, size);
+        if (w->pool->origin == POOL_FROM_RUN)
                 n = snprintf(buf, size, "%s/run/%s", dir, w->name);
         else
                 n = snprintf(buf, size, "%s/%s/%u", dir, c->name, w->slot);

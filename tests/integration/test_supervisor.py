@@ -96,6 +96,19 @@ class StartAndStop(unittest.TestCase):
             self.assertEqual(d.terminate(), 0)
             self.assertEqual(os.listdir(os.path.dirname(d.path)), ["control.sock.lock"])
 
+    def test_logs_behind_a_link(self):
+        with Daemon() as d:
+            os.mkdir(d.place + "/elsewhere")
+            os.symlink("elsewhere", d.place + "/log")
+            d.start()
+            d.call("run", name="a", command=["/bin/sh", "-c", "echo there"])
+            d.call("run", name="b", command=["/bin/sh", "-c", "echo here"], output=d.place + "/log/b.log")
+            for name in ("a", "b"):
+                d.call("wait", process=name, timeout=PATIENCE)
+            self.assertEqual(d.call("logs", select="a"), {"lines": 1})
+            with open(d.place + "/elsewhere/b.log", encoding="utf-8") as f:
+                self.assertEqual(f.read(), "here\n")
+
     def test_shutdown_by_call(self):
         with Daemon(pools(a={"command": FOREVER})) as d:
             d.start()
