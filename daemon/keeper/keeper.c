@@ -106,6 +106,12 @@ static void on_timer(Keeper *k, KeeperTimer timer, bool is_late) {
                 notify_relay_send(&k->notify, "WATCHDOG=1");
                 keeper_set_timer(k, TIMER_SYSTEMD, k->systemd_watchdog_usec / 2);
                 break;
+        case TIMER_ATTACH:
+                logger_line_attach_again(k);
+                break;
+        case TIMER_PEER:
+                lives_renew_peer_line(k);
+                break;
         case TIMER_QUIT:
                 lives_quit_step(k, true);
                 break;

@@ -37,6 +37,8 @@ typedef enum KeeperTimer {
         TIMER_WATCHDOG, /* droverd must have said PING before this */
         TIMER_SYSTEMD,  /* WATCHDOG=1 is due */
         TIMER_LINES,    /* the kernel was short of memory for a packet */
+        TIMER_ATTACH,   /* outputs that the logger had no room for */
+        TIMER_PEER,     /* a new line between droverd and the logger */
         TIMER_QUIT,     /* patience with the present step of the end */
         _TIMER_MAX,
 } KeeperTimer;
@@ -72,13 +74,14 @@ typedef struct Keeper {
         } kept[KEEPER_KEPT_MAX];
         int scratch_fd;
         int peer_fds[2]; /* ends of a fresh line droverd - logger, not yet sent: [0] droverd's, [1] the logger's */
+        uint64_t n_peer_lines;
         NotifyRelay notify;
         int reserve[KEEPER_RESERVE_FDS];
 
         uint64_t started_usec; /* CLOCK_REALTIME */
         uint64_t n_fds_soft;
         usec_t watchdog_usec, ping_usec, systemd_watchdog_usec;
-        bool reset_oom_score, is_ready, shutdown_wanted, leave_running;
+        bool reset_oom_score, is_ready, shutdown_wanted, leave_running, is_peer_line_missing;
         KeeperQuit quit;
         int exit_code;
 } Keeper;
@@ -135,6 +138,7 @@ enum { FEED_SCRATCH };                        /* head bit */
 extern const PeerLinkHooks logger_line_hooks;
 void logger_line_greet(Keeper *k);
 void logger_line_read(Keeper *k);
+void logger_line_attach_again(Keeper *k);
 
 /* lives.c */
 void lives_start_droverd(Keeper *k);
@@ -142,6 +146,7 @@ void lives_start_logger(Keeper *k);
 void lives_reap_droverd(Keeper *k);
 void lives_reap_logger(Keeper *k);
 void lives_watchdog(Keeper *k);
+void lives_renew_peer_line(Keeper *k); /* between droverd and the logger */
 void lives_shutdown(Keeper *k);            /* SIGTERM: droverd shall stop in order */
 void lives_quit(Keeper *k, int exit_code, bool leave_running); /* everything ends now, or all but the workers */
 void lives_quit_step(Keeper *k, bool is_late);

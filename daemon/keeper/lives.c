@@ -16,14 +16,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PEER_AGAIN_USEC (1 * USEC_PER_SEC)
 #define REST_LIMIT_USEC (2 * USEC_PER_SEC) /* for what dies after the end of everything */
 
-static void renew_peer_line(Keeper *k) {
+void lives_renew_peer_line(Keeper *k) {
+        int r;
+
+        keeper_unset_timer(k, TIMER_PEER);
         fd_close_many(k->peer_fds, 2);
-        if (packet_pair(k->peer_fds) < 0) {
+        k->n_peer_lines++;
+        r = packet_pair(k->peer_fds);
+        if (r < 0) {
                 k->peer_fds[0] = k->peer_fds[1] = -EBADF;
-                log_error("no line between droverd and the logger: descriptors are short");
+                keeper_set_timer(k, TIMER_PEER, PEER_AGAIN_USEC);
+                if (!k->is_peer_line_missing)
+                        log_error("no line between droverd and the logger: %s", strerror(-r));
         }
+        k->is_peer_line_missing = r < 0;
+        if (r < 0)
+                return;
         peer_link_due_tail(&k->to_logger, FEED_PEER);
         peer_link_due_tail(&k->to_droverd, NOTICE_LOGGER);
 }
@@ -67,7 +78,7 @@ void lives_start_droverd(Keeper *k) {
         r = start_life(k, &k->droverd, &k->to_droverd, SOURCE_DROVERD_LINE, SOURCE_DROVERD_DEATH);
         k->droverd_events = EPOLLIN;
         if (k->droverd.pid > 0) {
-                renew_peer_line(k);
+                lives_renew_peer_line(k);
                 droverd_line_greet(k);
                 keeper_set_timer(k, TIMER_WATCHDOG, k->watchdog_usec);
         } else if (r < 0)
@@ -86,7 +97,7 @@ void lives_start_logger(Keeper *k) {
         r = start_life(k, &k->logger, &k->to_logger, SOURCE_LOGGER_LINE, SOURCE_LOGGER_DEATH);
         k->logger_events = EPOLLIN;
         if (k->logger.pid > 0) {
-                renew_peer_line(k);
+                lives_renew_peer_line(k);
                 logger_line_greet(k);
                 if (k->quit >= QUIT_LOGGER)
                         peer_link_due_tail(&k->to_logger, FEED_FINISH);

@@ -22,7 +22,7 @@
 typedef struct Slot {
         uint64_t generation;
         uint8_t state; /* KeeperSlotState */
-        bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached;
+        bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused;
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */
         int pidfd;      /* -EBADF where the kernel has none: then SIGCHLD alone tells */

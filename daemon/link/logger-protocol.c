@@ -13,6 +13,8 @@ static const uint16_t sizes[] = {
         [LOGGER_REOPEN] = HEAD,
         [LOGGER_FINISH] = HEAD,
         [LOGGER_DETACHED] = HEAD,
+        [LOGGER_REFUSED] = HEAD,
+        [LOGGER_NO_PEER] = HEAD,
 
         [LOGGER_READ] = WITH(read),
         [LOGGER_CANCEL] = HEAD,

@@ -1,7 +1,8 @@
 /* logger-protocol.h - the lines of drover-logger: one to the keeper, one to droverd. SOCK_SEQPACKET pairs.
  *
  * keeper -> logger: SCRATCH (first, +memfd), then ATTACH for every live output, PEER (+fd: droverd's line), LINGER,
- * REOPEN, FINISH. logger -> keeper: DETACHED. The logger finds this line at descriptor $DROVER_KEEPER_FD.
+ * REOPEN, FINISH. logger -> keeper: DETACHED, REFUSED, NO_PEER. The logger finds this line at descriptor
+ * $DROVER_KEEPER_FD.
  * droverd -> logger: READ, CANCEL, CREDIT. logger -> droverd: LINES, END.
  *
  * The keeper has duplicates of every pipe it attaches, and the scratch memfd in which the logger notes what it
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #define LOGGER_SCRATCH_BYTES (256u * 1024) /* size of the scratch memfd, sealed against resizing */
+#define LOGGER_ALL_SLOTS UINT32_MAX
 #define LOGGER_LINES_MAX 49152             /* payload bytes of one LINES packet */
 #define LOGGER_LINE_MAX 16384              /* longer lines are delivered in pieces, marked as continued */
 
@@ -21,10 +23,12 @@ typedef enum LoggerMessageType {
         LOGGER_SCRATCH = 1, /* +memfd */
         LOGGER_ATTACH,      /* slot, generation, attach; fds: read ends of stdout, stderr as attach.streams says */
         LOGGER_LINGER,      /* slot, generation, linger_usec: process gone, give up on its pipes after this */
-        LOGGER_PEER,        /* +fd: a new line to droverd; the old one is finished */
+        LOGGER_PEER,        /* +fd: a new line to droverd; the old one is finished; generation: its number */
         LOGGER_REOPEN,
         LOGGER_FINISH,      /* drain every pipe that is at its end or idle, flush, exit 0 */
         LOGGER_DETACHED,    /* slot, generation: all its pipes are at their end and written (or given up) */
+        LOGGER_REFUSED,     /* slot, generation: no room for this output now, attach it again in a while; or LOGGER_ALL_SLOTS */
+        LOGGER_NO_PEER,     /* generation: this line to droverd never came, or is at its end; a new one is welcome */
 
         LOGGER_READ = 64, /* request; read */
         LOGGER_CANCEL,    /* request */

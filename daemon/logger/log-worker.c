@@ -51,7 +51,7 @@ int log_worker_new(LogWorker **ret, LogCopier *copier, const LoggerMessage *m, i
         for (size_t i = 0; r == 0 && i < 2; i++) {
                 if (!(m->attach.streams & stream_bits[i]))
                         continue;
-                r = k < n_fds ? worker_add_stream(w, copier, i, m, &fds[k++], writer) : -EINVAL;
+                r = k < n_fds ? worker_add_stream(w, copier, i, m, &fds[k++], writer) : -EMFILE;
         }
         fd_close_many(fds, n_fds);
         if (r < 0)

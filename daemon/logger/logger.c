@@ -60,18 +60,28 @@ static bool logger_is_finished(const Logger *l) {
         return l->is_finishing && !l->workers && !l->done && !l->copier.parked_sink;
 }
 
-/* 0: all told. */
-static int logger_tell_done(Logger *l) {
+/* False: no room now, so it stays due. */
+static bool logger_say(Logger *l, LoggerMessageType type, uint32_t slot, uint64_t generation) {
+        LoggerMessage m = {.type = type, .slot = slot, .generation = generation};
+        int r = packet_send(l->keeper.fd, &m, logger_message_size(type), NULL, 0);
+        return r != -EAGAIN && r != -ENOBUFS;
+}
+
+/* Sends what the keeper has yet to hear; what finds no room goes when its line is writable. */
+static int logger_tell(Logger *l) {
+        if (l->is_refusal_due && logger_say(l, LOGGER_REFUSED, LOGGER_ALL_SLOTS, 0))
+                l->is_refusal_due = false;
+        if (l->is_peer_due && logger_say(l, LOGGER_NO_PEER, 0, l->peer_generation))
+                l->is_peer_due = false;
         while (l->done) {
                 LogWorker *w = l->done;
-                LoggerMessage m = {
-                        .type = LOGGER_DETACHED, .slot = (uint32_t) w->key.slot, .generation = w->key.generation};
-                int r = packet_send(l->keeper.fd, &m, logger_message_size(m.type), NULL, 0);
-                if (r == -EAGAIN || r == -ENOBUFS)
-                        return log_loop_watch(&l->loop, &l->keeper, EPOLLIN | EPOLLOUT);
+                if (!logger_say(l, LOGGER_DETACHED, (uint32_t) w->key.slot, w->key.generation))
+                        break;
                 l->done = w->next_done;
                 log_worker_free(w);
         }
+        if (l->done || l->is_refusal_due || l->is_peer_due)
+                return log_loop_watch(&l->loop, &l->keeper, EPOLLIN | EPOLLOUT);
         if (logger_is_finished(l))
                 log_loop_exit(&l->loop, EXIT_SUCCESS);
         return log_loop_watch(&l->loop, &l->keeper, EPOLLIN);
@@ -84,7 +94,7 @@ static void logger_on_worker_done(LogWorker *w, void *userdata) {
         while (*end)
                 end = &(*end)->next_done;
         *end = w;
-        (void) logger_tell_done(l);
+        (void) logger_tell(l);
 }
 
 /* Makes room for a new worker's files and pipes before the kernel has to refuse them. */
@@ -98,6 +108,18 @@ static void logger_spare_fds(Logger *l) {
         }
 }
 
+/* Its pipes stay with the keeper, which brings them again. */
+static void logger_refuse(Logger *l, const LoggerMessage *m, int error) {
+        if (!l->is_refusing)
+                log_error("the output of %s cannot be taken now: %s; it waits in its pipe", m->attach.spec.worker,
+                          strerror(-error));
+        l->is_refusing = true;
+        if (!logger_say(l, LOGGER_REFUSED, m->slot, m->generation)) {
+                l->is_refusal_due = true;
+                (void) logger_tell(l);
+        }
+}
+
 static void logger_attach(Logger *l, Delivery *d) {
         LogWorker *w;
         int r = logger_make_scratch(l);
@@ -106,9 +128,12 @@ static void logger_attach(Logger *l, Delivery *d) {
         if (r == 0)
                 r = log_worker_new(&w, &l->copier, &d->m, d->fds, d->n_fds, ++l->n_writers);
         if (r < 0) {
-                log_error("the output of slot %u cannot be taken: %s", d->m.slot, strerror(-r));
+                logger_refuse(l, &d->m, r);
                 return;
         }
+        if (l->is_refusing)
+                log_notice("outputs are taken again");
+        l->is_refusing = false;
         w->on_done = logger_on_worker_done;
         w->userdata = l;
         HASH_ADD(hh, l->workers, key, sizeof w->key, w);
@@ -125,15 +150,18 @@ static void logger_linger(Logger *l, Delivery *d) {
 static void logger_on_peer_gone(LogPeer *p, void *userdata) {
         Logger *l = userdata;
         l->peer = log_peer_free(p);
+        l->is_peer_due = true;
+        (void) logger_tell(l);
 }
 
 static void logger_set_peer(Logger *l, Delivery *d) {
-        if (d->n_fds < 1)
-                return;
         l->peer = log_peer_free(l->peer);
-        int r = log_peer_new(&l->peer, &l->sinks, TAKE_FD(d->fds[0]), logger_on_peer_gone, l);
+        l->peer_generation = d->m.generation;
+        int r = d->n_fds < 1 ? -EMFILE : log_peer_new(&l->peer, &l->sinks, TAKE_FD(d->fds[0]), logger_on_peer_gone, l);
+        l->is_peer_due = r < 0;
         if (r < 0)
                 log_error("the line to droverd cannot be used: %s", strerror(-r));
+        (void) logger_tell(l);
 }
 
 static void logger_take_scratch(Logger *l, Delivery *d) {
@@ -154,7 +182,7 @@ static void logger_finish(Logger *l, Delivery *d) {
         (void) log_loop_arm(&l->loop, &l->finish, usec_add(l->loop.now, LOGGER_FINISH_USEC));
         HASH_ITER(hh, l->workers, w, tmp)
                 log_worker_give_up(w);
-        (void) logger_tell_done(l);
+        (void) logger_tell(l);
 }
 
 static const struct {
@@ -179,7 +207,7 @@ static void logger_handle(Logger *l, Delivery *d, size_t n) {
 static void on_keeper(LoopWatch *w, uint32_t events) {
         Logger *l = container_of(w, Logger, keeper);
         if (events & EPOLLOUT)
-                (void) logger_tell_done(l);
+                (void) logger_tell(l);
         for (int i = 0; i < MESSAGES_PER_TURN && !l->loop.is_over; i++) {
                 Delivery d = {.fds = {-EBADF, -EBADF}};
                 logger_spare_fds(l);

@@ -19,11 +19,13 @@ typedef struct Logger {
         LogSinkTable sinks;
         LogCopier copier;
         bool has_scratch, is_finishing, is_short_of_fds;
+        bool is_refusing;    /* said once, until an output is taken again */
+        bool is_refusal_due, is_peer_due; /* REFUSED of all, NO_PEER: not yet sent */
         LogWorker *workers;  /* by slot and generation */
         LogWorker *done;     /* DETACHED not yet sent */
         LogPeer *peer;
         LoopTimer hold, finish;
-        uint64_t n_writers, n_fds_max;
+        uint64_t n_writers, n_fds_max, peer_generation;
 } Logger;
 
 /** logger_init() - on the keeper's line @keeper_fd, which is taken over. The struct must not be moved afterwards. */

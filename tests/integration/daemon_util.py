@@ -44,8 +44,8 @@ class Client:
     def answer(self, number):
         while True:
             message = self.receive()
-            if message.get("id") == number:
-                break
+            if message.get("id") == number or ("error" in message and message["id"] is None):
+                break  # null: the call could not even be read
             self.notes.append(message)
         if "error" in message:
             raise Failure(message["error"])
@@ -68,6 +68,9 @@ class Daemon:
         self.config = self.place + "/drover.json"
         self.process = None
         self.client = None
+        self.prefix = []  # a command that runs droverd
+        self.env = {}
+        self.spawn_options = {}
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.place + "/systemd.sock")
         self.notify.settimeout(PATIENCE)
@@ -102,10 +105,11 @@ class Daemon:
     def spawn(self, *options, stdout=subprocess.DEVNULL):
         env = dict(os.environ, NOTIFY_SOCKET=self.place + "/systemd.sock", DROVER_LIBEXEC=self.place + "/libexec",
                    XDG_STATE_HOME=self.place + "/state", LOGS_DIRECTORY=self.place + "/log",
-                   STATE_DIRECTORY=self.place + "/state")
+                   STATE_DIRECTORY=self.place + "/state", **self.env)
         with open(self.place + "/stderr", "ab") as err:
-            return subprocess.Popen([os.environ["DROVERD"], "-S", self.path, "-c", self.config, *options], env=env,
-                                    stdin=subprocess.DEVNULL, stdout=stdout, stderr=err)
+            return subprocess.Popen([*self.prefix, os.environ["DROVERD"], "-S", self.path, "-c", self.config, *options],
+                                    **{"env": env, "stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": err,
+                                       **self.spawn_options})
 
     def run(self, *options):
         """One that ends by itself: (exit status, what it printed)."""
