@@ -121,6 +121,8 @@ static void change(Call *c, const ChangeParams *p, void (*wish)(Worker *), Goal 
         selection_object(c, p->select);
         if (selection_resolve(c, p->select, &s) < 0)
                 return;
+        if (goal != GOAL_STOPPED)
+                selection_drop_leaving(&s);
         /* The waiter first: it remembers what was before the wish. */
         if (await(c, goal, s.workers, s.n, p->wait, p->timeout) < 0)
                 return;
@@ -340,6 +342,8 @@ static void handle_wait(Call *c, const void *params) {
         }
         if (selection_resolve(c, select, &s) < 0)
                 return;
+        if (goal == GOAL_READY)
+                selection_drop_leaving(&s);
         (void) await(c, (Goal) goal, s.workers, s.n, true, p->timeout);
 }
 

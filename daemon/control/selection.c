@@ -51,6 +51,23 @@ int selection_resolve(Call *c, const json_t *select, Selection *ret) {
         return r;
 }
 
+static bool is_staying(const Worker *w) {
+        return !worker_is_leaving(w) && !pool_is_removing(worker_pool(w));
+}
+
+void selection_drop_leaving(Selection *s) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n; i++)
+                n += is_staying(s->workers[i]);
+        if (n == 0)
+                return;
+        for (size_t i = n = 0; i < s->n; i++)
+                if (is_staying(s->workers[i]))
+                        s->workers[n++] = s->workers[i];
+        s->n = n;
+}
+
 Pool *selection_pool(Call *c, const char *name) {
         Pool *p = pool_find(call_control(c)->world.pools, name);
 

@@ -19,6 +19,8 @@ void selection_done(Selection *s);
  * Return: 0; -errno when the call was answered with what is wrong (a name that is unknown: with the nearest one).
  */
 int selection_resolve(Call *c, const json_t *select, Selection *ret);
+/** selection_drop_leaving() - without those whose slot or pool goes, unless there are only such: nobody waits for their start */
+void selection_drop_leaving(Selection *s);
 /** selection_pool() - the pool @name, or NULL when the call was answered that there is none. */
 Pool *selection_pool(Call *c, const char *name);
 /** selection_strings() - the strings of @v, borrowed; the caller frees the array. NULL: no memory. */

@@ -340,6 +340,25 @@ START_TEST(test_scale_and_remove) {
 }
 END_TEST
 
+START_TEST(test_what_leaves_is_not_waited_for) {
+        add_pool("web", "/stay", 1, "");
+        add_pool("old", "/stay", 1, "");
+        client_send(&w, fd, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pool.remove\",\"params\":[\"old\",false]},"
+                            "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"wait\",\"params\":{\"select\":\"all\",\"for\":\"ready\"}},"
+                            "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"start\",\"params\":[\"all\"]}]\n");
+        {
+                _cleanup_json_ json_t *answer = client_json(&w, fd);
+
+                ck_assert_uint_eq(json_array_size(answer), 3);
+                for (int i = 0; i < 3; i++) {
+                        ck_assert_ptr_nonnull(at(json_array_get(answer, i), "result"));
+                        if (i > 0)
+                                ck_assert_str_eq(at_string(json_array_get(answer, i), "result.workers.0.pool"), "web");
+                }
+        }
+}
+END_TEST
+
 /* ---- run ---- */
 
 START_TEST(test_run_and_wait) {
@@ -579,6 +598,7 @@ int main(void) {
         tcase_add_test(t, test_wait_for_next_end);
         tcase_add_test(t, test_kill);
         tcase_add_test(t, test_scale_and_remove);
+        tcase_add_test(t, test_what_leaves_is_not_waited_for);
         tcase_add_test(t, test_run_and_wait);
         tcase_add_test(t, test_daemon_dies_with_its_connection);
         tcase_add_test(t, test_logs);
