@@ -29,7 +29,7 @@ char *config_fault_format(const ConfigFault *f) {
         return text_take(&t);
 }
 
-/* Keys come from a file or a peer: what a terminal would obey is shown as '?'. */
+/* Keys and values come from a file or a peer: what a terminal would obey is shown as '?'. */
 static void append_visible(Text *t, const char *s) {
         for (; *s; s++)
                 text_append_char(t, (unsigned char) *s < 0x20 || *s == 0x7f ? '?' : *s);
@@ -90,10 +90,12 @@ static bool has_room(ConfigCheck *c) {
 }
 
 static char *format_list(const char *fmt, va_list list) {
+        _cleanup_text_ Text t = { 0 };
         char buf[1024];
 
         (void) vsnprintf(buf, sizeof(buf), fmt, list);
-        return alloc_strdup(buf);
+        append_visible(&t, buf);
+        return text_take(&t);
 }
 
 static void fault_at(ConfigCheck *c, const Spot *at, bool at_key, const char *fmt, va_list list) {

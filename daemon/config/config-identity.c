@@ -20,13 +20,13 @@ static const char *identity_text(ConfigCheck *c, const Spot *at, json_t *v, cons
         return NULL;
 }
 
-static void fault_lookup(ConfigCheck *c, const Spot *at, const char *what, int error) {
+static void fault_lookup(ConfigCheck *c, const Spot *at, const char *what, const char *text, int error) {
         if (error == -ENOMEM)
                 c->error = -ENOMEM;
         else if (error == -EINVAL)
-                config_fault_value(c, at, "not the name or number of a %s", what);
+                config_fault_value(c, at, "\"%.64s\" is not the name or number of a %s", text, what);
         else if (error == -ESRCH)
-                config_fault_value(c, at, "there is no such %s", what);
+                config_fault_value(c, at, "there is no such %s: \"%.64s\"", what, text);
         else
                 config_fault_value(c, at, "cannot look up this %s: %s", what, strerror(-error));
 }
@@ -40,7 +40,7 @@ static bool read_group(ConfigCheck *c, const Spot *at, json_t *v, gid_t *ret) {
                 return false;
         r = resolve_group(text, ret);
         if (r < 0)
-                fault_lookup(c, at, "group", r);
+                fault_lookup(c, at, "group", text, r);
         return r == 0;
 }
 
@@ -55,7 +55,7 @@ static void user_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey
                 return;
         r = resolve_user(text, &account);
         if (r < 0) {
-                fault_lookup(c, at, "user", r);
+                fault_lookup(c, at, "user", text, r);
                 return;
         }
         if (!c->ctx->is_system && account.uid != c->ctx->uid) {

@@ -157,7 +157,8 @@ static void check_name(ConfigCheck *c, const Spot *at, const char *name) {
         Spot parameter = { .key = "name" };
 
         if (!name_is_valid(name))
-                config_fault_key(c, at ? at : &parameter, "not a name: [a-z0-9][a-z0-9_.-]*, at most %d characters", NAME_LENGTH_MAX);
+                config_fault_key(c, at ? at : &parameter, "not a name: \"%.64s\"; it must be like [a-z0-9][a-z0-9_.-]*, at most %d characters",
+                                 name, NAME_LENGTH_MAX);
 }
 
 int config_validate_pool(ConfigCheck *c, const Spot *at, const char *name, json_t *o, PoolConfig **ret) {
