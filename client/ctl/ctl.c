@@ -42,7 +42,7 @@ void ctl_done(Ctl *c) {
         cli_args_done(&c->args);
 }
 
-static void say(const char *fmt, va_list ap) {
+_printf_(1, 0) static void say(const char *fmt, va_list ap) {
         _cleanup_text_ Text t = {};
         char buf[4096];
 

@@ -89,7 +89,7 @@ static bool has_room(ConfigCheck *c) {
         return c->faults->n < CONFIG_FAULTS_MAX;
 }
 
-static char *format_list(const char *fmt, va_list list) {
+_printf_(1, 0) static char *format_list(const char *fmt, va_list list) {
         _cleanup_text_ Text t = { 0 };
         char buf[1024];
 
@@ -98,6 +98,7 @@ static char *format_list(const char *fmt, va_list list) {
         return text_take(&t);
 }
 
+_printf_(4, 0)
 static void fault_at(ConfigCheck *c, const Spot *at, bool at_key, const char *fmt, va_list list) {
         _cleanup_text_ Text path = { 0 };
         int line, column;
