@@ -91,9 +91,8 @@ step_clang() {
 step_sanitize() {
         say "ASan + UBSan, leaks on: every suite but bench"
         # Reports go to files: one of a daemon that is started again, or whose stderr nobody reads, counts all the same.
-        reports=$out/sanitize.reports
-        rm -rf "$reports"
-        mkdir -p "$reports"
+        # The place can be reached by every user.
+        reports=$(mktemp -d "${TMPDIR:-/tmp}/drover-reports-XXXXXX") && chmod 1777 "$reports" || exit 1
         ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0:log_path=$reports/report
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$reports/report
         export ASAN_OPTIONS UBSAN_OPTIONS
@@ -104,6 +103,7 @@ step_sanitize() {
         r=$?
         [ $r = 0 ] || cat "$reports"/*
         count "sanitize: no report of any program" $r
+        rm -rf "$reports"
 }
 
 step_valgrind() {

@@ -111,7 +111,7 @@ void rig_stop(Rig *r) {
                 fd_close_many(r->outputs[i].write_fds, 2);
         }
         fd_close(r->scratch_fd);
-        *r = (Rig){};
+        memset(r, 0, sizeof *r);
 }
 
 LogSpec rig_spec(uint32_t kind, const char *worker, const char *path, uint64_t max_size, uint32_t max_files) {

@@ -180,15 +180,19 @@ START_TEST(test_slow_readers_harm_nobody) {
 END_TEST
 
 START_TEST(test_connections_come_and_go) {
+        static const char begun[] = "{\"jsonrpc\":\"2.0\"";
+        static const char waits[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"wait\","
+                                    "\"params\":{\"select\":\"w\",\"for\":\"exit\"}}\n";
+
         daemon_start(pools("\"w\":{\"command\":[\"$H\",\"sleep\"]}"));
         size_t before = n_descriptors();
         for (unsigned i = 0; i < 2000; i++) {
                 int fd = client_connect();
                 ck_assert_int_ge(fd, 0);
                 if (i % 3 == 0)
-                        send_bytes(fd, "{\"jsonrpc\":\"2.0\"", 16);
+                        send_bytes(fd, begun, strlen(begun));
                 if (i % 5 == 0)
-                        send_bytes(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"wait\",\"params\":{\"select\":\"w\",\"for\":\"exit\"}}\n", 84);
+                        send_bytes(fd, waits, strlen(waits));
                 (void) close(fd);
         }
         json_decref(worker_status("w/0"));
