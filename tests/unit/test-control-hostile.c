@@ -328,6 +328,8 @@ START_TEST(test_no_descriptors) {
         struct rlimit before, tight;
         int other, probe, n_turns = 0;
 
+        if (getenv("DROVER_TEST_VALGRIND"))
+                return; /* it lets the kernel accept, then closes the connection itself */
         world_run(&w); /* accepts `fd` */
         other = client_connect(&w);
         probe = open("/dev/null", O_RDONLY | O_CLOEXEC);
