@@ -280,6 +280,10 @@ int cmd_apply(Ctl *c) {
                          &result, &error) < 0) {
                 put_faults(&out, json_object_get(error.data, "faults"));
                 (void) ctl_put_text(&out, 0);
+                if (json_array_size(json_object_get(error.data, "faults"))) {
+                        ctl_say("the configuration is faulty, nothing was changed");
+                        return CTL_FAILED;
+                }
                 int failed = ctl_fail(c, &error);
                 return failed == CTL_USAGE ? CTL_FAILED
                                            : failed; /* the files are wrong, not how we were called */

@@ -110,7 +110,7 @@ static const char end[] =
         ".TP\n\\fBXDG_RUNTIME_DIR\\fR\nwhere \\fBrun\\fR makes the private directory of its FIFOs (root: "
         "/run; else /tmp).\n"
         ".SH SEE ALSO\n"
-        "\\fBdroverd\\fR(8), \\fBlibdrover\\fR(3), \\fBdrover.json\\fR(5)\n";
+        "\\fBdroverd\\fR(8), \\fBlibdrover\\fR(3), \\fBdrover.json\\fR(5), \\fBdrover\\-protocol\\fR(7)\n";
 
 void manual_page(Text *t) {
         const char *group = "";

@@ -72,7 +72,7 @@ const ConfigKey config_keys[] = {
         POOL("nice", optional_integer, nice, .offset_has = offsetof(PoolConfig, has_nice), .min = -20, .max = 19,
              .default_text = "drover's own", .cost = CONFIG_RESTART, .help = "Scheduling priority; lower ones come first."),
         POOL("oom_score_adj", optional_integer, oom_score_adj, .offset_has = offsetof(PoolConfig, has_oom_score_adj),
-             .min = -1000, .max = 1000, .default_text = "drover's own", .cost = CONFIG_RESTART,
+             .min = -1000, .max = 1000, .default_text = "drover's own, 0 if that is negative", .cost = CONFIG_RESTART,
              .help = "Who is killed first when memory is short: higher ones."),
         POOL("cpu_affinity", cpus, affinity, .offset_has = offsetof(PoolConfig, has_affinity), .default_text = "all",
              .cost = CONFIG_RESTART, .help = "CPUs to run on: numbers and ranges, as in [0, \"2-3\"]."),

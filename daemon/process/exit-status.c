@@ -1,12 +1,14 @@
 /* exit-status.c - one table of sentences for failed starts, the rest is decoding. */
 #include "process/exit-status.h"
 #include "base/parse.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define EXITCODE_NOT_EXECUTED 127 /* as shells have it */
-#define EXITCODE_NOT_PREPARED 126
+/* As shells have them. */
+#define EXITCODE_NOT_FOUND 127
+#define EXITCODE_NOT_STARTED 126
 
 static const char *const stage_sentences[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_FORK] = "cannot make a process",
@@ -44,7 +46,9 @@ static const char *const stdio_names[3] = {"standard input", "standard output", 
 
 int exit_status_exitcode(const ExitStatus *e) {
         if (e->is_failure_to_start)
-                return e->failure.stage == LAUNCH_EXEC ? EXITCODE_NOT_EXECUTED : EXITCODE_NOT_PREPARED;
+                return e->failure.stage == LAUNCH_EXEC && (e->failure.error == ENOENT || e->failure.error == ENOTDIR)
+                               ? EXITCODE_NOT_FOUND
+                               : EXITCODE_NOT_STARTED;
         return e->exit.code == CLD_EXITED ? e->exit.status : -e->exit.status;
 }
 

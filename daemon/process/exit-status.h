@@ -16,7 +16,8 @@ typedef struct ExitStatus {
         usec_t at_usec;        /* CLOCK_REALTIME */
 } ExitStatus;
 
-/** exit_status_exitcode() - multiprocessing's convention: 0..255, -N for signal N; a failed start is 127 (exec) or 126. */
+/** exit_status_exitcode() - multiprocessing's convention: 0..255, -N for signal N; a failed start is
+ * 127 when there is no such program, else 126. */
 int exit_status_exitcode(const ExitStatus *e);
 /** exit_status_is_clean() - its exitcode is one of @success_codes; a failed start never is. */
 bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n);

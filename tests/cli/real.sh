@@ -96,6 +96,7 @@ expect "run: exit code" 7 ctl run -- sh -c 'exit 7'
 expect "run: signal" 137 ctl run -- sh -c 'kill -9 $$'
 expect "run: not found" 127 ctl run -- /no/such/program
 says "run: not found" "No such file" err
+expect "run: cannot be executed" 126 ctl run -- /etc/passwd
 expect "run: output and error apart" 0 ctl run -- sh -c 'echo out; echo err >&2'
 says "run: out" "out" out
 says "run: err" "err" err

@@ -276,7 +276,8 @@ class Config(CliTest):
         self.assertEqual(self.ctl('apply'), (0, 'add a\nchange b: workers (live)\n', ''))
         self.daemon.answers['config.apply'] = Error('invalid', 'x.json:1:2: bad (and 1 more)', code=-32004, faults=[
             {'file': 'x.json', 'line': 1, 'column': 2, 'key': 'a', 'text': 'bad'}, {'file': 'x.json', 'key': 'b', 'text': 'worse'}])
-        self.assertEqual(self.ctl('apply')[:2], (1, 'x.json:1:2: a: bad\nx.json: b: worse\n'))
+        self.assertEqual(self.ctl('apply'), (1, 'x.json:1:2: a: bad\nx.json: b: worse\n',
+                                             'droverctl: the configuration is faulty, nothing was changed\n'))
 
     def test_info(self):
         self.daemon.answers['daemon.info'] = {'version': '9.9', 'pid': 7, 'limits': {'line': 65536}}

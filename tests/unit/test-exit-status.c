@@ -47,7 +47,7 @@ static const struct {
         {LAUNCH_FORK, EAGAIN, 0, 126, "cannot make a process: Resource temporarily unavailable", NULL},
         {LAUNCH_DIRECTORY, ENOENT, 0, 126, "cannot change to directory /srv/x: No such file or directory",
          "cannot change to directory: No such file or directory"},
-        {LAUNCH_EXEC, EACCES, 0, 127, "cannot execute /usr/bin/nothing: Permission denied",
+        {LAUNCH_EXEC, EACCES, 0, 126, "cannot execute /usr/bin/nothing: Permission denied",
          "cannot execute the program: Permission denied"},
         {LAUNCH_KILLED, 0, 0, 126, "killed before it could execute /usr/bin/nothing",
          "killed before it could execute the program"},
@@ -60,7 +60,8 @@ static const struct {
          "cannot change to user: Operation not permitted"},
         {LAUNCH_GID, EPERM, 0, 126, "cannot change to group 44: Operation not permitted", NULL},
         {LAUNCH_DESCRIPTOR, EBADF, 5, 126, "cannot pass descriptor 5: Bad file descriptor", NULL},
-        {LAUNCH_EXEC, 9999, 0, 127, "cannot execute /usr/bin/nothing: error 9999", NULL},
+        {LAUNCH_EXEC, ENOENT, 0, 127, "cannot execute /usr/bin/nothing: No such file or directory", NULL},
+        {LAUNCH_EXEC, 9999, 0, 126, "cannot execute /usr/bin/nothing: error 9999", NULL},
         {_LAUNCH_STAGE_MAX, EPERM, 0, 126, "cannot be started: Operation not permitted", NULL},
 };
 
