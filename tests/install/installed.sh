@@ -74,9 +74,10 @@ daemon=$!
 until "$root$prefix/bin/droverctl" -q info 2>/dev/null; do
         kill -0 $daemon || { cat "$place/droverd.log"; exit 1; }
 done
-case $(readlink "/proc/$daemon/exe") in
+keeper=$(tr '\0' '\n' <"/proc/$daemon/cmdline" | head -n 1) # its exe is for root's eyes
+case $(realpath -- "$keeper") in
 "$root"*) ;;
-*) fail "the keeper is not the installed one: $(readlink "/proc/$daemon/exe")" ;;
+*) fail "the keeper is not the installed one: $keeper" ;;
 esac
 for example in header manual; do
         # shellcheck disable=SC2086
