@@ -299,21 +299,25 @@ START_TEST(keys_and_values_that_would_break_a_line_are_refused) {
 }
 END_TEST
 
-/* The child writes without end; killed anywhere, what is left is a consistent prefix of what it wrote. */
-static void write_without_end(int fd, int said) {
+#define WRITES_MAX 3000u /* before the first compaction: from then on the test would have to be handed the new file */
+
+/* The child writes; killed anywhere, what is left is a consistent prefix of what it wrote. */
+static void write_until_killed(int fd, int said) {
         Journal *j = NULL;
         Keeper k = {.fd = -EBADF};
         char json[64];
 
         if (journal_new(&j, fd, &hooks, &k) < 0)
                 _exit(1);
-        for (uint32_t i = 1;; i++) {
+        for (uint32_t i = 1; i <= WRITES_MAX; i++) {
                 (void) snprintf(json, sizeof(json), "%u", i);
                 journal_put(j, "first", json);
                 journal_put(j, "second", json);
                 if (journal_flush(j) < 0 || write(said, &i, sizeof(i)) != sizeof(i))
                         _exit(1);
         }
+        for (;;)
+                (void) pause();
 }
 
 START_TEST(a_kill_at_any_moment) {
@@ -328,7 +332,7 @@ START_TEST(a_kill_at_any_moment) {
         pid = fork();
         ck_assert_int_ge(pid, 0);
         if (pid == 0)
-                write_without_end(fcntl(fd, F_DUPFD_CLOEXEC, 3), pipe_fds[1]);
+                write_until_killed(fcntl(fd, F_DUPFD_CLOEXEC, 3), pipe_fds[1]);
         close(pipe_fds[1]);
         while (said < 50u + 37u * (unsigned) _i && read(pipe_fds[0], &i, sizeof(i)) == sizeof(i))
                 said = i;
