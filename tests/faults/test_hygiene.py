@@ -70,7 +70,7 @@ class Hygiene(unittest.TestCase):
             self.assertLessEqual({line[-3] for line in links}, {"0", "1", "2", "3"}, links)  # 3: ls reads the directory
             self.assertEqual(len([line for line in a if "->" in line]), len(links))
             info = spoilt.call("daemon.info")
-            for key in PROGRAMS:
+            for key in PROGRAMS if os.geteuid() == 0 else ():  # programs that are not dumpable show theirs to root alone
                 self.assertNotIn(spoilt.place + "/stderr", [os.readlink(f"/proc/{info[key]}/fd/{fd}")
                                  for fd in os.listdir(f"/proc/{info[key]}/fd") if int(fd) > 2], key)
             self.assertEqual(spoilt.terminate(), 0, spoilt.log())
@@ -80,6 +80,7 @@ class Hygiene(unittest.TestCase):
             d.call("wait", process=d.call("run", command=["/bin/true"])["process"], timeout=PATIENCE)
 
     @unittest.skipIf(IS_SANITIZED, "a sanitizer keeps what is freed")
+    @unittest.skipUnless(os.geteuid() == 0, "only root can count the descriptors of programs that are not dumpable")
     def test_runs_leave_nothing_behind(self):
         with Daemon() as d:
             d.start()
