@@ -14,6 +14,12 @@ import subprocess
 import threading
 
 
+def default_signals():
+    """As drover does it: what the shell that started the tests ignores, the process does not."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Error:
     CODES = {'not-found': -32001, 'exists': -32002, 'denied': -32003, 'invalid': -32602, 'failed': -32005,
              'timeout': -32006, 'limit': -32007, 'shutting-down': -32012}
@@ -156,7 +162,8 @@ class FakeRuns(FakeDaemon):
                self.open_stdio(params, 'stderr', os.O_WRONLY)]
         try:
             p = subprocess.Popen(params['command'], stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=params['directory'],
-                                 env={'PATH': os.environ['PATH'], **params.get('env', {})}, start_new_session=True)
+                                 env={'PATH': os.environ['PATH'], **params.get('env', {})}, start_new_session=True,
+                                 preexec_fn=default_signals)
         except OSError as e:
             code = 127 if isinstance(e, FileNotFoundError) else 126
             return Error('failed', '%s: cannot execute %s: %s' % (params['name'], params['command'][0], e.strerror),
