@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 
-PATIENCE = 30  # seconds for anything at all; reached only by a bug
+PATIENCE = 90  # seconds for anything at all; reached only by a bug
 
 
 class Failure(Exception):
