@@ -332,7 +332,8 @@ class Streams(CliTest):
             return Stream('log', [older] + [dict(x) for x in lines] + [self.line('tick', time=now())], {'lines': 6})
 
         self.daemon.answers['logs'] = answer
-        self.assertEqual(self.ctl('logs', '-f', 'web/0')[1], 'from before\ntick\ntick\ntock\ntick\n')
+        status, out, err = self.ctl('logs', '-f', 'web/0')
+        self.assertEqual(out, 'from before\ntick\ntick\ntock\ntick\n', (status, err, self.daemon.calls))
         self.assertEqual(self.daemon.calls[-1][1]['lines'], 20000)
 
     def test_logs_end_with_their_reader(self):
