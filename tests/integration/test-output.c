@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,25 +77,41 @@ START_TEST(test_last_words_come_before_the_end) {
 }
 END_TEST
 
+/* The worker says that it waits, which tells the follower is there, and goes on when somebody opens its FIFO. */
+static const char follow_pool[] =
+        "\"f\":{\"command\":[\"/bin/sh\",\"-c\",\"echo life $$ waits; read x <$D/go; i=0; "
+        "while [ $i -lt 3000 ]; do echo life $$ line $i; i=$((i+1)); done; exec sleep 1000\"],"
+        "\"restart\":{\"delay\":0},\"output\":{\"to\":\"log\",\"max_size\":\"16K\",\"max_files\":2}}";
+
+static void expect_line(int fd, const char *expected) {
+        json_t *note = client_read(fd);
+
+        ck_assert_str_eq(at_string(note, "params/line"), expected);
+        json_decref(note);
+}
+
 START_TEST(test_follow_over_rotation_and_restart) {
-        daemon_start(pools("\"f\":{\"command\":[\"/bin/sh\",\"-c\",\"i=0; while [ $i -lt 3000 ]; do echo life $$ line $i; i=$((i+1)); done; exec sleep 1000\"],"
-                           "\"autostart\":false,\"restart\":{\"delay\":0},\"output\":{\"to\":\"log\",\"max_size\":\"16K\",\"max_files\":2}}"));
+        char path[128], line[64];
+
+        (void) snprintf(path, sizeof path, "%s/go", daemon_directory());
+        ck_assert_int_eq(mkfifo(path, 0600), 0);
+        daemon_start(pools(follow_pool));
         int fd = client_connect();
-        client_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logs\",\"params\":{\"select\":\"f\",\"lines\":0,\"follow\":true}}");
-        json_decref(daemon_call("start", "{s:s}", "select", "f"));
-        pid_t pid = worker_pid("f/0");
+        client_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logs\",\"params\":{\"select\":\"f\",\"lines\":1,\"follow\":true}}");
+        pid_t pid = worker_await("f/0", "running", 0);
         for (unsigned life = 0; life < 2; life++) {
+                (void) snprintf(line, sizeof line, "life %d waits", pid);
+                expect_line(fd, line);
+                (void) close(open(path, O_WRONLY | O_CLOEXEC));
                 for (unsigned i = 0; i < 3000; i++) {
-                        char line[64];
-                        json_t *note = client_read(fd);
                         (void) snprintf(line, sizeof line, "life %d line %u", pid, i);
-                        ck_assert_str_eq(at_string(note, "params/line"), line);
-                        json_decref(note);
+                        expect_line(fd, line);
                 }
                 ck_assert_int_eq(kill(pid, SIGKILL), 0);
                 pid = worker_await("f/0", "running", pid);
         }
         (void) close(fd);
+        ck_assert_int_eq(unlink(path), 0);
         daemon_stop();
 }
 END_TEST
