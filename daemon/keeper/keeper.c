@@ -138,8 +138,11 @@ static void on_signals(Keeper *k) {
         for (ssize_t i = 0; i < n / (ssize_t) sizeof(info[0]); i++)
                 switch (info[i].ssi_signo) {
                 case SIGCHLD:
-                        if (k->due[TIMER_SCAN] == USEC_INFINITY)
-                                keeper_set_timer(k, TIMER_SCAN, k->tree.method == SPAWN_FORK ? 0 : SCAN_USEC);
+                        if (k->due[TIMER_SCAN] != USEC_INFINITY)
+                                break;
+                        k->scan_wanted_usec = k->now_usec;
+                        k->n_deaths_since_scan_wanted = 0;
+                        keeper_set_timer(k, TIMER_SCAN, k->tree.method == SPAWN_FORK ? 0 : SCAN_USEC);
                         break;
                 case SIGHUP:
                         peer_link_due_tail(&k->to_droverd, NOTICE_RELOAD);
@@ -154,9 +157,10 @@ static void on_slot(Keeper *k, KeeperSource source, uint64_t tag) {
 
         if (s->state == KEEPER_SLOT_FREE || slot_tag(k, s, source) != tag)
                 return;
-        if (source == SOURCE_SLOT_DEATH)
+        if (source == SOURCE_SLOT_DEATH) {
                 reap_slot(k, s);
-        else if (source == SOURCE_SLOT_REPORT)
+                reap_put_off_scan(k);
+        } else if (source == SOURCE_SLOT_REPORT)
                 launch_read_report(k, s);
         else
                 launch_read_ready(k, s);
@@ -213,13 +217,15 @@ static void flush_line(Keeper *k, PeerLink *line, uint32_t *events, KeeperSource
 
 static void turn(Keeper *k) {
         struct epoll_event events[EVENTS_MAX];
-        int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, -1);
+        int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, cgroup_has_rubbish(&k->tree) ? 0 : -1);
 
         k->now_usec = clock_now();
         for (int i = 0; i < n; i++)
                 on_event(k, &events[i]);
         run_timers(k);
         reap_endings(k);
+        if (n == 0)
+                cgroup_tidy(&k->tree);
         lives_quit_step(k, false);
         flush_line(k, &k->to_logger, &k->logger_events, SOURCE_LOGGER_LINE);
         flush_line(k, &k->to_droverd, &k->droverd_events, SOURCE_DROVERD_LINE);

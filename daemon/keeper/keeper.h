@@ -59,7 +59,8 @@ typedef struct Keeper {
         int epoll_fd, signal_fd, timer_fd;
         usec_t now_usec; /* of this turn, CLOCK_MONOTONIC */
         usec_t due[_TIMER_MAX], armed_usec;
-        usec_t tree_delay_usec;
+        usec_t tree_delay_usec, scan_wanted_usec;
+        unsigned n_deaths_since_scan_wanted;
 
         SlotTable *table;
         Tree tree;
@@ -116,6 +117,7 @@ void launch_read_ready(Keeper *k, Slot *s);
 /* reap.c */
 void reap_slot(Keeper *k, Slot *s);
 void reap_scan(Keeper *k);
+void reap_put_off_scan(Keeper *k); /* while workers known by their pidfds are dying */
 void reap_endings(Keeper *k); /* once a turn */
 void reap_release(Keeper *k, Slot *s); /* if nobody needs it any more */
 

@@ -29,6 +29,12 @@ typedef struct TreeOps {
         int (*end)(Tree *t, Slot *s);
 } TreeOps;
 
+/* Names of empty leaves that are still to be removed, one after the other, each with its '\0'. */
+typedef struct TreeRubbish {
+        uint32_t begin, end;
+        char names[65536];
+} TreeRubbish;
+
 struct Tree {
         const TreeOps *ops;
         SlotTable *table;
@@ -39,6 +45,7 @@ struct Tree {
         pid_t known[2];          /* droverd and the logger: children, but nobody's orphans */
         pid_t orphans[1024];     /* of the last look: children without a slot */
         size_t n_orphans;
+        TreeRubbish rubbish;     /* cgroup only */
 };
 
 /** tree_open() - choose the variant by trying it out. Never fails: what remains is sweep with a reason. */
@@ -51,6 +58,12 @@ extern const TreeOps tree_cgroup, tree_sweep;
 /** cgroup_open() - find, make and try the base directory. -errno: @reason says what did not work. */
 int cgroup_open(Tree *t);
 void cgroup_close(Tree *t);
+/** cgroup_has_rubbish() - are there empty leaves still to be removed? */
+static inline bool cgroup_has_rubbish(const Tree *t) {
+        return t->rubbish.begin < t->rubbish.end;
+}
+/** cgroup_tidy() - remove a few of them. */
+void cgroup_tidy(Tree *t);
 /** cgroup_own_path() - the directory of the cgroup v2 this process is in. -ENOENT without cgroup v2. */
 int cgroup_own_path(char *buf, size_t size);
 /** cgroup_remove_stale() - remove the empty directories of keepers that are no more, below @own. */
