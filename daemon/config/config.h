@@ -13,8 +13,11 @@
 #include <sys/types.h>
 
 typedef enum RestartPolicy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER_AGAIN } RestartPolicy;
-typedef enum ReadyKind { READY_EXEC, READY_NOTIFY, READY_FD } ReadyKind;
+typedef enum ReadyKind { READY_EXEC, READY_NOTIFY, READY_FD, READY_PROBE } ReadyKind;
 typedef enum OutputKind { OUTPUT_LOG, OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_PATH } OutputKind;
+typedef enum OutputFormat { OUTPUT_TEXT, OUTPUT_JSON } OutputFormat;
+typedef enum OutputCompress { OUTPUT_PLAIN, OUTPUT_GZIP, OUTPUT_ZSTD } OutputCompress;
+typedef enum OutputOnFull { OUTPUT_BLOCK, OUTPUT_DROP } OutputOnFull;
 typedef enum OnDaemonExit { ON_DAEMON_EXIT_STOP, ON_DAEMON_EXIT_KEEP } OnDaemonExit;
 
 #define RESTART_SUCCESS_CODES_MAX 32
@@ -31,13 +34,103 @@ typedef struct RestartConfig {
         size_t n_success_codes;
 } RestartConfig;
 
+/* A question put to a worker from outside. */
+typedef enum ProbeKind { PROBE_NONE, PROBE_TCP, PROBE_HTTP, PROBE_EXEC } ProbeKind;
+typedef struct ProbeConfig {
+        ProbeKind kind;
+        char *address; /* tcp, http: "127.0.0.1:8080", "[::1]:80", "/run/x.sock"; numeric, parsed once more to connect */
+        char *path;    /* http: "/healthz"; answered by 200..399 */
+        char *host;    /* http: of the Host header */
+        char **command;/* exec: an argv; exit code 0 is yes */
+        usec_t interval, timeout; /* ready: 100 ms, 2 s; health: 10 s, 5 s. Of one try */
+} ProbeConfig;
+
+typedef struct HealthConfig {
+        ProbeConfig probe;  /* .kind PROBE_NONE: no health check */
+        unsigned threshold; /* 3 failures in a row */
+        usec_t grace;       /* 0: no check for so long after ready */
+} HealthConfig;
+
+typedef enum ListenKind { LISTEN_TCP, LISTEN_UDP, LISTEN_UNIX } ListenKind;
+typedef struct ListenConfig {
+        char *name;      /* for LISTEN_FDNAMES */
+        ListenKind kind;
+        char *address;   /* "0.0.0.0:8080", "[::]:53", "/run/x.sock" */
+        int backlog;     /* 4096 (the kernel's somaxconn caps it) */
+        bool reuse_port; /* one socket per worker */
+        bool freebind;
+        mode_t mode;     /* unix: 0666 & umask 0117 -> 0660 */
+        bool has_owner;
+        uid_t uid;
+        gid_t gid;
+} ListenConfig;
+#define LISTEN_MAX 16u /* sockets of a pool */
+
+/* How many at a time a rolling replacement takes. */
+typedef struct ReloadConfig {
+        unsigned max_unavailable;    /* 1; 0 only with a surge */
+        bool is_unavailable_percent; /* it is a percentage of the pool */
+        unsigned max_surge;          /* 0: old first; n: up to n new ones before the old ones go */
+        bool is_surge_percent;
+        usec_t soak;                 /* 0: how long a new worker must stay ready to count as good */
+} ReloadConfig;
+
+typedef struct RecycleConfig {
+        uint64_t tasks;  /* 0: off */
+        usec_t age;      /* 0: off */
+        uint64_t memory; /* bytes, 0: off */
+        double jitter;   /* 0.1: part of age, memory and tasks that is taken off at random */
+} RecycleConfig;
+
+/* cgroup v2 values; CGROUP_UNSET (0): the file is left alone. */
+#define CGROUP_UNSET 0u
+#define CGROUP_MAX UINT64_MAX /* the word "max" */
+typedef struct CgroupConfig {
+        uint64_t memory_max, memory_high; /* bytes */
+        uint64_t cpu_max;    /* µs of CPU per 100 ms: "50%" and 0.5 are 50000, 2 is 200000 */
+        uint64_t cpu_weight; /* 1..10000 */
+        uint64_t pids_max;
+} CgroupConfig;
+
+typedef struct IsolationConfig {
+        bool private_tmp;
+        char **read_only_paths, **read_write_paths, **inaccessible_paths; /* NULL: none */
+        bool has_capabilities;
+        uint64_t capabilities; /* those kept, a bit per CAP_*; without: all of root's, none of another user's */
+} IsolationConfig;
+
+/* Who has a role: uids and gids, resolved at load. */
+typedef enum AccessRole { ROLE_OBSERVE, ROLE_SUBMIT, ROLE_OPERATE, ROLE_ADMINISTER, _ROLE_MAX } AccessRole;
+typedef struct AccessList {
+        bool everybody;
+        uid_t *uids;
+        gid_t *gids;
+        size_t n_uids, n_gids;
+} AccessList;
+typedef struct AccessConfig {
+        AccessList roles[_ROLE_MAX]; /* a higher role has the lower ones too */
+} AccessConfig;
+
+/* A command that runs when something has happened. */
+typedef struct HookConfig {
+        char *name;
+        char **events;       /* kinds, globs allowed: "worker.failed", "worker.*" */
+        char **pools;        /* globs; NULL: all */
+        char **command;
+        usec_t min_interval; /* 1 s: what happens meanwhile is counted and told with the next run */
+        usec_t timeout;      /* 30 s, then SIGKILL */
+} HookConfig;
+
 typedef struct PoolConfig {
         unsigned n_ref;
         char *name;
         char **command; /* argv */
         unsigned workers;
+        unsigned workers_min, workers_max; /* both 0: the size is fixed; else .workers is the start size, workers_min */
+        usec_t workers_idle;               /* 60 s without work before one of the surplus goes */
         char *workers_text; /* as written: "2*cpus"; NULL for a number */
         bool autostart;     /* true */
+        char **requires, **after; /* names of pools; NULL: none */
         char *directory;    /* NULL: "/" */
         char **env;         /* complete environment but for DROVER_*, NOTIFY_SOCKET: "KEY=value", env_file merged */
         bool has_identity;  /* user or group was given (or derived): apply uid, gid, groups */
@@ -55,15 +148,33 @@ typedef struct PoolConfig {
         bool no_new_privs; /* default: true when the pool's user is not root */
         RestartConfig restart;
         int stop_signal;     /* SIGTERM */
+        char **stop_command; /* run in place of the signal, with $MAINPID; NULL: none */
         usec_t stop_timeout; /* 10 s */
         ReadyKind ready;
         int ready_fd;
         usec_t ready_timeout; /* 30 s; notify and fd only */
         usec_t start_for;     /* 0; exec only */
+        ProbeConfig ready_probe;
+        usec_t watchdog;      /* 0: off */
+        HealthConfig health;
+        ListenConfig *listen;
+        size_t n_listen;
+        bool on_demand;
+        ReloadConfig reload;
+        RecycleConfig recycle;
+        CgroupConfig cgroup;
+        IsolationConfig isolation;
+        AccessConfig access;
         OutputKind output;
         char *output_path;
         uint64_t output_max_size; /* 10 MiB */
         unsigned output_max_files; /* 5 rotated ones */
+        uint64_t output_max_total;      /* bytes of all files of the pool; 0: no bound of its own */
+        usec_t output_rotate_every;     /* 0: by size alone */
+        OutputCompress output_compress; /* of rotated files: none */
+        bool output_timestamps;         /* before each line of a text file */
+        OutputFormat output_format;     /* text */
+        OutputOnFull output_on_full;    /* block */
         OnDaemonExit on_daemon_exit;
         bool is_run;        /* made with the defaults of `run` */
         json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
@@ -75,6 +186,14 @@ typedef struct Config {
         PoolConfig **pools;        /* sorted by name */
         size_t n_pools;
         char **files;              /* what was read, in order; NULL-terminated */
+        AccessConfig access;       /* of everything */
+        HookConfig *hooks;
+        size_t n_hooks;
+        char *metrics_file;        /* for the node exporter's textfile collector; NULL: none */
+        usec_t metrics_interval;   /* 15 s */
+        char *socket_group;        /* of the control socket; NULL: its user alone */
+        gid_t socket_gid;
+        mode_t socket_mode;        /* 0600; with a group 0660 */
 } Config;
 
 PoolConfig *pool_config_ref(PoolConfig *c);
