@@ -32,7 +32,7 @@ typedef struct TreeOps {
 /* Names of empty leaves that are still to be removed, one after the other, each with its '\0'. */
 typedef struct TreeRubbish {
         uint32_t begin, end;
-        char names[65536];
+        char names[32768];
 } TreeRubbish;
 
 struct Tree {
