@@ -69,6 +69,24 @@ static int load_request(int fd, LaunchSpec *ret) {
         return launch_request_unpack(data, (size_t) st.st_size, arena, arena_size, ret);
 }
 
+/* What the environment can only say here: its own number. Also no snprintf: it may allocate. */
+void child_fill_pids(const LaunchSpec *s, pid_t pid) {
+        static const char *const names[] = {"LISTEN_PID=", "WATCHDOG_PID="};
+        static char texts[ARRAY_SIZE(names)][32];
+
+        for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+                char digits[16], *p = digits + sizeof(digits) - 1, *end = stpcpy(texts[k], names[k]);
+
+                *p = '\0';
+                for (pid_t n = pid; n > 0; n /= 10)
+                        *--p = (char) ('0' + n % 10);
+                (void) stpcpy(end, p);
+                for (char **e = s->env; *e; e++)
+                        if (streq(*e, names[k]))
+                                *e = texts[k];
+        }
+}
+
 /* No instruction of foreign code runs in a process that is in nobody's table. */
 static void wait_for_go(const ChildPlan *plan) {
         char go;
@@ -314,6 +332,7 @@ void child_setup(const ChildPlan *plan) {
                 r = -EBADMSG;
         if (r < 0)
                 fail(report_fd, LAUNCH_REQUEST, r, 0);
+        child_fill_pids(&s, getpid());
         wait_for_go(plan);
         if (setsid() < 0)
                 fail(report_fd, LAUNCH_SESSION, -errno, 0);

@@ -33,6 +33,7 @@ typedef struct ChildPlan {
 _noreturn_ void child_setup(const ChildPlan *plan);
 
 /* The steps, one by one, for tests; each 0 or -errno. */
+void child_fill_pids(const LaunchSpec *s, pid_t pid); /* "LISTEN_PID=", "WATCHDOG_PID=" without a value get @pid */
 int child_apply_limits(const LaunchSpec *s, int *ret_detail);
 int child_apply_last_limit(const LaunchSpec *s, uint64_t n_fds_soft);
 int child_place_descriptors(const LaunchSpec *s, const ChildPlan *plan, int *report_fd, int *ret_detail);

@@ -49,7 +49,8 @@ typedef struct LaunchLimit {
 /* As droverd gives it: all borrowed. Also what unpack returns: all pointing into the mapping. */
 typedef struct LaunchSpec {
         char **argv;       /* NULL-terminated, argv[0] at least */
-        char **env;        /* complete: nothing is added */
+        char **env;        /* complete: nothing is added; but "LISTEN_PID=" and "WATCHDOG_PID=" with nothing behind
+                              them get the new process's own pid */
         char **candidates; /* paths to try in this order; ENOENT, ENOTDIR, EACCES go on to the next */
         const char *directory;     /* NULL: "/" */
         const char *stdio_path[3]; /* NULL: /dev/null for 0, what the keeper gives for 1 and 2. Opened by the new

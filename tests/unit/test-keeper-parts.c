@@ -220,6 +220,19 @@ START_TEST(a_small_descriptor_limit_comes_last) {
 }
 END_TEST
 
+START_TEST(pids_are_filled_in) {
+        char a[] = "LISTEN_PID=", b[] = "WATCHDOG_PID=7", c[] = "WATCHDOG_PID=", d[] = "XLISTEN_PID=";
+        char *env[] = {a, b, c, d, NULL};
+        LaunchSpec s = {.env = env};
+
+        child_fill_pids(&s, 4190305);
+        ck_assert_str_eq(env[0], "LISTEN_PID=4190305");
+        ck_assert_str_eq(env[1], "WATCHDOG_PID=7");
+        ck_assert_str_eq(env[2], "WATCHDOG_PID=4190305");
+        ck_assert_str_eq(env[3], "XLISTEN_PID=");
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("keeper-parts");
         TCase *t = tcase_create("all");
@@ -235,6 +248,7 @@ int main(void) {
         tcase_add_test(t, an_environment_without_the_keepers_own);
         tcase_add_loop_test(t, every_way_to_spawn, 0, _SPAWN_METHOD_MAX);
         tcase_add_test(t, a_small_descriptor_limit_comes_last);
+        tcase_add_test(t, pids_are_filled_in);
         suite_add_tcase(s, t);
         srunner_run_all(runner, CK_NORMAL);
         n_failed = srunner_ntests_failed(runner);
