@@ -22,7 +22,7 @@ int fd_sanitize_stdio(void);
 /** fd_raise_limit() - raise the soft limit of descriptors to the hard one; the old soft limit in *ret_old. */
 int fd_raise_limit(uint64_t *ret_old, uint64_t *ret_now);
 
-#define PACKET_FDS_MAX 16
+#define PACKET_FDS_MAX 32 /* a launch: its request and LAUNCH_FDS_MAX more */
 /**
  * packet_send() - one SOCK_SEQPACKET message with up to PACKET_FDS_MAX descriptors (borrowed), no SIGPIPE
  * Return: 0; -EAGAIN when the buffer is full; -EPIPE and the rest of sendmsg(2).

@@ -74,14 +74,14 @@ static int say_slots(Keeper *k) {
 }
 
 static int say_kept(Keeper *k) {
-        for (; k->table_cursor < ARRAY_SIZE(k->kept); k->table_cursor++) {
+        for (; k->table_cursor < k->kept->top; k->table_cursor++) {
                 KeeperMessage m = {.type = KEEPER_KEPT};
-                int r;
+                int fd = kept_fd(k->kept, k->table_cursor), r;
 
-                if (k->kept[k->table_cursor].fd < 0)
+                if (fd < 0)
                         continue;
-                memcpy(m.kept.name, k->kept[k->table_cursor].name, sizeof(m.kept.name));
-                r = say(k, &m, &k->kept[k->table_cursor].fd);
+                memcpy(m.kept.name, k->kept->items[k->table_cursor].name, sizeof(m.kept.name));
+                r = say(k, &m, &fd);
                 if (r < 0)
                         return r;
         }

@@ -52,53 +52,28 @@ static void on_ack(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_f
         reap_release(k, s);
 }
 
-static int kept_find(const Keeper *k, const char *name) {
-        for (int i = 0; i < (int) KEEPER_KEPT_MAX; i++)
-                if (k->kept[i].fd >= 0 && streq(k->kept[i].name, name))
-                        return i;
-        return -ENOENT;
-}
-
-int kept_put(Keeper *k, const char *name, int fd_take) {
-        int i = kept_find(k, name);
-
-        for (int j = 0; i < 0 && j < (int) KEEPER_KEPT_MAX; j++)
-                if (k->kept[j].fd < 0)
-                        i = j;
-        if (i < 0)
-                return -ENOSPC;
-        (void) fd_close(k->kept[i].fd);
-        k->kept[i].fd = fd_take;
-        memset(k->kept[i].name, 0, sizeof(k->kept[i].name));
-        memcpy(k->kept[i].name, name, strnlen(name, sizeof(k->kept[i].name) - 1));
-        return 0;
-}
-
-static void copy_kept_name(char to[static 64], const KeeperMessage *m) {
+static void copy_kept_name(char to[static KEEPER_KEPT_NAME_MAX], const KeeperMessage *m) {
         memcpy(to, m->kept.name, sizeof(m->kept.name));
         to[sizeof(m->kept.name) - 1] = '\0';
 }
 
 static void on_keep(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         _cleanup_fd_ int fd = -EBADF;
-        char name[64];
+        char name[KEEPER_KEPT_NAME_MAX];
 
         copy_kept_name(name, m);
         fd = n_fds == 1 ? fcntl(fds[0], F_DUPFD_CLOEXEC, 3) : -EBADF;
-        if (fd < 0 || kept_put(k, name, fd) < 0)
+        if (fd < 0 || kept_put(k->kept, name, fd) < 0)
                 log_error("cannot keep descriptor \"%s\" over a restart of droverd", name);
         else
                 (void) TAKE_FD(fd);
 }
 
 static void on_drop(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
-        char name[64];
-        int i;
+        char name[KEEPER_KEPT_NAME_MAX];
 
         copy_kept_name(name, m);
-        i = kept_find(k, name);
-        if (i >= 0)
-                k->kept[i].fd = fd_close(k->kept[i].fd);
+        kept_drop(k->kept, name);
 }
 
 static void on_notify(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {

@@ -255,17 +255,17 @@ static void take_inherited(Keeper *k) {
         if (pid && count && parse_u64(pid, &n_pid) >= 0 && parse_u64(count, &n) >= 0 && n_pid == (uint64_t) getpid() &&
             n > 0) {
                 fd = fcntl(3, F_DUPFD_CLOEXEC, 4);
-                if (fd >= 0 && kept_put(k, "listen", fd) < 0)
+                if (fd >= 0 && kept_put(k->kept, "listen", fd) < 0)
                         (void) fd_close(fd);
                 if (n > 1)
                         log_warning("%llu sockets were passed; only the first is used", (unsigned long long) n);
         }
-        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
-                if (k->kept[i].fd > 3) {
-                        (void) close_range(3, (unsigned) k->kept[i].fd - 1, 0);
-                        (void) close_range((unsigned) k->kept[i].fd + 1, ~0u, 0);
-                        return;
-                }
+        fd = k->kept->top > 0 ? kept_fd(k->kept, 0) : -EBADF;
+        if (fd > 3) {
+                (void) close_range(3, (unsigned) fd - 1, 0);
+                (void) close_range((unsigned) fd + 1, ~0u, 0);
+                return;
+        }
         (void) close_range(3, ~0u, 0);
 }
 
@@ -353,8 +353,6 @@ static void keeper_init(Keeper *k) {
         };
         for (unsigned i = 0; i < _TIMER_MAX; i++)
                 k->due[i] = USEC_INFINITY;
-        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
-                k->kept[i].fd = -EBADF;
         for (size_t i = 0; i < ARRAY_SIZE(k->reserve); i++)
                 k->reserve[i] = -EBADF;
 }
@@ -363,6 +361,9 @@ int keeper_open(Keeper *k, const KeeperOptions *o) {
         int r;
 
         keeper_init(k);
+        r = kept_table_new(&k->kept);
+        if (r < 0)
+                return r;
         take_inherited(k);
         read_environment(k);
         r = fd_raise_limit(&k->n_fds_soft, NULL);
@@ -399,8 +400,7 @@ void keeper_close(Keeper *k) {
         keeper_release_reserve(k);
         k->table = slot_table_free(k->table);
         fd_close_many(k->peer_fds, 2);
-        for (size_t i = 0; i < ARRAY_SIZE(k->kept); i++)
-                k->kept[i].fd = fd_close(k->kept[i].fd);
+        k->kept = kept_table_free(k->kept);
         k->scratch_fd = fd_close(k->scratch_fd);
         k->timer_fd = fd_close(k->timer_fd);
         k->signal_fd = fd_close(k->signal_fd);

@@ -8,6 +8,7 @@
 #ifndef DROVER_KEEPER_KEEPER_H
 #define DROVER_KEEPER_KEEPER_H
 
+#include "keeper/kept.h"
 #include "keeper/notify-relay.h"
 #include "keeper/peer-link.h"
 #include "keeper/program.h"
@@ -69,10 +70,7 @@ typedef struct Keeper {
         uint32_t droverd_events, logger_events; /* what epoll waits for on the lines */
         unsigned table_part;   /* of the greeting: see droverd-line.c */
         uint32_t table_cursor;
-        struct {
-                char name[64];
-                int fd; /* -EBADF: free */
-        } kept[KEEPER_KEPT_MAX];
+        KeptTable *kept;
         int scratch_fd;
         int peer_fds[2]; /* ends of a fresh line droverd - logger, not yet sent: [0] droverd's, [1] the logger's */
         uint64_t n_peer_lines;
@@ -131,7 +129,6 @@ void droverd_line_read(Keeper *k, bool to_the_end);
 
 /* keeper-request.c */
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
-int kept_put(Keeper *k, const char *name, int fd_take);
 
 /* logger-line.c */
 enum { FEED_ATTACH, FEED_LINGER };           /* bits of a slot */

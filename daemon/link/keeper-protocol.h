@@ -20,7 +20,8 @@
 
 #define KEEPER_PROTOCOL_VERSION 1u
 #define KEEPER_SLOTS_MAX 32768u
-#define KEEPER_KEPT_MAX 32u
+#define KEEPER_KEPT_MAX 4096u /* listening sockets of pools, and a handful of droverd's own */
+#define KEEPER_KEPT_NAME_MAX 160 /* "listen.POOL.SOCKET.N.HASH"; systemd's FDNAME holds 255 */
 #define KEEPER_NAME_MAX 80
 #define KEEPER_TEXT_MAX 512
 
@@ -107,7 +108,7 @@ typedef struct KeeperMessage {
                         uint32_t and_continue; /* 1: SIGCONT after it */
                 } signal;
                 struct {
-                        char name[64];
+                        char name[KEEPER_KEPT_NAME_MAX];
                 } kept;
                 struct {
                         int32_t code;

@@ -42,7 +42,7 @@ typedef struct LaunchLimit {
         struct rlimit value;
 } LaunchLimit;
 
-#define LAUNCH_FDS_MAX 14
+#define LAUNCH_FDS_MAX 24 /* the listening sockets of a pool, and some */
 #define LAUNCH_GROUPS_MAX 256
 #define LAUNCH_REQUEST_MAX (4u << 20) /* bytes; beyond it execve itself says E2BIG */
 

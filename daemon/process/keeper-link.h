@@ -29,10 +29,10 @@ typedef struct KeeperTable {
         KeeperMessage hello;
         KeeperMessage *slots; /* KEEPER_SLOT messages */
         size_t n_slots;
-        struct {
-                char name[64];
+        struct KeeperKept {
+                char name[KEEPER_KEPT_NAME_MAX];
                 int fd; /* taken with keeper_table_take_fd() or closed at the end */
-        } kept[KEEPER_KEPT_MAX];
+        } *kept;
         size_t n_kept;
         int logger_fd;
         pid_t logger_pid;

@@ -10,7 +10,7 @@
 typedef struct TableReader {
         KeeperLink *link;
         usec_t deadline;
-        size_t slots_capacity;
+        size_t slots_capacity, kept_capacity;
         bool has_hello, is_complete;
 } TableReader;
 
@@ -66,9 +66,13 @@ static int table_on_slot(TableReader *r, const KeeperMessage *m) {
 
 static int table_on_kept(TableReader *r, const KeeperMessage *m, int *fd) {
         KeeperTable *t = r->link->table;
+        int k;
 
         if (*fd < 0 || t->n_kept == KEEPER_KEPT_MAX)
                 return -EPROTO;
+        k = alloc_grow(&t->kept, &r->kept_capacity, t->n_kept + 1, sizeof(t->kept[0]));
+        if (k < 0)
+                return k;
         memcpy(t->kept[t->n_kept].name, m->kept.name, sizeof(t->kept[0].name));
         t->kept[t->n_kept].name[sizeof(t->kept[0].name) - 1] = '\0';
         t->kept[t->n_kept++].fd = TAKE_FD(*fd);
@@ -135,6 +139,7 @@ KeeperTable *keeper_table_free(KeeperTable *t) {
                 fd_close(t->kept[i].fd);
         fd_close(t->logger_fd);
         free(t->slots);
+        free(t->kept);
         free(t);
         return NULL;
 }
