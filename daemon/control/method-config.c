@@ -4,6 +4,7 @@
 #include "control/fault-answer.h"
 #include "control/method.h"
 #include "control/selection.h"
+#include "pool/order.h"
 
 #include <stdio.h>
 
@@ -43,6 +44,8 @@ static void handle_pool_add(Call *c, const void *params) {
                 call_fail_faults(c, ERROR_PARAMS, r, &faults);
                 return;
         }
+        if (!selection_order_is_fine(c, config))
+                return;
         r = pool_add(world->pools, config, POOL_FROM_CALL, config->autostart, &pool);
         if (r >= 0)
                 answer_pool(c, pool);
@@ -90,6 +93,11 @@ static void handle_pool_remove(Call *c, const void *params) {
         pool = selection_pool(c, p->pool);
         if (!pool)
                 return;
+        if (order_required_by(pool)) {
+                call_fail(c, ERROR_INVALID, "%s is required by %s: remove that first, or take it out of its \"requires\"",
+                          p->pool, order_required_by(pool));
+                return;
+        }
         r = pool_select(call_control(c)->world.pools, &p->pool, 1, &s.workers, &unknown);
         if (r >= 0) {
                 s.n = (size_t) r;

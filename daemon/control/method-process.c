@@ -5,6 +5,7 @@
 #include "control/control-room.h"
 #include "control/method.h"
 #include "control/selection.h"
+#include "pool/order.h"
 
 #include <fnmatch.h>
 #include <signal.h>
@@ -115,19 +116,36 @@ static int await(Call *c, Goal goal, Worker *const *workers, size_t n, bool wait
         return r;
 }
 
+/* Workers of other pools that go or come with those selected; they stand behind them. */
+static int add_others(Call *c, Selection *s, Goal goal) {
+        PoolSet *pools = call_control(c)->world.pools;
+        int r = goal == GOAL_STOPPED   ? order_add_dependents(pools, &s->workers, &s->n)
+                : goal == GOAL_STARTED ? order_add_returning(pools, &s->workers, &s->n)
+                                       : 0;
+
+        if (r < 0)
+                call_errno(c, r, "cannot select workers");
+        return r;
+}
+
 static void change(Call *c, const ChangeParams *p, void (*wish)(Worker *), Goal goal) {
         _cleanup_selection_ Selection s = {0};
+        size_t n_selected;
 
         selection_object(c, p->select);
         if (selection_resolve(c, p->select, &s) < 0)
                 return;
         if (goal != GOAL_STOPPED)
                 selection_drop_leaving(&s);
-        /* The waiter first: it remembers what was before the wish. */
-        if (await(c, goal, s.workers, s.n, p->wait, p->timeout) < 0)
+        n_selected = s.n;
+        /* The waiter before the wishes: it remembers what was. */
+        if (add_others(c, &s, goal) < 0 || await(c, goal, s.workers, s.n, p->wait, p->timeout) < 0)
                 return;
         for (size_t i = 0; i < s.n; i++)
-                wish(s.workers[i]);
+                if (i >= n_selected && goal == GOAL_STOPPED)
+                        order_want_stop(s.workers[i]);
+                else
+                        wish(s.workers[i]);
 }
 
 static void handle_start(Call *c, const void *params) {

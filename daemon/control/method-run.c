@@ -7,6 +7,7 @@
 #include "control/control-room.h"
 #include "control/fault-answer.h"
 #include "control/method.h"
+#include "control/selection.h"
 
 #include <stdio.h>
 
@@ -92,6 +93,8 @@ static void handle_run(Call *c, const void *params) {
                 call_fail_faults(c, ERROR_PARAMS, r, &faults);
                 return;
         }
+        if (!selection_order_is_fine(c, config))
+                return;
         r = run_begin(c, p, config);
         if (r == -EEXIST)
                 call_fail(c, ERROR_EXISTS, "there is a pool or a process \"%s\" already", name);

@@ -2,6 +2,7 @@
 #include "control/selection.h"
 #include "base/alloc.h"
 #include "control/control-room.h"
+#include "pool/order.h"
 
 void selection_done(Selection *s) {
         free(s->workers);
@@ -76,6 +77,17 @@ Pool *selection_pool(Call *c, const char *name) {
                 return NULL;
         }
         return p;
+}
+
+bool selection_order_is_fine(Call *c, const PoolConfig *config) {
+        _cleanup_free_ char *text = NULL;
+        int r = order_check(call_control(c)->world.pools, config, &text);
+
+        if (r < 0 && text)
+                call_fail(c, ERROR_PARAMS, "%s: %s", config->name, text);
+        else if (r < 0)
+                call_errno(c, r, "cannot look at the order of pools");
+        return r >= 0;
 }
 
 void selection_object(Call *c, const json_t *select) {

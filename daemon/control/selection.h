@@ -23,6 +23,8 @@ int selection_resolve(Call *c, const json_t *select, Selection *ret);
 void selection_drop_leaving(Selection *s);
 /** selection_pool() - the pool @name, or NULL when the call was answered that there is none. */
 Pool *selection_pool(Call *c, const char *name);
+/** selection_order_is_fine() - the pools that a new one names are there and lead in no circle; else the call was answered. */
+bool selection_order_is_fine(Call *c, const PoolConfig *config);
 /** selection_strings() - the strings of @v, borrowed; the caller frees the array. NULL: no memory. */
 const char **selection_strings(const json_t *v, size_t *ret_n);
 /** selection_object() - the selectors as one word for the audit line. */

@@ -312,10 +312,14 @@ static void put_missing(const Waiter *w, Text *t) {
 
         for (size_t i = 0; i < w->n; i++) {
                 const Watch *watch = &w->watches[i];
+                char why[512] = "";
 
                 if (watch->verdict != GOAL_PENDING || ++n > NAMES_IN_MESSAGE_MAX)
                         continue;
-                text_appendf(t, "%s%s is %s", n > 1 ? ", " : "", watch_name(watch), missing_state(watch));
+                if (watch->worker)
+                        (void) worker_reason(watch->worker, why, sizeof(why));
+                text_appendf(t, "%s%s is %s%s%s%s", n > 1 ? ", " : "", watch_name(watch), missing_state(watch),
+                             *why ? " (" : "", why, *why ? ")" : "");
         }
         if (n > NAMES_IN_MESSAGE_MAX)
                 text_appendf(t, " (and %zu more)", n - NAMES_IN_MESSAGE_MAX);

@@ -17,6 +17,8 @@ void pool_serialize(const Pool *p, Text *t) {
         json_put_u64(t, "restarts", p->n_restarts_gone);
         if (p->is_daemon)
                 json_put_bool(t, "daemon", true);
+        if (p->is_up)
+                json_put_bool(t, "up", true);
         json_put_array(t, "stdio");
         for (int i = 0; i < 3; i++)
                 json_put_string(t, NULL, p->stdio_path[i]);
@@ -54,6 +56,7 @@ static int read_members(Pool *p, const json_t *o) {
                 p->size = (unsigned) MIN(size, (json_int_t) KEEPER_SLOTS_MAX);
         p->is_removing = json_is_true(json_object_get(o, "removing"));
         p->is_daemon = json_is_true(json_object_get(o, "daemon"));
+        p->is_up = json_is_true(json_object_get(o, "up"));
         p->n_restarts_gone = (uint64_t) json_integer_value(json_object_get(o, "restarts"));
         for (size_t i = 0; i < 3; i++) {
                 const char *path = json_string_value(json_array_get(stdio, i));
@@ -104,9 +107,11 @@ static Worker *worker_of_entry(PoolSet *s, const KeeperMessage *m) {
 }
 
 static void pool_set_catch_up(PoolSet *s) {
-        for (size_t i = 0; i < s->n_pools; i++)
+        for (size_t i = 0; i < s->n_pools; i++) {
                 for (size_t j = 0; j < s->pools[i]->n_workers; j++)
                         worker_catch_up(s->pools[i]->workers[j]);
+                order_note(s->pools[i]);
+        }
 }
 
 int pool_set_adopt(PoolSet *s, const KeeperMessage *slots, size_t n, const KeeperMessage ***ret_orphans,

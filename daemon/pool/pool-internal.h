@@ -6,12 +6,20 @@
 #ifndef DROVER_POOL_POOL_INTERNAL_H
 #define DROVER_POOL_POOL_INTERNAL_H
 
+#include "pool/order.h"
 #include "pool/pool.h"
 #include "pool/worker-internal.h"
 
 /* Launches asked for and not yet answered: enough to keep the keeper busy, few enough that a stop is not stuck
  * behind a thousand of them. */
 #define POOL_LAUNCHES_MAX 64u
+
+/* A pool that comes before another one. */
+typedef struct OrderNeed {
+        Pool *pool;       /* NULL: there is none of that name */
+        const char *name; /* borrowed from the configuration */
+        bool is_required;
+} OrderNeed;
 
 struct Pool {
         PoolSet *set;
@@ -34,6 +42,15 @@ struct Pool {
         bool in_ring;
         Pool *ended_prev, *ended_next; /* `run`: in the order in which they ended */
         bool in_ended;
+
+        /* order-gate.c: neighbours, resolved; valid while the set's is_order_stale is not set */
+        OrderNeed *needs;
+        Pool **needed_by;
+        size_t n_needs, n_needed_by, needed_by_capacity;
+        bool is_up;    /* ready, in the sense of order.h */
+        bool is_gated; /* a launch waits for another pool */
+        bool is_held;  /* a stop waits for another pool */
+        uint64_t order_stamp;
 };
 
 struct PoolSet {
@@ -48,6 +65,9 @@ struct PoolSet {
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
         bool has_leaving;           /* a pool without workers waits to be freed */
+        size_t n_needs, n_needs_missing;   /* of all pools */
+        bool is_order_stale, is_order_due; /* resolve the names anew; look at gates and holds */
+        uint64_t order_stamp;
         uint64_t random;
         Text scratch; /* data of one event */
         uint64_t select_stamp;
@@ -74,5 +94,14 @@ void pool_set_forget_ended(PoolSet *s, Pool *p); /* a `run` process, with its ho
 Pool *pool_set_pool_by_worker_name(PoolSet *s, const char *name, unsigned *ret_slot);
 Worker *pool_set_worker_by_name(PoolSet *s, const char *name);
 uint64_t pool_set_random(PoolSet *s);
+
+/* order-gate.c */
+void order_pool_added(Pool *p); /* it is in the set, or has another configuration */
+void order_pool_gone(Pool *p);  /* it leaves the set, or is about to get another configuration */
+void order_note(Pool *p);       /* something in it moved */
+bool order_may_start(Pool *p);  /* false: it will be asked again */
+bool order_holds_stop(const Worker *w);
+bool order_converge(PoolSet *s); /* false: nothing was due */
+const char *order_describe(const Worker *w, char *buf, size_t size); /* "waits for db"; "" */
 
 #endif

@@ -10,8 +10,6 @@ static void pool_put_note(Pool *p, Text *t) {
         for (size_t i = 0; i < p->n_workers; i++) {
                 const Worker *w = p->workers[i];
 
-                if (w->state == WORKER_RUNNING && !w->is_closing)
-                        continue;
                 if (*worker_note(w, note, sizeof note) == 0)
                         continue;
                 (void) snprintf(text, sizeof text, "%s: %s", w->name, note);

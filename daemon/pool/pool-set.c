@@ -97,6 +97,7 @@ size_t pool_set_position(const PoolSet *s, const char *name, bool *ret_found) {
 Pool *pool_free(Pool *p) {
         if (!p)
                 return NULL;
+        order_pool_gone(p);
         while (p->n_workers > 0)
                 worker_free(p->workers[--p->n_workers]);
         pool_delist(p);
@@ -128,6 +129,7 @@ int pool_make(PoolSet *s, PoolConfig *c, PoolOrigin origin, Pool **ret) {
         memmove(s->pools + i + 1, s->pools + i, (s->n_pools - i) * sizeof(Pool *));
         s->pools[i] = p;
         s->n_pools++;
+        order_pool_added(p);
         *ret = p;
         return 0;
 }
@@ -223,12 +225,19 @@ static void pool_set_reap(PoolSet *s) {
         s->has_leaving = false;
 }
 
+static void pool_set_settle(PoolSet *s) {
+        do
+                pool_set_look(s);
+        while (order_converge(s));
+}
+
 void pool_set_converge(PoolSet *s) {
-        pool_set_look(s);
+        (void) order_converge(s);
+        pool_set_settle(s);
         if (!s->is_stopping)
                 pool_set_launch(s);
-        if (s->changed) /* launches that were refused on this side */
-                pool_set_look(s);
+        if (s->changed || s->is_order_due) /* launches that were refused on this side */
+                pool_set_settle(s);
         pool_set_reap(s);
 }
 

@@ -232,7 +232,9 @@ void pool_set_size(Pool *p, unsigned n_workers) {
 void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
         PoolConfig *old = p->config;
 
+        order_pool_gone(p);
         p->config = pool_config_ref(c);
+        order_pool_added(p);
         if (cost == CONFIG_RESTART)
                 for (size_t i = 0; i < p->n_workers; i++)
                         if (p->workers[i]->is_wanted && !worker_is_resting(p->workers[i]))

@@ -57,6 +57,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
                 {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"unready", w->is_unready},
                 {"closing", w->is_closing}, {"ended_unready", w->has_ended_unready},
+                {"stopped_for_need", w->is_stopped_for_need},
         };
 
         json_put_object(t, NULL);
@@ -157,6 +158,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->is_leaving |= get_mark(o, "leaving");
         w->is_unready = get_mark(o, "unready");
         w->is_closing = get_mark(o, "closing");
+        w->is_stopped_for_need = get_mark(o, "stopped_for_need");
         w->has_ended_unready = get_mark(o, "ended_unready");
         w->generation = get_u64(o, "generation");
         w->ended_generation = get_u64(o, "ended");

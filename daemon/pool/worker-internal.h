@@ -55,6 +55,7 @@ struct Worker {
         bool is_unready;    /* STOPPING because it did not get ready in time */
         bool is_closing;    /* it said STOPPING=1 */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
+        bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
         bool is_timer_due;  /* memory was short: arm it at the next converge */
         unsigned n_kills;
 

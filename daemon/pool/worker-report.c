@@ -131,6 +131,8 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
                 (void) snprintf(buf, size, "was not ready in time");
         else if (w->state == WORKER_RUNNING && w->is_closing)
                 (void) snprintf(buf, size, "says it is stopping");
+        else
+                (void) order_describe(w, buf, size);
         return buf;
 }
 

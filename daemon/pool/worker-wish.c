@@ -30,6 +30,8 @@ void worker_tell(Worker *w) {
 void worker_queue_launch(Worker *w) {
         if (w->is_to_launch || w->n_departed >= WORKER_DEPARTED_MAX)
                 return; /* in the latter case worker_converge() tries again once one is drained */
+        if (!order_may_start(w->pool))
+                return; /* order_converge() tries again */
         w->is_to_launch = true;
         DL_APPEND2(w->pool->to_launch, w, launch_prev, launch_next);
         pool_enlist(w->pool);
@@ -92,6 +94,7 @@ void worker_set_wanted(Worker *w, bool wanted) {
                 return;
         w->pool->n_wanted += wanted ? 1u : -1u;
         w->is_wanted = wanted;
+        order_note(w->pool);
         w->is_to_tell = true; /* whoever wishes marks it as changed, too */
         worker_facts_stale(w);
 }
@@ -101,14 +104,14 @@ void worker_want_start(Worker *w) {
                 return;
         worker_set_wanted(w, true);
         w->start_due = true;
-        w->kill_due = false;
+        w->kill_due = w->is_stopped_for_need = false;
         restart_forgive(&w->history);
         worker_mark_changed(w);
 }
 
 void worker_want_stop(Worker *w) {
         worker_set_wanted(w, false);
-        w->start_due = w->restart_due = false;
+        w->start_due = w->restart_due = w->is_stopped_for_need = false;
         worker_mark_changed(w);
 }
 
@@ -142,7 +145,7 @@ static bool worker_has_to_stop(const Worker *w) {
 
         if (w->state == WORKER_BACKOFF)
                 return !w->is_wanted;
-        return is_up && (!w->is_wanted || w->restart_due);
+        return is_up && (w->restart_due || (!w->is_wanted && !order_holds_stop(w)));
 }
 
 static bool worker_has_to_start(const Worker *w) {

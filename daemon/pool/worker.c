@@ -137,6 +137,7 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
         p->n_state[w->state]--;
         p->n_state[state]++;
         w->state = state;
+        order_note(p);
         if (state == WORKER_RUNNING)
                 w->ready_at = MAX(clock_now(), (usec_t) 1);
         worker_arm(w, due_usec);
@@ -285,6 +286,7 @@ static void act_kill(Worker *w) {
                 log_fields(LOG_ERR, pool_name(w->pool), w->name,
                            "%s: SIGKILL has no effect on pid %d; trying on", w->name, (int) w->pid);
         w->n_kills++;
+        order_note(w->pool);
         w->kill_due = true;
         (void) child_kill_tree(w->child);
         worker_arm(w, in(MIN(again, KILL_AGAIN_MAX)));

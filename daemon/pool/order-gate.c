@@ -1,0 +1,425 @@
+/* order-gate.c - requires and after among pools that live: who may start now, who may stop now.
+ *
+ * Names are resolved to pools once after each change of the set (order_refresh), in both directions. What moves in a pool
+ * that has neighbours only notes that a look is due; order_converge(), from pool_set_converge(), takes it:
+ *   pull     a pool that is required and not wanted is wanted from now on
+ *   release  workers go through the gate that has opened; stops go on whose hold has ended
+ * A hold lasts as long as the pool that must go first, and that is bounded by its stop.timeout. Processes on which
+ * SIGKILL has no effect hold nobody, nor does a pool that itself waits for this one (a cycle that slipped through). */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include <stdio.h>
+
+#define KILLS_WITHOUT_EFFECT 2u /* from then on a process holds up nobody's stop */
+
+static bool has_needs(const PoolConfig *c) {
+        return (c->requires && *c->requires) || (c->after && *c->after);
+}
+
+/* ---- who needs whom ---- */
+
+void order_pool_added(Pool *p) {
+        PoolSet *s = p->set;
+
+        if (has_needs(p->config) || s->n_needs_missing > 0)
+                s->is_order_stale = s->is_order_due = true;
+}
+
+void order_pool_gone(Pool *p) {
+        PoolSet *s = p->set;
+
+        if (p->n_needs > 0 || p->n_needed_by > 0 || has_needs(p->config))
+                s->is_order_stale = s->is_order_due = true;
+        free(TAKE_PTR(p->needs));
+        free(TAKE_PTR(p->needed_by));
+        p->n_needs = p->n_needed_by = p->needed_by_capacity = 0;
+}
+
+static int note_need(Pool *p, const char *name, bool is_required) {
+        Pool *other = pool_find(p->set, name);
+
+        p->needs[p->n_needs++] = (OrderNeed){.pool = other, .name = name, .is_required = is_required};
+        p->set->n_needs++;
+        p->set->n_needs_missing += !other;
+        if (!other)
+                return 0;
+        if (alloc_grow(&other->needed_by, &other->needed_by_capacity, other->n_needed_by + 1, sizeof(Pool *)) < 0)
+                return -ENOMEM;
+        other->needed_by[other->n_needed_by++] = p;
+        return 0;
+}
+
+static int resolve(Pool *p) {
+        char **lists[] = {p->config->requires, p->config->after};
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < 2; i++)
+                for (char **name = lists[i]; name && *name; name++)
+                        n++;
+        p->needs = n > 0 ? NEW0_ARRAY(OrderNeed, n) : NULL;
+        if (n > 0 && !p->needs)
+                return -ENOMEM;
+        for (size_t i = 0; i < 2; i++)
+                for (char **name = lists[i]; name && *name && r >= 0; name++)
+                        r = note_need(p, *name, i == 0);
+        return r;
+}
+
+/* Short of memory: what was resolved counts, the rest is tried again at the next look. */
+static void order_refresh(PoolSet *s) {
+        if (!s->is_order_stale)
+                return;
+        s->is_order_stale = false;
+        s->n_needs = s->n_needs_missing = 0;
+        for (size_t i = 0; i < s->n_pools; i++) {
+                free(TAKE_PTR(s->pools[i]->needs));
+                s->pools[i]->n_needs = s->pools[i]->n_needed_by = 0;
+        }
+        for (size_t i = 0; i < s->n_pools; i++)
+                if (resolve(s->pools[i]) < 0)
+                        s->is_order_stale = true;
+}
+
+/* ---- ready or not ---- */
+
+static unsigned n_done(const Pool *p) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < p->n_workers && p->n_state[WORKER_EXITED] > 0; i++) {
+                const Worker *w = p->workers[i];
+
+                n += w->state == WORKER_EXITED && w->is_wanted && w->has_exit && exit_status_exitcode(&w->exit) == 0;
+        }
+        return n;
+}
+
+void order_note(Pool *p) {
+        PoolSet *s = p->set;
+        unsigned n_up = p->n_state[WORKER_RUNNING];
+        bool is_up = p->n_wanted > 0 && ((n_up > 0 && (p->is_up || n_up >= p->n_wanted)) || n_up + n_done(p) >= p->n_wanted);
+
+        s->is_order_due |= s->n_needs > 0;
+        if (p->is_up == is_up)
+                return;
+        p->is_up = is_up;
+        if (p->n_needed_by > 0 && s->world.hooks.pool_changed)
+                s->world.hooks.pool_changed(p, false, s->world.userdata); /* on record */
+}
+
+/* A pool of no workers that begins with its first connection: its sockets can be connected to. */
+static bool is_asleep(const Pool *p) {
+        return p->config->on_demand && p->n_wanted == 0 && p->wants_start && !p->is_removing;
+}
+
+static bool need_is_met(const OrderNeed *n) {
+        if (!n->pool || n->pool->is_removing)
+                return !n->is_required;
+        if (n->pool->is_up || is_asleep(n->pool))
+                return true;
+        return n->pool->n_wanted == 0 && !n->is_required;
+}
+
+static const OrderNeed *obstacle(Pool *p) {
+        order_refresh(p->set);
+        for (size_t i = 0; i < p->n_needs; i++)
+                if (!need_is_met(p->needs + i))
+                        return p->needs + i;
+        return NULL;
+}
+
+/* ---- the gate ---- */
+
+bool order_may_start(Pool *p) {
+        if (!obstacle(p))
+                return true;
+        p->is_gated = true;
+        return false;
+}
+
+static void open_gate(Pool *p) {
+        p->is_gated = false;
+        for (size_t i = 0; i < p->n_workers; i++) {
+                Worker *w = p->workers[i];
+
+                if (w->state == WORKER_LAUNCHING && !w->child)
+                        worker_queue_launch(w); /* closes the gate again when it is not open yet */
+        }
+}
+
+/* Required pools that nobody asked for. One pull may cause another. */
+static void pull(PoolSet *s) {
+        bool again = true;
+
+        while (again && !s->is_stopping) {
+                again = false;
+                for (size_t i = 0; i < s->n_pools; i++) {
+                        Pool *p = s->pools[i];
+
+                        for (size_t j = 0; j < p->n_needs && p->n_wanted > p->n_state[WORKER_RUNNING]; j++) {
+                                Pool *other = p->needs[j].pool;
+
+                                if (!p->needs[j].is_required || !other || other->n_wanted > 0 ||
+                                    other->is_removing || pool_is_run(other) || is_asleep(other))
+                                        continue;
+                                pool_want_start(other);
+                                again |= other->n_wanted > 0;
+                        }
+                }
+        }
+}
+
+/* ---- the hold ---- */
+
+static bool is_going(const Pool *p) {
+        const unsigned *n = p->n_state;
+
+        if (p->n_wanted > 0 ||
+            n[WORKER_LAUNCHING] + n[WORKER_STARTING] + n[WORKER_RUNNING] + n[WORKER_STOPPING] == 0)
+                return false;
+        for (size_t i = 0; i < p->n_workers; i++)
+                if (p->workers[i]->child && p->workers[i]->n_kills <= KILLS_WITHOUT_EFFECT)
+                        return true;
+        return false;
+}
+
+/* Does a way of needs lead from @p to @goal? Marks what was seen; depth is bounded by the number of pools. */
+static bool leads_to(Pool *p, const Pool *goal, uint64_t stamp) {
+        if (p == goal)
+                return true;
+        if (p->order_stamp == stamp)
+                return false;
+        p->order_stamp = stamp;
+        for (size_t i = 0; i < p->n_needs; i++)
+                if (p->needs[i].pool && leads_to(p->needs[i].pool, goal, stamp))
+                        return true;
+        return false;
+}
+
+static const Pool *holder(Pool *p) {
+        order_refresh(p->set);
+        if (p->n_wanted > 0)
+                return NULL;
+        for (size_t i = 0; i < p->n_needed_by; i++)
+                if (is_going(p->needed_by[i]) && !leads_to(p, p->needed_by[i], ++p->set->order_stamp))
+                        return p->needed_by[i];
+        return NULL;
+}
+
+bool order_holds_stop(const Worker *w) {
+        Pool *p = w->pool;
+
+        if (w->kill_due || !worker_holds_process(w->state))
+                return false;
+        if (!p->is_held)
+                p->is_held = holder(p) != NULL;
+        return p->is_held;
+}
+
+static void look_at_hold(Pool *p) {
+        if (holder(p))
+                return;
+        p->is_held = false;
+        for (size_t i = 0; i < p->n_workers; i++)
+                worker_mark_changed(p->workers[i]);
+}
+
+/* ---- converge ---- */
+
+bool order_converge(PoolSet *s) {
+        if (!s->is_order_due)
+                return false;
+        s->is_order_due = false;
+        order_refresh(s);
+        pull(s);
+        for (size_t i = 0; i < s->n_pools; i++) {
+                Pool *p = s->pools[i];
+
+                if (p->is_held)
+                        look_at_hold(p);
+                if (p->is_gated)
+                        open_gate(p);
+        }
+        return true;
+}
+
+/* ---- what people see ---- */
+
+static const char *describe_need(const OrderNeed *n) {
+        const Pool *p = n->pool;
+
+        if (!p)
+                return ", which does not exist";
+        if (p->is_removing)
+                return ", which is being removed";
+        if (pool_size(p) == 0)
+                return ", which has no workers";
+        if (p->n_wanted == 0)
+                return ", which is not wanted";
+        if (p->n_state[WORKER_FAILED] > 0)
+                return ", which failed";
+        if (p->n_state[WORKER_EXITED] > 0)
+                return ", which ended";
+        return p->n_state[WORKER_BACKOFF] > 0 ? ", which waits to be started again" : "";
+}
+
+const char *order_describe(const Worker *w, char *buf, size_t size) {
+        Pool *p = w->pool;
+        const OrderNeed *need;
+
+        *buf = 0;
+        order_refresh(p->set);
+        if (w->state == WORKER_LAUNCHING && !w->child) {
+                need = obstacle(p);
+                if (need)
+                        (void) snprintf(buf, size, "waits for %s%s", need->name, describe_need(need));
+        } else if (p->is_held && !w->is_wanted && worker_holds_process(w->state) && w->state != WORKER_STOPPING) {
+                const Pool *first = holder(p);
+
+                if (first)
+                        (void) snprintf(buf, size, "stops after %s", pool_name(first));
+        } else if (w->state == WORKER_RUNNING && w->is_wanted)
+                for (size_t i = 0; i < p->n_needs && !*buf; i++)
+                        if (p->needs[i].is_required && !need_is_met(p->needs + i))
+                                (void) snprintf(buf, size, "runs without %s%s", p->needs[i].name,
+                                                describe_need(p->needs + i));
+        return buf;
+}
+
+/* ---- wishes that concern others ---- */
+
+int order_check(PoolSet *s, const PoolConfig *c, char **ret_text) {
+        _cleanup_free_ OrderNode *nodes = NULL;
+        _cleanup_free_ char *path = NULL;
+        char **lists[] = {c->requires, c->after};
+        size_t n = 0, i;
+        bool found;
+
+        for (size_t j = 0; j < 2; j++)
+                for (char **name = lists[j]; name && *name; name++) {
+                        if (pool_find(s, *name) || streq(*name, c->name))
+                                continue;
+                        *ret_text = alloc_printf("%s: there is no pool \"%s\"; add it first", j == 0 ? "requires" : "after", *name);
+                        return *ret_text ? -ENOENT : -ENOMEM;
+                }
+        if (!has_needs(c))
+                return 0;
+        nodes = NEW0_ARRAY(OrderNode, s->n_pools + 1);
+        if (!nodes)
+                return -ENOMEM;
+        i = pool_set_position(s, c->name, &found);
+        for (size_t j = 0; j < s->n_pools + !found; j++) {
+                const PoolConfig *o = j == i ? c : s->pools[n - (!found && j > i)]->config;
+
+                nodes[n++] = (OrderNode){.name = o->name, .requires = o->requires, .after = o->after};
+        }
+        if (order_find_cycle(nodes, n, c->name, &path) < 0)
+                return -ENOMEM;
+        if (!path)
+                return 0;
+        *ret_text = alloc_printf("requires and after lead in a circle: %s; take one of them out", path);
+        return *ret_text ? -ELOOP : -ENOMEM;
+}
+
+static bool requires(const Pool *p, const Pool *other) {
+        for (size_t i = 0; i < p->n_needs; i++)
+                if (p->needs[i].is_required && p->needs[i].pool == other)
+                        return true;
+        return false;
+}
+
+const char *order_required_by(Pool *p) {
+        order_refresh(p->set);
+        for (size_t i = 0; i < p->n_needed_by; i++)
+                if (!p->needed_by[i]->is_removing && requires(p->needed_by[i], p))
+                        return pool_name(p->needed_by[i]);
+        return NULL;
+}
+
+static int add_worker(Worker ***workers, size_t *n, Worker *w, uint64_t stamp) {
+        Worker **more;
+
+        if (w->select_stamp == stamp)
+                return 0;
+        more = realloc(*workers, (*n + 2) * sizeof(Worker *));
+        if (!more)
+                return -ENOMEM;
+        w->select_stamp = stamp;
+        more[(*n)++] = w;
+        more[*n] = NULL;
+        *workers = more;
+        return 1;
+}
+
+static bool is_all_chosen(const Pool *p, uint64_t stamp) {
+        bool any = false;
+
+        for (size_t i = 0; i < p->n_workers; i++) {
+                if (p->workers[i]->select_stamp == stamp)
+                        any = true;
+                else if (p->workers[i]->is_wanted)
+                        return false;
+        }
+        return any;
+}
+
+static bool is_any_chosen(const Pool *p, uint64_t stamp) {
+        for (size_t i = 0; i < p->n_workers; i++)
+                if (p->workers[i]->select_stamp == stamp)
+                        return true;
+        return false;
+}
+
+static bool goes_too(const Worker *w) {
+        return w->is_wanted || w->child;
+}
+
+static bool comes_back(const Worker *w) {
+        return w->is_stopped_for_need;
+}
+
+/* Round by round until nobody is added any more; each round goes one step further along the needs. */
+static int add_along(PoolSet *s, Worker ***workers, size_t *n, bool (*is_source)(const Pool *, uint64_t),
+                     bool (*is_wanted)(const Worker *)) {
+        uint64_t stamp = ++s->select_stamp;
+        int again = 1;
+
+        order_refresh(s);
+        for (size_t i = 0; i < *n; i++)
+                (*workers)[i]->select_stamp = stamp;
+        while (again > 0 && s->n_needs > 0) {
+                again = 0;
+                for (size_t i = 0; i < s->n_pools; i++) {
+                        Pool *p = s->pools[i];
+
+                        for (size_t j = 0; j < p->n_needed_by && is_source(p, stamp); j++) {
+                                Pool *d = p->needed_by[j];
+
+                                for (size_t k = 0; k < d->n_workers && requires(d, p); k++) {
+                                        int r = is_wanted(d->workers[k]) ? add_worker(workers, n, d->workers[k], stamp) : 0;
+
+                                        if (r < 0)
+                                                return r;
+                                        again |= r;
+                                }
+                        }
+                }
+        }
+        return 0;
+}
+
+int order_add_dependents(PoolSet *s, Worker ***workers, size_t *n) {
+        return add_along(s, workers, n, is_all_chosen, goes_too);
+}
+
+int order_add_returning(PoolSet *s, Worker ***workers, size_t *n) {
+        return add_along(s, workers, n, is_any_chosen, comes_back);
+}
+
+void order_want_stop(Worker *w) {
+        bool returns = w->is_wanted || w->is_stopped_for_need;
+
+        worker_want_stop(w);
+        w->is_stopped_for_need = returns;
+}
