@@ -36,11 +36,10 @@ void supervisor_use_config(Supervisor *s, Config *c) {
 }
 
 int supervisor_running_config(Supervisor *s, bool with_calls, Config **ret) {
-        _cleanup_(config_unrefp) Config *c = NEW0(Config);
+        _cleanup_(config_unrefp) Config *c = config_new();
 
         if (!c)
                 return -ENOMEM;
-        c->n_ref = 1;
         c->pools = NEW0_ARRAY(PoolConfig *, pool_count(s->pools) + 1);
         c->files = NEW0_ARRAY(char *, 1);
         c->log_dir = alloc_strdup(s->config ? s->config->log_dir : s->places.log_dir);

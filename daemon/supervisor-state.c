@@ -136,13 +136,12 @@ static int journal_on_new_fd(Journal *j, int fd, void *userdata) {
 
 /* Places and files of the configuration in force; its pools are restored by themselves. */
 static int restore_config(Supervisor *s, const json_t *value) {
-        _cleanup_(config_unrefp) Config *c = NEW0(Config);
+        _cleanup_(config_unrefp) Config *c = config_new();
         const json_t *files = json_object_get(value, "files");
         size_t n = json_array_size(files);
 
         if (!c)
                 return -ENOMEM;
-        c->n_ref = 1;
         c->log_dir = alloc_strdup(json_string_value(json_object_get(value, "log_dir")));
         c->state_dir = alloc_strdup(json_string_value(json_object_get(value, "state_dir")));
         c->files = NEW0_ARRAY(char *, n + 1);

@@ -44,6 +44,28 @@ static bool read_group(ConfigCheck *c, const Spot *at, json_t *v, gid_t *ret) {
         return r == 0;
 }
 
+bool config_read_group(ConfigCheck *c, const Spot *at, json_t *v, gid_t *ret) {
+        return read_group(c, at, v, ret);
+}
+
+bool config_read_user(ConfigCheck *c, const Spot *at, json_t *v, uid_t *ret) {
+        _cleanup_account_ Account account = { 0 };
+        char buf[24];
+        const char *text = identity_text(c, at, v, "user", buf);
+        int r = text ? resolve_user(text, &account) : 0;
+
+        if (r < 0)
+                fault_lookup(c, at, "user", text, r);
+        else if (text && !c->ctx->is_system && account.uid != c->ctx->uid) {
+                config_fault_value(c, at, "only root can give a file to another user; droverd runs as uid %u", (unsigned) c->ctx->uid);
+                return false;
+        }
+        if (!text || r < 0)
+                return false;
+        *ret = account.uid;
+        return true;
+}
+
 static void user_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
         _cleanup_account_ Account account = { 0 };
         PoolConfig *p = object;

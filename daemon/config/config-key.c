@@ -23,6 +23,22 @@ static const ConfigWord output_words[] = {
         { "null", OUTPUT_NULL, "nowhere" },
         WORD_END,
 };
+static const ConfigWord format_words[] = {
+        { "text", OUTPUT_TEXT, "lines as they were written" },
+        { "json", OUTPUT_JSON, "an object a line, with time, worker, stream and line" },
+        WORD_END,
+};
+static const ConfigWord compress_words[] = {
+        { "none", OUTPUT_PLAIN, "rotated files stay as they are" },
+        { "gzip", OUTPUT_GZIP, "for zcat(1)" },
+        { "zstd", OUTPUT_ZSTD, "smaller and faster, for zstdcat(1)" },
+        WORD_END,
+};
+static const ConfigWord full_words[] = {
+        { "block", OUTPUT_BLOCK, "the worker waits with its output until there is room" },
+        { "drop", OUTPUT_DROP, "lines are thrown away; a marker in the log says how many" },
+        WORD_END,
+};
 static const ConfigWord exit_words[] = {
         { "stop", ON_DAEMON_EXIT_STOP, "stop the pool" },
         { "keep", ON_DAEMON_EXIT_KEEP, "let the workers run on" },
@@ -33,6 +49,14 @@ static const ConfigWord exit_words[] = {
         { .scope = CONFIG_SCOPE_TOP, .path = p, .type = &config_type_##t, .offset = offsetof(Config, field), __VA_ARGS__ }
 #define POOL(p, t, field, ...)                                                                               \
         { .scope = CONFIG_SCOPE_POOL, .path = p, .type = &config_type_##t, .offset = offsetof(PoolConfig, field), __VA_ARGS__ }
+#define LISTEN(p, t, field, ...)                                                                             \
+        { .scope = CONFIG_SCOPE_LISTEN, .path = p, .type = &config_type_##t, .offset = offsetof(ListenConfig, field), \
+          .cost = CONFIG_RESTART, __VA_ARGS__ }
+#define HOOK(p, t, field, ...)                                                                               \
+        { .scope = CONFIG_SCOPE_HOOK, .path = p, .type = &config_type_##t, .offset = offsetof(HookConfig, field), \
+          .cost = CONFIG_LIVE, __VA_ARGS__ }
+#define HAS(field) .offset_has = offsetof(PoolConfig, field)
+#define TERA 1099511627776.0
 #define LIMIT(p, resource, bytes, text)                                                                      \
         POOL("limits." p, limit, limits, .detail = resource, .is_size = bytes, .cost = CONFIG_RESTART,         \
              .default_text = "drover's own", .help = text)
@@ -46,12 +70,48 @@ const ConfigKey config_keys[] = {
         TOP("state_dir", path, state_dir, .max = 256, .default_text = "/var/lib/drover; of a user: ~/.local/state/drover",
             .cost = CONFIG_RESTART, .help = "Directory of what must survive a restart of the machine."),
 
-        POOL("command", command, command, .cost = CONFIG_RESTART,
+        TOP("access", object, access, .help = "Who may do what at the control socket; without it root and droverd's own user may do all, others nothing."),
+        TOP("access.observe", access, access.roles[ROLE_OBSERVE], .default_text = "none", .cost = CONFIG_LIVE,
+            .help = "Who may look: status, logs, events."),
+        TOP("access.submit", access, access.roles[ROLE_SUBMIT], .default_text = "none", .cost = CONFIG_LIVE,
+            .help = "Who may look and submit tasks."),
+        TOP("access.operate", access, access.roles[ROLE_OPERATE], .default_text = "none", .cost = CONFIG_LIVE,
+            .help = "Who may also start, stop, reload and scale."),
+        TOP("access.administer", access, access.roles[ROLE_ADMINISTER], .default_text = "none", .cost = CONFIG_LIVE,
+            .help = "Who may do everything: run programs, change the configuration."),
+        TOP("hooks", hooks, hooks, .cost = CONFIG_LIVE, .default_text = "none",
+            .help = "Commands that run when something has happened, by name; see the keys of a hook."),
+        TOP("metrics_file", path, metrics_file, .max = CONFIG_PATH_MAX, .default_text = "none", .cost = CONFIG_LIVE,
+            .help = "File that the metrics are written to, for the textfile collector of the node exporter (a name ending in .prom)."),
+        TOP("metrics_interval", span, metrics_interval, .default_json = "\"15s\"", .min = SECOND, .max = DAY, .cost = CONFIG_LIVE,
+            .help = "How often metrics_file is written."),
+        TOP("socket_group", socket_group, socket_group, .default_text = "none", .cost = CONFIG_RESTART,
+            .help = "Group of the control socket; what its members may do, access says."),
+        TOP("socket_mode", mode, socket_mode, .default_text = "\"0600\"; with socket_group \"0660\"", .cost = CONFIG_RESTART,
+            .help = "Permissions of the control socket, octal digits in a string."),
+
+        POOL("command", argv, command, .cost = CONFIG_RESTART,
              .help = "Program and arguments, an array of strings. No shell is involved; a name without a slash is looked up in PATH."),
-        POOL("workers", workers, workers, .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,
+        POOL("workers", workers, workers, .short_type = &config_type_workers, .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,
              .help = "How many workers: a number, \"cpus\", or a multiple such as \"2*cpus\"; CPUs are those of the "
-                     "affinity mask and the cgroup's quota."),
+                     "affinity mask and the cgroup's quota. An object lets the number follow the load."),
+        POOL("workers.min", workers_bound, workers_min, .max = 10000, .default_text = "1", .cost = CONFIG_LIVE,
+             .help = "Never fewer than these; 0 lets the pool sleep until there is work."),
+        POOL("workers.max", workers_bound, workers_max, .min = 1, .max = 10000, .default_text = "none; min needs it", .cost = CONFIG_LIVE,
+             .help = "Never more than these."),
+        POOL("workers.idle_timeout", span, workers_idle, .default_json = "\"60s\"", .min = 0.1 * SECOND, .max = DAY, .cost = CONFIG_LIVE,
+             .help = "After so long without work one of the workers beyond min goes."),
         POOL("autostart", bool, autostart, .default_json = "true", .cost = CONFIG_LIVE, .help = "Start together with droverd."),
+        POOL("requires", names, requires, .default_text = "none", .cost = CONFIG_LIVE,
+             .help = "Pools that must be ready before a worker starts; they are started too, and are stopped only after this one. "
+                     "One that fails later does not stop it."),
+        POOL("after", names, after, .default_text = "none", .cost = CONFIG_LIVE,
+             .help = "Pools to wait for until they are ready, as far as they are wanted at all; stopping goes the other way round."),
+        POOL("on_demand", bool, on_demand, .default_json = "false", .cost = CONFIG_LIVE,
+             .help = "Start the workers with the first connection to a socket of listen."),
+        POOL("listen", listen, listen, .cost = CONFIG_RESTART, .default_text = "none",
+             .help = "Sockets by name, opened once, kept over every restart, and handed to each worker by LISTEN_FDS, LISTEN_FDNAMES and "
+                     "LISTEN_PID, in order of name: an address, or an object (see the keys of a socket)."),
 
         POOL("directory", path, directory, .max = CONFIG_PATH_MAX, .default_text = "\"/\"", .cost = CONFIG_RESTART,
              .help = "Working directory."),
@@ -96,6 +156,39 @@ const ConfigKey config_keys[] = {
         POOL("no_new_privileges", bool, no_new_privs, .default_text = "true unless the pool runs as root",
              .cost = CONFIG_RESTART, .help = "Programs it executes gain nothing by set-user-ID bits or file capabilities."),
 
+        POOL("capabilities", capabilities, isolation.capabilities, HAS(isolation.has_capabilities), .cost = CONFIG_RESTART,
+             .default_text = "of root all, of another user none", .help = "Capabilities a worker keeps, capabilities(7); [] is none."),
+        POOL("cgroup", object, cgroup, .help = "Bounds of each worker with all its processes, through cgroup v2."),
+        POOL("cgroup.memory_max", cgroup_bytes, cgroup.memory_max, .min = 65536, .max = 1024 * TERA, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "Memory beyond which the whole worker is killed."),
+        POOL("cgroup.memory_high", cgroup_bytes, cgroup.memory_high, .min = 65536, .max = 1024 * TERA, .default_text = "none",
+             .cost = CONFIG_RESTART, .help = "Memory beyond which it is slowed down and its caches are taken back."),
+        POOL("cgroup.cpu_max", cgroup_cpu, cgroup.cpu_max, .min = 1000, .max = 100000.0 * 1024, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "CPU time it gets at most: \"50%\" of one CPU, 1.5 CPUs."),
+        POOL("cgroup.cpu_weight", count, cgroup.cpu_weight, .min = 1, .max = 10000, .default_text = "the kernel's, 100", .cost = CONFIG_RESTART,
+             .help = "Its share of the CPUs when they are scarce."),
+        POOL("cgroup.pids_max", cgroup_count, cgroup.pids_max, .min = 1, .max = 4194304, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "Processes and threads it may have."),
+        POOL("isolation", object, isolation, .help = "What a worker sees of the file system, as far as the kernel has Landlock or mount namespaces; "
+                                                     "droverctl promises says what is in force."),
+        POOL("isolation.private_tmp", bool, isolation.private_tmp, .default_json = "false", .cost = CONFIG_RESTART,
+             .help = "A /tmp and /var/tmp of its own, empty at each start."),
+        POOL("isolation.read_only", paths, isolation.read_only_paths, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "Paths it cannot write to."),
+        POOL("isolation.read_write", paths, isolation.read_write_paths, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "Paths below read-only ones that it can write to all the same."),
+        POOL("isolation.inaccessible", paths, isolation.inaccessible_paths, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "Paths it can neither read nor write."),
+        POOL("access", object, access, .help = "Who may do what with this pool; a role that is not given here is that of the file's access. "
+                                               "Who may not observe a pool is told that it does not exist."),
+        POOL("access.observe", access, access.roles[ROLE_OBSERVE], .default_text = "of the file", .cost = CONFIG_LIVE, .help = "Who may look."),
+        POOL("access.submit", access, access.roles[ROLE_SUBMIT], .default_text = "of the file", .cost = CONFIG_LIVE,
+             .help = "Who may look and submit tasks."),
+        POOL("access.operate", access, access.roles[ROLE_OPERATE], .default_text = "of the file", .cost = CONFIG_LIVE,
+             .help = "Who may also start, stop, reload and scale it."),
+        POOL("access.administer", access, access.roles[ROLE_ADMINISTER], .default_text = "of the file", .cost = CONFIG_LIVE,
+             .help = "Who may do everything with it."),
+
         POOL("restart", object, restart.policy, .short_type = &config_type_word, .words = restart_words,
              .help = "What follows when a worker ends by itself; a policy alone may stand in the object's place."),
         POOL("restart.policy", word, restart.policy, .words = restart_words, .default_json = "\"always\"", .cost = CONFIG_LIVE,
@@ -122,19 +215,61 @@ const ConfigKey config_keys[] = {
              .help = "The signal that asks it to end, by name or number."),
         POOL("stop.timeout", span, stop_timeout, .default_json = "\"10s\"", .max = DAY, .may_be_infinite = true,
              .cost = CONFIG_LIVE, .help = "Then SIGKILL for all of its processes."),
+        POOL("stop.command", argv, stop_command, .default_text = "none", .cost = CONFIG_LIVE,
+             .help = "Program that asks it to end, in place of the signal; $MAINPID is its pid."),
 
         POOL("ready", object, ready, .short_type = &config_type_word, .words = ready_words, .default_text = "\"exec\"",
-             .help = "When a worker counts as ready: a word, or an object with fd or notify."),
+             .help = "When a worker counts as ready: a word, or an object with one of notify, fd, tcp, http, exec."),
         POOL("ready.notify", ready_notify, ready, .default_text = "false", .cost = CONFIG_NEXT_START,
              .help = "It says READY=1 on $NOTIFY_SOCKET, as sd_notify(3) does."),
         POOL("ready.fd", ready_fd, ready_fd, .default_text = "none", .min = 3, .max = 1023, .cost = CONFIG_NEXT_START,
              .help = "It writes a newline to this descriptor."),
+        POOL("ready.tcp", probe_tcp, ready_probe, .detail = 1, .default_text = "none", .cost = CONFIG_NEXT_START,
+             .help = "Something accepts connections there: \"127.0.0.1:8080\", a port of this machine, or the path of a socket."),
+        POOL("ready.http", probe_http, ready_probe, .detail = 1, .default_text = "none", .cost = CONFIG_NEXT_START,
+             .help = "GET of this URL, http://HOST:PORT/PATH with a numeric host or localhost, is answered by 200 to 399."),
+        POOL("ready.exec", probe_exec, ready_probe, .detail = 1, .default_text = "none", .cost = CONFIG_NEXT_START,
+             .help = "This program, run with the worker's user, directory and environment and $MAINPID, exits with 0."),
+        POOL("ready.interval", span, ready_probe.interval, .default_json = "\"100ms\"", .min = 0.01 * SECOND, .max = DAY, .cost = CONFIG_NEXT_START,
+             .help = "How often tcp, http or exec is tried."),
         POOL("ready.timeout", span, ready_timeout, .default_json = "\"30s\"", .min = 0.001 * SECOND, .max = DAY,
-             .may_be_infinite = true, .cost = CONFIG_NEXT_START, .help = "A worker not ready by then is stopped; with notify or fd."),
+             .may_be_infinite = true, .cost = CONFIG_NEXT_START, .help = "A worker not ready by then is stopped; with all but the word \"exec\"."),
         POOL("start_for", span, start_for, .default_json = "0", .max = DAY, .cost = CONFIG_NEXT_START,
              .help = "With \"exec\": ready after having run this long."),
         POOL("ready.start_for", span, start_for, .max = DAY, .is_alias = true, .cost = CONFIG_NEXT_START,
              .help = "The same as start_for of the pool."),
+
+        POOL("watchdog", span, watchdog, .default_text = "off", .max = DAY, .cost = CONFIG_NEXT_START,
+             .help = "A worker that has not said WATCHDOG=1 on $NOTIFY_SOCKET for so long is killed and started again; 0 is off."),
+        POOL("health", object, health, .help = "A probe of running workers, one of tcp, http and exec; those that fail it are restarted."),
+        POOL("health.tcp", probe_tcp, health.probe, .default_text = "none", .cost = CONFIG_LIVE, .help = "As ready.tcp."),
+        POOL("health.http", probe_http, health.probe, .default_text = "none", .cost = CONFIG_LIVE, .help = "As ready.http."),
+        POOL("health.exec", probe_exec, health.probe, .default_text = "none", .cost = CONFIG_LIVE, .help = "As ready.exec."),
+        POOL("health.interval", span, health.probe.interval, .default_json = "\"10s\"", .min = 0.01 * SECOND, .max = DAY, .cost = CONFIG_LIVE,
+             .help = "From one try to the next."),
+        POOL("health.timeout", span, health.probe.timeout, .default_json = "\"5s\"", .min = 0.01 * SECOND, .max = DAY, .cost = CONFIG_LIVE,
+             .help = "A try that takes longer has failed."),
+        POOL("health.threshold", integer, health.threshold, .default_json = "3", .min = 1, .max = 1000, .cost = CONFIG_LIVE,
+             .help = "So many failures in a row restart the worker."),
+        POOL("health.grace", span, health.grace, .default_json = "0", .max = DAY, .cost = CONFIG_LIVE,
+             .help = "No try for so long after it became ready."),
+
+        POOL("reload", object, reload, .help = "How droverctl reload replaces the workers."),
+        POOL("reload.max_unavailable", part, reload.max_unavailable, .offset_has = offsetof(PoolConfig, reload.is_unavailable_percent),
+             .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,
+             .help = "How many may be missing at a time: a number, or a percentage such as \"25%\"."),
+        POOL("reload.max_surge", part, reload.max_surge, .offset_has = offsetof(PoolConfig, reload.is_surge_percent), .default_json = "0",
+             .max = 10000, .cost = CONFIG_LIVE, .help = "How many new ones may run beside the old ones, so that new comes before old."),
+        POOL("reload.soak", span, reload.soak, .default_json = "0", .max = DAY, .cost = CONFIG_LIVE,
+             .help = "How long a new one must stay ready to count as good."),
+        POOL("recycle", object, recycle, .help = "When a worker is replaced although nothing is wrong; the new one is ready before the old one goes."),
+        POOL("recycle.age", span, recycle.age, .default_text = "off", .max = 3650 * DAY, .cost = CONFIG_LIVE, .help = "When it has run so long; 0 is off."),
+        POOL("recycle.memory", size, recycle.memory, .default_text = "off", .max = 1024 * TERA, .cost = CONFIG_LIVE,
+             .help = "When it holds more resident memory; 0 is off."),
+        POOL("recycle.tasks", count, recycle.tasks, .default_text = "off", .max = 1e15, .cost = CONFIG_LIVE,
+             .help = "When it has done so many tasks; 0 is off."),
+        POOL("recycle.jitter", number, recycle.jitter, .default_json = "0.1", .max = 1, .cost = CONFIG_LIVE,
+             .help = "Part of age, memory and tasks that is taken off at random, so that workers do not go in step."),
 
         POOL("output", object, output, .short_type = &config_type_output, .words = output_words,
              .help = "Where stdout and stderr go; a word or path alone may stand in the object's place."),
@@ -144,11 +279,46 @@ const ConfigKey config_keys[] = {
              .cost = CONFIG_RESTART, .help = "A file of this size is rotated; with \"log\" or a path."),
         POOL("output.max_files", integer, output_max_files, .default_json = "5", .max = 1000, .cost = CONFIG_RESTART,
              .help = "Rotated files kept beside the current one."),
+        POOL("output.max_total", size, output_max_total, .default_text = "none", .max = 1024 * TERA, .cost = CONFIG_RESTART,
+             .help = "Bytes of all log files of the pool together; the oldest rotated ones go first. 0 is no bound."),
+        POOL("output.rotate_every", span, output_rotate_every, .default_text = "by size alone", .max = 3650 * DAY, .cost = CONFIG_RESTART,
+             .help = "Rotate also when a file is so old; 0 is by size alone."),
+        POOL("output.compress", word, output_compress, .words = compress_words, .default_json = "\"none\"", .cost = CONFIG_RESTART,
+             .help = "What becomes of rotated files."),
+        POOL("output.timestamps", bool, output_timestamps, .default_json = "false", .cost = CONFIG_RESTART,
+             .help = "Put the time before each line of the file."),
+        POOL("output.format", word, output_format, .words = format_words, .default_json = "\"text\"", .cost = CONFIG_RESTART,
+             .help = "What a line of the file is."),
+        POOL("output.on_full", word, output_on_full, .words = full_words, .default_json = "\"block\"", .cost = CONFIG_RESTART,
+             .help = "What happens when the disk is full."),
 
         POOL("on_daemon_exit", word, on_daemon_exit, .words = exit_words, .default_json = "\"stop\"", .cost = CONFIG_LIVE,
              .help = "What becomes of the workers when drover is stopped."),
+
+        LISTEN("tcp", listen_address, address, .detail = LISTEN_TCP, .default_text = "none",
+               .help = "\"0.0.0.0:8080\", \"[::1]:8080\", or a port: then of every address, IPv6 and IPv4."),
+        LISTEN("udp", listen_address, address, .detail = LISTEN_UDP, .default_text = "none", .help = "As tcp, for datagrams."),
+        LISTEN("unix", listen_address, address, .detail = LISTEN_UNIX, .default_text = "none", .help = "The absolute path of a stream socket."),
+        LISTEN("backlog", integer, backlog, .default_json = "4096", .min = 1, .max = 65535,
+               .help = "Connections that may wait to be accepted; net.core.somaxconn caps it."),
+        LISTEN("reuse_port", bool, reuse_port, .default_json = "false", .help = "A socket for each worker on the same port; the kernel shares the load out."),
+        LISTEN("freebind", bool, freebind, .default_json = "false", .help = "Bind although the address is not there yet."),
+        LISTEN("mode", mode, mode, .default_json = "\"0660\"", .help = "Permissions of the socket's file, octal digits in a string."),
+        LISTEN("user", listen_user, uid, .default_text = "droverd's own", .help = "Owner of the socket's file."),
+        LISTEN("group", listen_group, gid, .default_text = "droverd's own", .help = "Group of the socket's file."),
+
+        HOOK("events", events, events, .default_text = "none; required", .help = "Types of events, such as \"worker.failed\", or patterns such as \"worker.*\"."),
+        HOOK("pools", globs, pools, .default_text = "all", .help = "Pools it is for: names, or patterns such as \"web-*\"."),
+        HOOK("command", argv, command, .default_text = "none; required", .help = "Program and arguments; it runs as droverd's user and finds the event as JSON on stdin."),
+        HOOK("min_interval", span, min_interval, .default_json = "\"1s\"", .max = DAY,
+             .help = "It runs at most so often; what happens meanwhile is counted and told with the next run."),
+        HOOK("timeout", span, timeout, .default_json = "\"30s\"", .min = 0.001 * SECOND, .max = DAY, .help = "Then SIGKILL."),
 };
 const size_t n_config_keys = ARRAY_SIZE(config_keys);
+
+bool config_key_is_object(const ConfigKey *key) {
+        return key->type == &config_type_object || key->short_type;
+}
 
 bool config_key_parent_is(const ConfigKey *key, ConfigScope scope, const char *prefix) {
         size_t n = strlen(prefix);

@@ -10,6 +10,8 @@
 typedef enum ConfigScope {
         CONFIG_SCOPE_TOP,  /* members of the file; stored in Config */
         CONFIG_SCOPE_POOL, /* members of a pool; stored in PoolConfig */
+        CONFIG_SCOPE_LISTEN, /* members of a socket in a pool's listen; stored in ListenConfig */
+        CONFIG_SCOPE_HOOK,   /* members of a hook; stored in HookConfig */
 } ConfigScope;
 
 /* One allowed word. */
@@ -31,7 +33,7 @@ struct ConfigKey {
         double min, max;              /* in the unit of the stored value; both 0: no bounds */
         bool may_be_infinite;
         const ConfigWord *words;      /* ends with .text == NULL */
-        int detail;                   /* limits: RLIMIT_* */
+        int detail;                   /* limits: RLIMIT_*; listen: ListenKind; ready's probes: 1 */
         bool is_size;                 /* limits: counted in bytes */
         bool is_alias;                /* another spelling of an earlier row; not compared, no default */
         ConfigCost cost;              /* what a change needs; CONFIG_SAME: nothing by itself */
@@ -48,6 +50,8 @@ const ConfigKey *config_key_find(ConfigScope scope, const char *prefix, const ch
  * The name of a neighbour when one is close; else the full path of a key of that very name in another object.
  */
 const char *config_key_nearest(ConfigScope scope, const char *prefix, const char *name);
+/** config_key_is_object() - whether its members are rows of their own. */
+bool config_key_is_object(const ConfigKey *key);
 /** config_key_parent_is() - whether @key is a direct member of object @prefix. */
 bool config_key_parent_is(const ConfigKey *key, ConfigScope scope, const char *prefix);
 /** config_key_name() - the last part of its path. */

@@ -89,6 +89,30 @@ static void load_pool(Load *l, const Spot *at, const char *name, json_t *v) {
                 config->pools[config->n_pools++] = TAKE_PTR(p);
 }
 
+/* A key of the file. Only pools and hooks may be spread over files. */
+static void load_note_key(Load *l, const Spot *at, json_t *v) {
+        json_t *source = l->config->source, *hooks = json_object_get(source, "hooks");
+        const char *name;
+        json_t *item;
+        int r = 0;
+
+        if (streq(at->key, "pools") || !config_key_find(CONFIG_SCOPE_TOP, "", at->key))
+                return;
+        if (!streq(at->key, "hooks"))
+                (void) load_is_first(l, at, "key", at->key);
+        else
+                json_object_foreach(v, name, item) {
+                        Spot here = { .up = at, .key = name };
+                        (void) load_is_first(l, &here, "hook", name);
+                }
+        if (streq(at->key, "hooks") && json_is_object(v) && hooks)
+                r = json_object_update(hooks, v);
+        else
+                r = json_object_set_new(source, at->key, json_deep_copy(v));
+        if (r < 0)
+                l->check.error = -ENOMEM;
+}
+
 static void load_root(Load *l, json_t *root) {
         Spot pools = { .key = "pools" };
         const char *name;
@@ -100,8 +124,7 @@ static void load_root(Load *l, json_t *root) {
         }
         json_object_foreach(root, name, v) {
                 Spot here = { .key = name };
-                if (!streq(name, "pools") && config_key_find(CONFIG_SCOPE_TOP, "", name))
-                        (void) load_is_first(l, &here, "key", name);
+                load_note_key(l, &here, v);
         }
         config_validate_members(&l->check, NULL, root, CONFIG_SCOPE_TOP, "", l->config);
         json_object_foreach(json_object_get(root, "pools"), name, v) {
@@ -182,6 +205,43 @@ static int compare_pools(const void *a, const void *b) {
         return strcmp((*(PoolConfig *const *) a)->name, (*(PoolConfig *const *) b)->name);
 }
 
+/* ---- what concerns all of it ---- */
+
+static bool load_is_known(const char *name, void *userdata) {
+        _cleanup_free_ char *id = alloc_printf("pool.%s", name);
+        return id && json_object_get(((Load *) userdata)->seen, id);
+}
+
+/* As locate_first(): the text is read once more, since this is rare. */
+static void load_fault_whole(const char *pool, const char *key, const char *text, void *userdata) {
+        Load *l = userdata;
+        Spot pools = { .key = "pools" }, outer = { .up = &pools, .key = pool }, here = { .up = pool ? &outer : NULL, .key = key };
+        _cleanup_free_ char *id = alloc_printf("%s.%s", pool ? "pool" : "key", pool ? pool : key);
+        _cleanup_free_ char *path = pool ? alloc_printf("pools.%s.%s", pool, key) : alloc_strdup(key);
+        const char *file = id ? json_string_value(json_object_get(l->seen, id)) : NULL;
+        int line = 0, column = 0;
+
+        if (!id || !path) {
+                l->check.error = -ENOMEM;
+                return;
+        }
+        if (file)
+                locate_first(l, file, &here, &line, &column);
+        config_fault_unplaced(&l->check, file, line, column, path, "%s", text);
+}
+
+static void load_check_whole(Load *l) {
+        ConfigWhole whole = { .check = &l->check, .config = l->config, .is_known = load_is_known, .fault = load_fault_whole,
+                              .userdata = l };
+        Config *config = l->config;
+
+        if (config->n_pools > 0)
+                qsort(config->pools, config->n_pools, sizeof(*config->pools), compare_pools);
+        if (config->socket_group && !json_object_get(config->source, "socket_mode"))
+                config->socket_mode = 0660;
+        config_validate_whole(&whole);
+}
+
 static int load_finish(Load *l) {
         const ConfigContext *ctx = l->check.ctx;
         Config *config = l->config;
@@ -196,13 +256,11 @@ static int load_finish(Load *l) {
                 return l->check.error;
         if (l->check.faults->n > 0)
                 return -EBADMSG;
-        if (config->n_pools > 0)
-                qsort(config->pools, config->n_pools, sizeof(*config->pools), compare_pools);
         return 0;
 }
 
 int config_load(const char *path, const ConfigContext *ctx, Config **ret, ConfigFaults *faults) {
-        _cleanup_(config_unrefp) Config *config = NEW0(Config);
+        _cleanup_(config_unrefp) Config *config = config_new();
         _cleanup_free_ char *default_path = path ? NULL : config_default_path(ctx->is_system);
         _cleanup_json_ json_t *seen = json_object();
         Load l = { .check = { .ctx = ctx, .faults = faults }, .config = config, .seen = seen };
@@ -211,11 +269,11 @@ int config_load(const char *path, const ConfigContext *ctx, Config **ret, Config
 
         if (!config || !main_path || !seen)
                 return -ENOMEM;
-        config->n_ref = 1;
         resolve_forget();
         resolve_remember(true);
         load_file(&l, main_path, !path);
         load_drop_ins(&l, main_path);
+        load_check_whole(&l);
         resolve_remember(false);
         r = load_finish(&l);
         if (r == 0)

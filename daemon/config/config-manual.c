@@ -42,7 +42,7 @@ static void put_cost(Text *t, const ConfigKey *key) {
                 [CONFIG_NEXT_START] = "A change takes effect when a worker starts the next time.",
                 [CONFIG_RESTART] = "A change restarts the workers.",
         };
-        if (key->scope == CONFIG_SCOPE_TOP && key->cost != CONFIG_SAME)
+        if (key->scope == CONFIG_SCOPE_TOP && key->cost == CONFIG_RESTART)
                 put_line(t, "A change needs a restart of droverd.");
         else if (texts[key->cost])
                 put_line(t, texts[key->cost]);
@@ -83,5 +83,7 @@ char *config_manual(void) {
 
         put_scope(&t, CONFIG_SCOPE_TOP, "Keys of the file");
         put_scope(&t, CONFIG_SCOPE_POOL, "Keys of a pool");
+        put_scope(&t, CONFIG_SCOPE_LISTEN, "Keys of a socket in listen");
+        put_scope(&t, CONFIG_SCOPE_HOOK, "Keys of a hook");
         return text_check(&t) < 0 ? NULL : text_take(&t);
 }

@@ -17,6 +17,8 @@ static const struct {
                     "{\"type\":\"string\",\"pattern\":\"^[A-Z0-9+-]+$\"}]}" },
         { "identity", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967294},"
                       "{\"type\":\"string\",\"pattern\":\"^([A-Za-z_][A-Za-z0-9_.-]*|0|[1-9][0-9]*)$\"}]}" },
+        { "address", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},"
+                     "{\"type\":\"string\",\"pattern\":\"^(/.*|([0-9.]+|localhost|[*]|\\\\[[0-9a-fA-F:.]+\\\\]):[0-9]+|[0-9]+)$\"}]}" },
         { "limit-count-value", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},{\"const\":\"infinity\"}]}" },
         { "limit-size-value", "{\"anyOf\":[{\"$ref\":\"#/$defs/size\"},{\"const\":\"infinity\"}]}" },
         { "limit-count", "{\"anyOf\":[{\"$ref\":\"#/$defs/limit-count-value\"},{\"type\":\"array\",\"minItems\":2,"
@@ -47,7 +49,7 @@ static void put_key(Text *t, const ConfigKey *key) {
         json_put_string(t, "description", key->help);
         if (key->default_json)
                 json_put_raw(t, "default", key->default_json);
-        if (key->type == &config_type_object)
+        if (config_key_is_object(key))
                 put_object(t, key);
         else
                 key->type->schema(key, t);
@@ -72,6 +74,13 @@ static void put_definitions(Text *t) {
         put_members(t, CONFIG_SCOPE_POOL, "");
         json_put_raw(t, "required", "[\"command\"]");
         json_end_object(t);
+        json_put_object(t, "listen");
+        put_members(t, CONFIG_SCOPE_LISTEN, "");
+        json_end_object(t);
+        json_put_object(t, "hook");
+        put_members(t, CONFIG_SCOPE_HOOK, "");
+        json_put_raw(t, "required", "[\"events\",\"command\"]");
+        json_end_object(t);
         json_end_object(t);
 }
 
@@ -88,6 +97,7 @@ char *config_schema(void) {
         json_end_object(&t);
         if (text_check(&t) < 0)
                 return NULL;
+        /* a build tool reading what it wrote itself: there is no peer to be bounded */
         schema = json_loads(t.data, JSON_REJECT_DUPLICATES, NULL);
         indented = schema ? json_dumps(schema, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
         return indented ? alloc_printf("%s\n", indented) : NULL;

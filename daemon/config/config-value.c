@@ -271,6 +271,19 @@ static void umask_schema(const ConfigKey *key, Text *t) {
 
 const ConfigType config_type_umask = { "octal mask", umask_read, integer_equal, umask_schema };
 
+/* mode: octal digits for a file of several users; its owner must be able to use it */
+
+static void mode_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        unsigned mode;
+
+        if (!json_is_string(v) || parse_octal_mode(json_string_value(v), &mode) < 0 || mode > 0777 || (mode & 0600) != 0600)
+                config_fault_value(c, at, "expected octal digits in a string, \"600\" to \"777\", such as \"0660\"");
+        else
+                SLOT(mode_t, key, object) = mode;
+}
+
+const ConfigType config_type_mode = { "octal mode", mode_read, integer_equal, umask_schema };
+
 /* signal */
 
 static void signal_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {

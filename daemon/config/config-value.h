@@ -7,6 +7,7 @@
 #define DROVER_CONFIG_CONFIG_VALUE_H
 
 #include "base/text.h"
+#include "config/address.h"
 #include "config/config-fault.h"
 
 typedef struct ConfigKey ConfigKey;
@@ -22,10 +23,23 @@ typedef struct ConfigType {
 
 /* config-value.c: single values */
 extern const ConfigType config_type_bool, config_type_integer, config_type_optional_integer, config_type_number,
-        config_type_span, config_type_size, config_type_word, config_type_path, config_type_umask, config_type_signal;
+        config_type_span, config_type_size, config_type_word, config_type_path, config_type_umask, config_type_mode,
+        config_type_signal;
+/* config-value-amount.c: how many and how much */
+extern const ConfigType config_type_workers, config_type_workers_bound, config_type_count, config_type_part,
+        config_type_cgroup_bytes, config_type_cgroup_count, config_type_cgroup_cpu;
+/* config-value-list.c: arrays of strings */
+extern const ConfigType config_type_argv, config_type_names, config_type_paths, config_type_globs, config_type_events;
 /* config-value-process.c: how a process is set up */
-extern const ConfigType config_type_command, config_type_workers, config_type_cpus, config_type_limit,
-        config_type_codes;
+extern const ConfigType config_type_cpus, config_type_limit, config_type_codes;
+/* config-value-probe.c: questions put to a worker */
+extern const ConfigType config_type_probe_tcp, config_type_probe_http, config_type_probe_exec;
+/* config-value-listen.c: sockets of a pool */
+extern const ConfigType config_type_listen, config_type_listen_address, config_type_listen_user, config_type_listen_group;
+/* config-value-access.c: who may do what, in the control socket and in the kernel */
+extern const ConfigType config_type_access, config_type_capabilities, config_type_socket_group;
+/* config-value-hook.c */
+extern const ConfigType config_type_hooks;
 /* config-value-io.c: readiness and output */
 extern const ConfigType config_type_ready_fd, config_type_ready_notify, config_type_output;
 /* config-identity.c */
@@ -40,6 +54,15 @@ extern const ConfigType config_type_object, config_type_pools;
 #define CONFIG_STRING_MAX 131071u
 #define CONFIG_LOG_PATH_MAX 440u /* leaves room in LogSpec.path for what rotation appends */
 
+/** config_store_string() - a copy of @s (NULL: none) takes the place of what is in @slot. 0, or -ENOMEM, also in c->error. */
+int config_store_string(ConfigCheck *c, char **slot, const char *s);
+/** config_read_argv() - a new array; NULL after a fault. */
+char **config_read_argv(ConfigCheck *c, const Spot *at, json_t *v);
+/** config_read_address() - an address; a port alone is one of @host. false after a fault. */
+bool config_read_address(ConfigCheck *c, const Spot *at, json_t *v, const char *host, Address *ret);
+/** config_read_user(), config_read_group() - resolved; false after a fault. In user mode only the own ones are taken. */
+bool config_read_user(ConfigCheck *c, const Spot *at, json_t *v, uid_t *ret);
+bool config_read_group(ConfigCheck *c, const Spot *at, json_t *v, gid_t *ret);
 /** config_slot() - where @key is stored in @object. */
 void *config_slot(const ConfigKey *key, void *object);
 const void *config_slot_const(const ConfigKey *key, const void *object);

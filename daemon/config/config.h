@@ -102,6 +102,7 @@ typedef struct IsolationConfig {
 /* Who has a role: uids and gids, resolved at load. */
 typedef enum AccessRole { ROLE_OBSERVE, ROLE_SUBMIT, ROLE_OPERATE, ROLE_ADMINISTER, _ROLE_MAX } AccessRole;
 typedef struct AccessList {
+        bool is_given; /* false: the list is absent; a given one may be empty: nobody */
         bool everybody;
         uid_t *uids;
         gid_t *gids;
@@ -110,6 +111,7 @@ typedef struct AccessList {
 typedef struct AccessConfig {
         AccessList roles[_ROLE_MAX]; /* a higher role has the lower ones too */
 } AccessConfig;
+void access_list_done(AccessList *l);
 
 /* A command that runs when something has happened. */
 typedef struct HookConfig {
@@ -120,6 +122,7 @@ typedef struct HookConfig {
         usec_t min_interval; /* 1 s: what happens meanwhile is counted and told with the next run */
         usec_t timeout;      /* 30 s, then SIGKILL */
 } HookConfig;
+void hook_config_done(HookConfig *h);
 
 typedef struct PoolConfig {
         unsigned n_ref;
@@ -194,7 +197,10 @@ typedef struct Config {
         char *socket_group;        /* of the control socket; NULL: its user alone */
         gid_t socket_gid;
         mode_t socket_mode;        /* 0600; with a group 0660 */
+        json_t *source;            /* of the keys beside pools: exactly those given */
 } Config;
+/** config_new() - one reference; no pools, the table's defaults. NULL when memory is short. */
+Config *config_new(void);
 
 PoolConfig *pool_config_ref(PoolConfig *c);
 PoolConfig *pool_config_unref(PoolConfig *c);
@@ -226,6 +232,9 @@ typedef struct ConfigContext {
         bool is_system;      /* root: may change users; places under /var */
         uid_t uid;           /* droverd's own */
         const char *log_dir, *state_dir; /* defaults of this run */
+        const char *const *event_types;  /* all kinds of events, for hooks; NULL: any name is taken */
+        unsigned workers_max; /* what the keeper's slots and descriptors carry; 0: not known */
+        const char *workers_max_reason; /* what to raise, for people */
 } ConfigContext;
 
 /**

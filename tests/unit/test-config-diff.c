@@ -12,10 +12,9 @@ static Config *make(const char *text) {
         _cleanup_config_text_ ConfigText parsed = { 0 };
         _cleanup_json_ json_t *o = NULL;
         ConfigSyntaxFault fault;
-        Config *c = NEW0(Config);
+        Config *c = config_new();
         PoolConfig *p = NULL;
 
-        c->n_ref = 1;
         if (!*text)
                 return c;
         ck_assert_int_eq(config_text_parse(&parsed, "f", alloc_strdup(text), strlen(text), &o, &fault), 0);

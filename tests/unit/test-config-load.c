@@ -76,6 +76,93 @@ static void check_faults(const ConfigFaults *faults, const char *const *expected
         ck_assert_ptr_null(expected[i]);
 }
 
+/* What concerns several pools: the faults of each set of files. */
+static const struct {
+        const char *main, *drop_in;
+        const char *faults[4];
+} whole_cases[] = {
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"requires\":[\"b\"]},\"b\":{\"command\":[\"x\"],\"after\":[\"c\"]}}}",
+          "{\"pools\":{\"c\":{\"command\":[\"x\"]}}}", { NULL } },
+        { "{\"pools\":{\n\"a\":{\"command\":[\"x\"],\n\"requires\":[\"bb\"]}}}", "{\"pools\":{\"bbb\":{\"command\":[\"x\"]}}}",
+          { "drover.json:3:1: pools.a.requires: there is no pool \"bb\"; did you mean \"bbb\"?", NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"after\":[\"b\"]},\"b\":{\"command\":\"x\"}}}", NULL,
+          { "drover.json:1:62: pools.b.command: expected an array", NULL } }, /* it is known, though faulty */
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"requires\":[\"b\"]}}}", "{\"pools\":{\n\"b\":{\"command\":[\"x\"],\n\"after\":[\"a\"]}}}",
+          { "pools.d/a.json:3:1: pools.b.after: a cycle; none of them could ever start: a -> b -> a", NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"requires\":[\"b\"]},\"b\":{\"command\":[\"x\"],\"after\":[\"c\",\"d\"]},"
+          "\"c\":{\"command\":[\"x\"],\"after\":[\"d\"]},\"d\":{\"command\":[\"x\"],\"requires\":[\"b\"]}}}",
+          NULL, { "drover.json:1:147: pools.d.requires: a cycle; none of them could ever start: b -> c -> d -> b", NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"listen\":{\"h\":80}},\"b\":{\"command\":[\"x\"],\"listen\":{\"i\":\"127.0.0.1:80\"}}}}", NULL,
+          { "drover.json:1:72: pools.b.listen: \"i\": 127.0.0.1:80 is taken by \"h\" of pool a ([::]:80)", NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"listen\":{\"h\":\"127.0.0.2:80\",\"u\":{\"udp\":80}}},"
+          "\"b\":{\"command\":[\"x\"],\"listen\":{\"i\":\"127.0.0.1:80\",\"j\":\"/a\"}}}}", NULL, { NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"listen\":{\"h\":\"/b\"}},\"b\":{\"command\":[\"x\"],\"listen\":{\"i\":{\"unix\":\"/b\"}}}}}",
+          NULL, { "drover.json:1:74: pools.b.listen: \"i\": /b is taken by \"h\" of pool a (/b)", NULL } },
+        { "{\"hooks\":{\"a\":{\"events\":[\"worker.faild\"],\"command\":[\"x\"]}}}", NULL,
+          { "drover.json:1:26: hooks.a.events[0]: there is no event of this type; did you mean \"worker.failed\"?", NULL } },
+        { "{\"hooks\":{\"a\":{\"events\":[\"worker.*\"],\"command\":[\"x\"],\"pools\":[\"web-*\"]}}}", "{\"hooks\":{\"b\":{\"events\":[\"*\"],\"command\":[\"x\"]}}}",
+          { NULL } },
+        { "{\"hooks\":{\"a\":{\"events\":[\"*\"],\"command\":[\"x\"]}}}", "{\"hooks\":{\"a\":{\"events\":[\"*\"],\"command\":[\"x\"]}}}",
+          { "pools.d/a.json:1:11: hooks.a: this hook is already given at ", NULL } },
+        { "{\"hooks\":{\"a\":{\"evnts\":[\"*\"]}}}", NULL,
+          { "drover.json:1:11: hooks.a: a hook needs events", "drover.json:1:11: hooks.a: a hook needs a command",
+            "drover.json:1:16: hooks.a.evnts: unknown key; did you mean \"events\"?", NULL } },
+        { "{\"metrics_file\":\"x.prom\"}", NULL, { "drover.json:1:17: metrics_file: expected an absolute path", NULL } },
+        { "{\"metrics_interval\":5}", NULL, { "drover.json:1:2: metrics_interval: an interval without a metrics_file", NULL } },
+        { "{\"metrics_interval\":5}", "{\"metrics_file\":\"/x.prom\"}", { NULL } },
+        { "{\"socket_group\":\"daemon\",\"socket_mode\":\"0600\"}", NULL, { "drover.json:1:26: socket_mode: with a socket_group the mode must let the group in", NULL } },
+        { "{\"socket_group\":\"nobody-here\"}", NULL, { "drover.json:1:17: socket_group: there is no such group", NULL } },
+        { "{\"access\":{\"observe\":[\"*\"],\"operate\":[\"group:daemon\"]}}", NULL, { NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"workers\":90},\"b\":{\"command\":[\"x\"],\"workers\":{\"max\":11}}}}", NULL,
+          { "drover.json:1:32: pools.a.workers: all pools together want 101 workers, and there is room for 100: raise it", NULL } },
+        { "{\"pools\":{\"a\":{\"command\":[\"x\"],\"workers\":90},\"b\":{\"command\":[\"x\"],\"workers\":{\"max\":10}}}}", NULL, { NULL } },
+};
+
+START_TEST(pools_fit_together) {
+        static const char *const events[] = { "worker.failed", "worker.running", NULL };
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_free_ char *path = path_of("drover.json");
+        ConfigContext ctx = *context();
+
+        ctx.event_types = events;
+        ctx.workers_max = 100;
+        ctx.workers_max_reason = "raise it";
+        put("drover.json", whole_cases[_i].main);
+        if (whole_cases[_i].drop_in)
+                put("pools.d/a.json", whole_cases[_i].drop_in);
+        int r = config_load(path, &ctx, &c, &faults);
+        check_faults(&faults, whole_cases[_i].faults);
+        ck_assert_int_eq(r, whole_cases[_i].faults[0] ? -EBADMSG : 0);
+}
+END_TEST
+
+START_TEST(keys_of_the_file_are_stored_and_dumped) {
+        static const char text[] = "{\"hooks\":{\"m\":{\"events\":[\"*\"],\"command\":[\"x\"],\"timeout\":3}},\"metrics_file\":\"/m.prom\","
+                                   "\"socket_group\":\"daemon\",\"access\":{\"operate\":[\"uid:7\"]}}";
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_json_ json_t *dump = NULL, *given = json_loads(text, 0, NULL);
+
+        put("drover.json", text);
+        ck_assert_int_eq(load(&c, &faults), 0);
+        ck_assert_uint_eq(c->n_hooks, 1);
+        ck_assert_str_eq(c->hooks[0].name, "m");
+        ck_assert_uint_eq(c->hooks[0].timeout, 3 * USEC_PER_SEC);
+        ck_assert_uint_eq(c->hooks[0].min_interval, USEC_PER_SEC);
+        ck_assert_uint_eq(c->metrics_interval, 15 * USEC_PER_SEC);
+        ck_assert_uint_eq(c->socket_mode, 0660);
+        ck_assert_uint_eq(c->socket_gid, 1);
+        ck_assert_uint_eq(c->access.roles[ROLE_OPERATE].uids[0], 7);
+        ck_assert(!c->access.roles[ROLE_OBSERVE].is_given);
+        dump = config_dump(c);
+        json_object_del(dump, "log_dir");
+        json_object_del(dump, "state_dir");
+        json_object_del(dump, "pools");
+        ck_assert(json_equal(dump, given));
+}
+END_TEST
+
 START_TEST(all_faults_come_at_once_in_order) {
         static const char *const expected[] = {
                 "drover.json:2:14: log_dir: expected an absolute path",
@@ -343,6 +430,8 @@ int main(void) {
 
         umask(022);
         tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_loop_test(t, pools_fit_together, 0, ARRAY_SIZE(whole_cases));
+        tcase_add_test(t, keys_of_the_file_are_stored_and_dumped);
         tcase_add_test(t, all_faults_come_at_once_in_order);
         tcase_add_test(t, pools_of_all_files_are_one_sorted_set);
         tcase_add_test(t, a_top_level_key_is_given_once);
