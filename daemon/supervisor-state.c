@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "pool/errand.h"
 #include "supervisor-internal.h"
 #include <stdio.h>
 
@@ -235,8 +236,9 @@ void state_restore(Supervisor *s, KeeperTable *t) {
         if (r < 0)
                 log_error("cannot take over all running workers: %s", strerrordesc_np(-r));
         for (size_t i = 0; r >= 0 && i < n_orphans; i++) {
-                log_warning("%s (pid %d) belongs to no pool any more; ending it", orphans[i]->slot_info.name,
-                            orphans[i]->slot_info.pid);
+                if (!errand_is_name(orphans[i]->slot_info.name)) /* those are begun anew where still needed */
+                        log_warning("%s (pid %d) belongs to no pool any more; ending it", orphans[i]->slot_info.name,
+                                    orphans[i]->slot_info.pid);
                 (void) keeper_link_abandon(s->keeper, orphans[i]);
         }
 }

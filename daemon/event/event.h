@@ -18,6 +18,8 @@
         X(POOL_SCALED, "pool.scaled", "its wanted size changed")                                            \
         X(WORKER_STARTING, "worker.starting", "a process was made")                                         \
         X(WORKER_RUNNING, "worker.running", "it is ready")                                                  \
+        X(WORKER_UNHEALTHY, "worker.unhealthy", "its health check failed too often: it is stopped; data.cause says why") \
+        X(WORKER_WATCHDOG, "worker.watchdog", "it was silent for too long, or said so itself: it is stopped") \
         X(WORKER_STOPPING, "worker.stopping", "it was asked to stop")                                       \
         X(WORKER_EXITED, "worker.exited", "a process ended; its last line is in the log already")           \
         X(WORKER_START_FAILED, "worker.start-failed", "no process could be made; data.stage and data.errno say why") \

@@ -1,4 +1,4 @@
-/* notify.c - READY=1, STATUS=, STOPPING=1 from workers, believed by the kernel's word on who sent them.
+/* notify.c - what workers say about themselves, believed by the kernel's word on who sent it.
  *
  * Sender -> worker is notify-sender.c. Where there are no cgroups, a sender may be a process of the keeper that droverd
  * does not know yet: its message overtook the keeper's STARTED (the exec is done, the notice on its way). It waits in
@@ -25,15 +25,15 @@
 
 typedef struct EarlyMessage {
         pid_t pid; /* of the keeper's child, not yet known to droverd */
-        bool is_ready, is_stopping, has_status;
+        NotifyMessage said; /* its .status, when there is one, is @status */
         char status[NOTIFY_STATUS_MAX];
-        size_t status_length;
 } EarlyMessage;
 
 struct NotifySocket {
         PoolSet *pools;
         sd_event *event;
         sd_event_source *source, *again;
+        sd_event_source *rest; /* while it runs, nothing is read */
         int fd;
         char *cgroup_base; /* "/…/drover-KEEPER/"; NULL: no cgroup v2 */
         uint64_t n_ignored;
@@ -43,20 +43,13 @@ struct NotifySocket {
 
 /* ---- what it says ---- */
 
-static void deliver(Worker *w, bool is_ready, bool is_stopping, const char *status, size_t length) {
-        if (status)
-                worker_say_status(w, status, length);
-        if (is_ready)
-                worker_say_ready(w);
-        if (is_stopping)
-                worker_say_stopping(w);
-}
-
-static bool early_deliver(NotifySocket *n, const EarlyMessage *e) {
+static bool early_deliver(NotifySocket *n, EarlyMessage *e) {
         Worker *w = notify_sender_by_pid(n->pools->world.keeper, e->pid);
 
+        if (e->said.status)
+                e->said.status = e->status; /* it may have moved in the list */
         if (w)
-                deliver(w, e->is_ready, e->is_stopping, e->has_status ? e->status : NULL, e->status_length);
+                worker_hear(w, &e->said);
         return w != NULL;
 }
 
@@ -96,11 +89,7 @@ static void early_keep(NotifySocket *n, pid_t pid, const NotifyMessage *m) {
                 return;
         }
         e = n->early + n->n_early++;
-        *e = (EarlyMessage){.pid = pid,
-                            .is_ready = m->is_ready,
-                            .is_stopping = m->is_stopping,
-                            .has_status = m->status != NULL,
-                            .status_length = m->status_length};
+        *e = (EarlyMessage){.pid = pid, .said = *m};
         if (m->status)
                 memcpy(e->status, m->status, m->status_length);
         n->n_tries = 0;
@@ -115,7 +104,7 @@ static void notify_handle(NotifySocket *n, pid_t pid, const char *text, size_t s
         if ((!w && top == 0) || notify_parse(text, size, &m) < 0)
                 n->n_ignored++;
         else if (w)
-                deliver(w, m.is_ready, m.is_stopping, m.status, m.status_length);
+                worker_hear(w, &m);
         else
                 early_keep(n, top, &m);
 }
@@ -148,12 +137,36 @@ static int notify_receive(NotifySocket *n) {
         return 1;
 }
 
+static int rest_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        NotifySocket *n = userdata;
+
+        n->rest = sd_event_source_disable_unref(n->rest);
+        (void) sd_event_source_set_enabled(n->source, SD_EVENT_ON);
+        return 0;
+}
+
+/* Its priority is the highest: as long as there is something to read, nobody else would have a turn. Where there is
+ * no memory for a timer the flood goes on, at the lowest priority. */
+static void notify_rest(NotifySocket *n) {
+        usec_t due = usec_add(clock_now(), NOTIFY_REST);
+
+        if (sd_event_add_time(n->event, &n->rest, CLOCK_MONOTONIC, due, NOTIFY_REST, rest_dispatch, n) < 0) {
+                (void) sd_event_source_set_priority(n->source, PRIORITY_WATCHDOG);
+                return;
+        }
+        (void) sd_event_source_set_priority(n->rest, PRIORITY_NOTIFY);
+        (void) sd_event_source_set_enabled(n->source, SD_EVENT_OFF);
+}
+
 static int notify_dispatch(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         NotifySocket *n = userdata;
 
         for (unsigned i = 0; i < NOTIFY_BUDGET; i++)
-                if (notify_receive(n) <= 0)
-                        break; /* an error of one datagram is gone with it; the rest is there in the next turn */
+                if (notify_receive(n) <= 0) { /* an error of one datagram is gone with it */
+                        (void) sd_event_source_set_priority(n->source, PRIORITY_NOTIFY);
+                        return 0;
+                }
+        notify_rest(n);
         return 0;
 }
 
@@ -206,6 +219,7 @@ NotifySocket *notify_free(NotifySocket *n) {
                 return NULL;
         sd_event_source_disable_unref(n->source);
         sd_event_source_disable_unref(n->again);
+        sd_event_source_disable_unref(n->rest);
         fd_close(n->fd);
         free(n->cgroup_base);
         free(n);

@@ -62,6 +62,9 @@ struct PoolSet {
         Pool *ring;
         Pool *ended;
         size_t n_ended;
+        Errand *errands, *errands_waiting;
+        unsigned n_checks;    /* of the errands that run */
+        bool has_errand_work; /* one waits for its turn, or to be freed */
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
         bool has_leaving;           /* a pool without workers waits to be freed */

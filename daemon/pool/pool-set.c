@@ -46,6 +46,7 @@ PoolSet *pool_set_free(PoolSet *s) {
                 return NULL;
         while (s->n_pools > 0)
                 pool_set_forget(s, s->pools[s->n_pools - 1]);
+        errand_set_done(s);
         text_done(&s->scratch);
         free(s->pools);
         free(s->log_dir);
@@ -236,12 +237,19 @@ void pool_set_converge(PoolSet *s) {
         pool_set_settle(s);
         if (!s->is_stopping)
                 pool_set_launch(s);
-        if (s->changed || s->is_order_due) /* launches that were refused on this side */
+        errand_set_converge(s);
+        if (s->changed || s->is_order_due) /* launches that were refused on this side, errands that could not be run */
                 pool_set_settle(s);
+        errand_set_converge(s);
         pool_set_reap(s);
 }
 
 /* ---- shutdown ---- */
+
+static void pool_follow_health(Pool *p) {
+        for (size_t i = 0; i < p->n_workers; i++)
+                health_follow(p->workers[i]);
+}
 
 static bool pool_is_kept(const Pool *p) {
         return p->config->on_daemon_exit == ON_DAEMON_EXIT_KEEP && !p->is_daemon;
@@ -252,9 +260,13 @@ void pool_set_want_stop_all(PoolSet *s) {
         for (size_t i = 0; i < s->n_pools; i++)
                 if (!pool_is_kept(s->pools[i]))
                         pool_want_stop(s->pools[i]);
+                else
+                        pool_follow_health(s->pools[i]); /* no command is run for them any more */
 }
 
 bool pool_set_is_quiet(const PoolSet *s) {
+        if (s->errands)
+                return false;
         if (s->n_alive == 0 && s->n_draining == 0)
                 return true;
         for (size_t i = 0; i < s->n_pools; i++) {

@@ -240,7 +240,7 @@ void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
                         if (p->workers[i]->is_wanted && !worker_is_resting(p->workers[i]))
                                 worker_want_restart(p->workers[i]);
         for (size_t i = 0; i < p->n_workers; i++)
-                worker_facts_stale(p->workers[i]);
+                worker_reconfigured(p->workers[i], old, cost);
         if (old->workers != c->workers)
                 pool_set_size(p, c->workers);
         pool_config_unref(old);

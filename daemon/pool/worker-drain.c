@@ -68,7 +68,7 @@ void worker_depart(Worker *w) {
         w->pid = 0;
         w->ready_at = 0;
         w->sampled_at = 0;
-        free(TAKE_PTR(w->status_text));
+        worker_forget_words(w);
         if (w->config)
                 worker_free_config(w);
 }

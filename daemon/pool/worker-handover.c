@@ -49,15 +49,23 @@ static void put_starts(const Worker *w, Text *t) {
         json_end_array(t);
 }
 
+static void put_fault(const Faulty *f, Text *t, const char *key) {
+        if (f->kind == WORKER_FAULT_NONE)
+                return;
+        json_put_object(t, key);
+        json_put_string(t, "kind", worker_fault_to_string(f->kind));
+        json_put_string(t, "text", faulty_text(f));
+        json_end_object(t);
+}
+
 void worker_serialize(const Worker *w, Text *t) {
         const struct {
                 const char *key;
                 bool value;
         } marks[] = {
                 {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
-                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"unready", w->is_unready},
-                {"closing", w->is_closing}, {"ended_unready", w->has_ended_unready},
-                {"stopped_for_need", w->is_stopped_for_need},
+                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
+                {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
         };
 
         json_put_object(t, NULL);
@@ -78,6 +86,12 @@ void worker_serialize(const Worker *w, Text *t) {
                 put_starts(w, t);
         if (w->status_text)
                 json_put_string(t, "status_text", w->status_text);
+        if (w->tasks_done > 0)
+                json_put_u64(t, "tasks_done", w->tasks_done);
+        if (w->watchdog.is_changed)
+                json_put_u64(t, "watchdog", MIN(w->watchdog.changed, WATCHDOG_USEC_MAX));
+        put_fault(&w->fault, t, "fault");
+        put_fault(&w->ended_fault, t, "ended_fault");
         if (w->has_exit)
                 put_exit_record(w, t);
         json_end_object(t);
@@ -134,6 +148,24 @@ static void read_history(Worker *w, const json_t *o) {
         }
 }
 
+static void read_fault(Faulty *f, const json_t *o) {
+        WorkerFault kind = worker_fault_from_string(json_string_value(json_object_get(o, "kind")));
+
+        if (kind != WORKER_FAULT_NONE)
+                faulty_set(f, kind, json_string_value(json_object_get(o, "text")));
+}
+
+/* What the process said of itself. */
+static void read_words(Worker *w, const json_t *o) {
+        w->is_reloading = get_mark(o, "reloading");
+        w->is_busy = get_mark(o, "busy");
+        w->tasks_done = get_u64(o, "tasks_done");
+        w->watchdog.is_changed = json_object_get(o, "watchdog") != NULL;
+        w->watchdog.changed = get_u64(o, "watchdog");
+        free(w->status_text);
+        w->status_text = alloc_strdup(json_string_value(json_object_get(o, "status_text")));
+}
+
 /* Without the funnel: nothing is told, nothing begins. */
 static void worker_put_back(Worker *w, WorkerState state) {
         w->pool->n_state[w->state]--;
@@ -156,10 +188,11 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->restart_due = get_mark(o, "restart_due");
         w->kill_due = get_mark(o, "kill_due");
         w->is_leaving |= get_mark(o, "leaving");
-        w->is_unready = get_mark(o, "unready");
         w->is_closing = get_mark(o, "closing");
         w->is_stopped_for_need = get_mark(o, "stopped_for_need");
-        w->has_ended_unready = get_mark(o, "ended_unready");
+        read_words(w, o);
+        read_fault(&w->fault, json_object_get(o, "fault"));
+        read_fault(&w->ended_fault, json_object_get(o, "ended_fault"));
         w->generation = get_u64(o, "generation");
         w->ended_generation = get_u64(o, "ended");
         w->started_at = get_u64(o, "started_at");
@@ -168,8 +201,6 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->delay = get_u64(o, "delay");
         read_history(w, o);
         read_exit_record(w, json_object_get(o, "exit"));
-        free(w->status_text);
-        w->status_text = alloc_strdup(json_string_value(json_object_get(o, "status_text")));
         if (w->pool->origin == POOL_FROM_RUN)
                 pool_note_ended(w->pool, worker_is_resting(w) && w->state != WORKER_CREATED);
         return 0;
@@ -198,8 +229,11 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
         w->config = pool_config_ref(w->pool->config);
         w->pool->set->n_alive++;
         w->is_ready_early = m->slot_info.is_ready && w->config->ready == READY_FD;
-        if (m->generation != w->generation)
+        if (m->generation != w->generation) { /* what is on record is about an earlier one */
                 w->ready_at = w->due = 0;
+                worker_forget_words(w);
+                faulty_clear(&w->fault);
+        }
         w->generation = m->generation;
         if (m->slot_info.state == KEEPER_SLOT_RUNNING) {
                 w->pid = m->slot_info.pid;
@@ -242,12 +276,10 @@ static void catch_up_starting(Worker *w) {
                 worker_arm(w, w->due > 0 ? w->due : usec_add(clock_now(), span));
 }
 
-/* The signal may have been lost with droverd: once more does less harm than a stop that waits for its timeout. */
+/* The signal may have been lost with droverd, and its stop command was ended: once more does less harm than a stop that waits for its timeout. */
 static void catch_up_stopping(Worker *w) {
-        if (w->kill_due)
-                (void) child_kill_tree(w->child);
-        else if (w->pid > 0)
-                (void) child_signal(w->child, w->config->stop_signal, false, true);
+        if (w->kill_due || w->pid > 0)
+                worker_send_stop(w);
         else
                 w->signal_due = true;
         worker_arm(w, w->due > 0 ? w->due : usec_add(clock_now(), w->config->stop_timeout));
@@ -267,7 +299,8 @@ static void worker_emit_adopted(Worker *w) {
 void worker_catch_up(Worker *w) {
         if (!w->child && (w->state == WORKER_LAUNCHING || worker_holds_process(w->state))) {
                 w->ready_at = w->due = 0;
-                free(TAKE_PTR(w->status_text));
+                worker_forget_words(w);
+                faulty_clear(&w->fault);
                 worker_put_back(w, WORKER_CREATED); /* a wanted one is started by the next converge */
         }
         if (w->pid > 0)
@@ -280,5 +313,8 @@ void worker_catch_up(Worker *w) {
                 catch_up_stopping(w);
         else if (w->state == WORKER_BACKOFF)
                 worker_arm(w, MAX(w->due, (usec_t) 1));
+        w->due_at_first = w->due;
+        health_follow(w);
+        watchdog_follow(w);
         worker_mark_to_tell(w);
 }

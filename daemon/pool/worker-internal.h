@@ -3,9 +3,12 @@
 #define DROVER_POOL_WORKER_INTERNAL_H
 
 #include "event/hub.h"
+#include "pool/errand.h"
+#include "pool/health.h"
+#include "pool/watchdog.h"
 #include "pool/worker.h"
 
-typedef struct PoolSet PoolSet;
+typedef struct NotifyMessage NotifyMessage;
 
 /* What can happen to a worker; the essay in worker.c says what each means. */
 typedef enum WorkerEvent {
@@ -16,9 +19,24 @@ typedef enum WorkerEvent {
         WORKER_ON_STOP,
         WORKER_ON_EXITED,
         WORKER_ON_TIMEOUT,
+        WORKER_ON_FAULT,
         _WORKER_EVENT_MAX,
 } WorkerEvent;
 const char *worker_event_to_string(WorkerEvent e);
+
+/* What was found wrong with a process, so that it is stopped: see worker-fault.c. */
+typedef enum WorkerFault {
+        WORKER_FAULT_NONE,
+        WORKER_FAULT_UNREADY,
+        WORKER_FAULT_HEALTH,
+        WORKER_FAULT_WATCHDOG,
+        _WORKER_FAULT_MAX,
+} WorkerFault;
+
+typedef struct Faulty {
+        WorkerFault kind;
+        char *text; /* "watchdog: silent for 10s"; NULL: none, or there was no memory for it */
+} Faulty;
 
 /* An event that waits for the last line of an earlier process of this worker. */
 typedef struct HeldEvent HeldEvent;
@@ -52,8 +70,11 @@ struct Worker {
         bool is_leaving;    /* the slot goes once it rests */
         bool signal_due;    /* STOPPING before its process had a pid */
         bool is_ready_early;/* READY=1 overtook the keeper's STARTED */
-        bool is_unready;    /* STOPPING because it did not get ready in time */
         bool is_closing;    /* it said STOPPING=1 */
+        bool is_reloading;  /* it said RELOADING=1, and not READY=1 since */
+        bool is_busy;       /* X_DROVER_BUSY= of the present process */
+        bool is_unwatched;  /* frozen: neither probed nor waited for; see worker_set_unwatched() */
+        bool has_been_refused; /* it was told so, once a process */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
         bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
         bool is_timer_due;  /* memory was short: arm it at the next converge */
@@ -67,7 +88,8 @@ struct Worker {
 
         RestartHistory history;
         bool has_exit;
-        bool has_ended_unready; /* the last end came because it did not get ready in time */
+        Faulty fault;        /* STOPPING because of it */
+        Faulty ended_fault;  /* the last end came because of it */
         ExitStatus exit;     /* the last end */
         uint64_t generation; /* of the last process */
         uint64_t ended_generation; /* the last whose end was booked */
@@ -76,7 +98,13 @@ struct Worker {
         usec_t ready_at;     /* CLOCK_MONOTONIC; 0: it is not, or never was */
         sd_event_source *timer;
         usec_t due;          /* CLOCK_MONOTONIC of the timer; 0: none */
+        usec_t due_at_first; /* .due when the state was entered, before EXTEND_TIMEOUT_USEC= */
+        usec_t extended_to;  /* LAUNCHING: what it asked for before its STARTED */
         usec_t delay;        /* the last back-off */
+        uint64_t tasks_done; /* X_DROVER_TASKS= of the present process */
+        Watchdog watchdog;
+        Health *health;      /* 0..1: probes, of readiness while STARTING, of health while RUNNING */
+        Errand *stop_errand; /* 0..1: the stop command, while STOPPING */
         char *status_text;   /* STATUS= of the present process, or NULL */
 
         uint64_t cpu_usec, memory_bytes; /* last sample */
@@ -98,6 +126,8 @@ void worker_handle(Worker *w, WorkerEvent e);
 /* The funnel. @due_usec: CLOCK_MONOTONIC of this state's timeout, or USEC_INFINITY. */
 void worker_enter(Worker *w, WorkerState state, usec_t due_usec);
 void worker_arm(Worker *w, usec_t due_usec);
+/* EXTEND_TIMEOUT_USEC=: this state's timeout comes not before @span from now, nor before it would have come at first. */
+void worker_extend(Worker *w, usec_t span);
 bool worker_holds_process(WorkerState s); /* STARTING, RUNNING, STOPPING */
 
 /* worker-end.c */
@@ -112,9 +142,14 @@ void worker_queue_launch(Worker *w);
 void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w itself */
 void worker_unlist(Worker *w);
 
+/* The pool has another configuration than @old; a process launched with @old takes what can be taken LIVE. */
+void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost);
+
 /* worker-launch.c */
 extern const ChildHooks worker_child_hooks;
 void worker_launch(Worker *w); /* its turn: asks the keeper; a refusal is START_FAILED at once */
+int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
+                         void *userdata);
 void worker_describe_exit(const Worker *w, char *buf, size_t size);
 
 /* worker-drain.c */
@@ -132,9 +167,21 @@ void worker_emit_end(Worker *w);
 void worker_facts_stale(Worker *w);
 
 /* worker-say.c: what notify hears */
-void worker_say_ready(Worker *w);
-void worker_say_stopping(Worker *w);
-void worker_say_status(Worker *w, const char *text, size_t length);
+void worker_hear(Worker *w, const NotifyMessage *m);
+void worker_forget_words(Worker *w); /* of a process that is gone */
+
+/* worker-fault.c */
+void worker_fault(Worker *w, WorkerFault kind, const char *text); /* WORKER_ON_FAULT, unless it is on its way out */
+void worker_book_fault(Worker *w);                                /* it ended: its fault is the end's */
+const char *worker_fault_to_string(WorkerFault f);                /* NULL: none */
+WorkerFault worker_fault_from_string(const char *s);              /* NULL in, or unknown: WORKER_FAULT_NONE */
+const char *faulty_text(const Faulty *f);                         /* "": none */
+void faulty_set(Faulty *f, WorkerFault kind, const char *text);
+void faulty_clear(Faulty *f);
+
+/* worker-stop.c */
+void worker_send_stop(Worker *w);           /* stop command or signal; with kill_due SIGKILL of the tree */
+usec_t worker_stop_deadline(const Worker *w); /* CLOCK_MONOTONIC */
 
 /* worker-handover.c */
 int worker_adopt(Worker *w, const KeeperMessage *slot_info); /* silently */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define ENV_ADDED_MAX 6
+#define ENV_ADDED_MAX 8
 
 /* ---- environment ---- */
 
@@ -37,11 +37,29 @@ static void launch_env_add(LaunchEnv *e, const char *key, const char *value) {
                 e->added[e->n_added++] = s;
 }
 
-static int launch_env_make(const Worker *w, LaunchEnv *e) {
+static bool has_reason_to_notify(const PoolConfig *c) {
+        return c->ready == READY_NOTIFY || c->watchdog > 0 || c->recycle.tasks > 0 || c->workers_max > 0;
+}
+
+/* What lets the worker speak for itself; its own pid is filled in by itself. */
+static void launch_env_add_notify(LaunchEnv *e, const PoolSet *s, const PoolConfig *c) {
+        char span[24];
+
+        if (!s->notify_socket || !has_reason_to_notify(c))
+                return;
+        launch_env_add(e, "NOTIFY_SOCKET", s->notify_socket);
+        if (c->watchdog == 0)
+                return;
+        (void) snprintf(span, sizeof span, "%llu", (unsigned long long) c->watchdog);
+        launch_env_add(e, "WATCHDOG_USEC", span);
+        launch_env_add(e, "WATCHDOG_PID", "");
+}
+
+/* For the worker itself, or (@is_errand) for a command that does something about it. */
+static int launch_env_make(const Worker *w, const PoolConfig *c, bool is_errand, LaunchEnv *e) {
         const PoolSet *s = w->pool->set;
-        const PoolConfig *c = w->pool->config;
         size_t n = strv_length((const char *const *) c->env);
-        char slot[12];
+        char slot[12], pid[12];
 
         (void) snprintf(slot, sizeof slot, "%u", w->slot);
         launch_env_add(e, "DROVER_POOL", c->name);
@@ -49,8 +67,11 @@ static int launch_env_make(const Worker *w, LaunchEnv *e) {
         launch_env_add(e, "DROVER_NAME", w->name);
         if (s->control_socket)
                 launch_env_add(e, "DROVER_SOCKET", s->control_socket);
-        if (c->ready == READY_NOTIFY && s->notify_socket)
-                launch_env_add(e, "NOTIFY_SOCKET", s->notify_socket);
+        if (is_errand) {
+                (void) snprintf(pid, sizeof pid, "%d", (int) w->pid);
+                launch_env_add(e, "MAINPID", pid);
+        } else
+                launch_env_add_notify(e, s, c);
         e->env = NEW0_ARRAY(char *, n + e->n_added + 1);
         if (e->failed || !e->env)
                 return -ENOMEM;
@@ -84,8 +105,8 @@ static int candidates_in_path(const char *path, const char *command, char **out)
         return 0;
 }
 
-static int launch_candidates(const PoolConfig *c, char ***ret) {
-        const char *command = c->command[0], *path = path_of(c);
+static int launch_candidates(const PoolConfig *c, const char *command, char ***ret) {
+        const char *path = path_of(c);
         _cleanup_(strv_freep) char **v = NULL;
         size_t n = 2;
         int r = 0;
@@ -119,9 +140,7 @@ static size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLI
         return n;
 }
 
-static void launch_spec_fill(const Worker *w, LaunchSpec *spec) {
-        const PoolConfig *c = w->pool->config;
-
+static void launch_spec_fill(const Worker *w, const PoolConfig *c, LaunchSpec *spec) {
         *spec = (LaunchSpec){
                 .argv = c->command,
                 .directory = c->directory,
@@ -211,14 +230,14 @@ static int worker_ask_keeper(Worker *w) {
         LogSpec log;
         int r;
 
-        launch_spec_fill(w, &spec);
+        launch_spec_fill(w, w->pool->config, &spec);
         r = worker_log_spec(w, &log);
         if (r < 0)
                 return r;
-        r = launch_env_make(w, &env);
+        r = launch_env_make(w, w->pool->config, false, &env);
         if (r < 0)
                 return r;
-        r = launch_candidates(w->pool->config, &candidates);
+        r = launch_candidates(w->pool->config, w->pool->config->command[0], &candidates);
         if (r < 0)
                 return r;
         spec.env = env.env;
@@ -227,6 +246,33 @@ static int worker_ask_keeper(Worker *w) {
         spec.n_limits = launch_limits(w->pool->config, limits);
         return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log,
                             &worker_child_hooks, w);
+}
+
+int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
+                         void *userdata) {
+        const PoolConfig *c = w->config ? w->config : w->pool->config;
+        _cleanup_(launch_env_done) LaunchEnv env = {0};
+        _cleanup_(strv_freep) char **candidates = NULL;
+        LaunchLimit limits[RLIM_NLIMITS];
+        LogSpec log = {.kind = LOG_KIND_NONE};
+        LaunchSpec spec;
+        int r = launch_env_make(w, c, true, &env);
+
+        if (r >= 0)
+                r = launch_candidates(c, command[0], &candidates);
+        if (r < 0)
+                return r;
+        launch_spec_fill(w, c, &spec);
+        spec.argv = command;
+        spec.ready_fd = -1;
+        for (int i = 0; i < 3; i++)
+                spec.stdio_path[i] = NULL;
+        spec.env = env.env;
+        spec.candidates = candidates;
+        spec.limits = limits;
+        spec.n_limits = launch_limits(c, limits);
+        (void) snprintf(log.worker, sizeof log.worker, "%s", name);
+        return child_launch(ret, w->pool->set->world.keeper, name, &spec, NULL, &log, hooks, userdata);
 }
 
 /* What is missing on this side, in the words for the keeper's: a request that cannot be, or no room for a process. */
@@ -246,7 +292,7 @@ void worker_launch(Worker *w) {
                         .at_usec = clock_realtime(),
                 };
                 w->has_exit = true;
-                w->has_ended_unready = false;
+                worker_book_fault(w);
                 worker_handle(w, WORKER_ON_START_FAILED);
                 return;
         }
@@ -258,12 +304,13 @@ void worker_launch(Worker *w) {
 }
 
 void worker_describe_exit(const Worker *w, char *buf, size_t size) {
-        static const char unready[] = "not ready in time, ";
-        size_t n = w->has_exit && w->has_ended_unready ? sizeof unready - 1 : 0;
+        const char *fault = w->has_exit ? faulty_text(&w->ended_fault) : "";
         LaunchSpec spec;
+        size_t n;
 
-        launch_spec_fill(w, &spec);
-        (void) snprintf(buf, size, "%.*s", (int) n, unready);
+        launch_spec_fill(w, w->pool->config, &spec);
+        (void) snprintf(buf, size, "%s%s", fault, *fault ? ", " : "");
+        n = strlen(buf);
         if (w->has_exit && n < size)
                 exit_status_describe(&w->exit, &spec, buf + n, size - n);
 }
@@ -291,7 +338,7 @@ static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
                 return;
         w->exit = *e;
         w->has_exit = true;
-        w->has_ended_unready = w->is_unready;
+        worker_book_fault(w);
         w->ended_generation = w->generation;
         worker_handle(w, e->is_failure_to_start ? WORKER_ON_START_FAILED : WORKER_ON_EXITED);
 }

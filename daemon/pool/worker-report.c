@@ -127,11 +127,13 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
                 append_outlook(w, buf, size);
         } else if (w->state == WORKER_STOPPING && w->n_kills > 0)
                 (void) snprintf(buf, size, "did not end in time, killed");
-        else if (w->state == WORKER_STOPPING && w->is_unready)
-                (void) snprintf(buf, size, "was not ready in time");
+        else if (w->state == WORKER_STOPPING && w->fault.kind != WORKER_FAULT_NONE)
+                (void) snprintf(buf, size, "%s", faulty_text(&w->fault));
         else if (w->state == WORKER_RUNNING && w->is_closing)
                 (void) snprintf(buf, size, "says it is stopping");
-        else
+        else if (w->state == WORKER_RUNNING && w->is_reloading)
+                (void) snprintf(buf, size, "says it is reloading");
+        else if (!health_note(w, buf, size))
                 (void) order_describe(w, buf, size);
         return buf;
 }
@@ -218,9 +220,9 @@ static void worker_put_facts(const Worker *w, Text *t) {
         put_time(t, "started_at", w->started_at);
         json_put_u64(t, "restarts", w->history.n_restarts);
         put_last_exit(w, t);
-        json_put_bool(t, "busy", false);
+        json_put_bool(t, "busy", w->is_busy);
         json_put_null(t, "task");
-        json_put_u64(t, "tasks_done", 0);
+        json_put_u64(t, "tasks_done", w->tasks_done);
 }
 
 /* The facts as text without braces; NULL when memory is short. */

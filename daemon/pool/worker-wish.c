@@ -78,9 +78,14 @@ Worker *worker_free(Worker *w) {
         worker_unlist(w);
         worker_set_wanted(w, false);
         w->timer = sd_event_source_disable_unref(w->timer);
+        w->watchdog.timer = sd_event_source_disable_unref(w->watchdog.timer);
+        w->health = health_free(w->health);
+        w->stop_errand = errand_drop(w->stop_errand);
         worker_depart(w); /* forgotten, not killed */
         worker_drain_done(w);
         p->n_state[w->state]--;
+        faulty_clear(&w->fault);
+        faulty_clear(&w->ended_fault);
         free(w->facts);
         free(w->name);
         free(w);
@@ -135,6 +140,15 @@ int worker_signal(Worker *w, int sig, bool whole_tree) {
         r = sig == SIGKILL && whole_tree ? child_kill_tree(w->child)
                                          : child_signal(w->child, sig, whole_tree, false);
         return r < 0 ? r : 1;
+}
+
+void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost) {
+        if (w->config == old && cost <= CONFIG_LIVE) {
+                w->config = pool_config_ref(w->pool->config);
+                pool_config_unref(old);
+                health_follow(w);
+        }
+        worker_facts_stale(w);
 }
 
 /* ---- convergence ---- */

@@ -15,10 +15,11 @@
  *   START         converge: it is wanted (again) and rests
  *   SPAWNED       keeper: exec succeeded, here is the pid
  *   START_FAILED  keeper, or this side already: no process; stage and errno are in w->exit
- *   READY         a newline on the ready pipe, or READY=1 from the notify socket
+ *   READY         a newline on the ready pipe, READY=1 from the notify socket, or a probe that was answered
  *   STOP          converge: it is not wanted, or wanted anew
  *   EXITED        keeper: it ended and its tree is gone; w->exit
  *   TIMEOUT       this state's timer: not ready in time, up long enough, stop takes too long, back-off over
+ *   FAULT         health or watchdog: it is up, and something is wrong with it; which is in w->fault
  *
  * Invariants
  *   - Wishes (is_wanted, start_due, restart_due, kill_due) are set from outside at any time and change nothing by
@@ -27,11 +28,14 @@
  *     new state must not hold is dropped in worker_enter() and nowhere else.
  *   - An end is booked once: its event is worker.exited or worker.start-failed, shown after the last line of output
  *     (worker-drain.c); the next start does not wait for that.
+ *   - What is wrong with a process (w->fault) is no state: it is stopped like any other, its end books the fault, and
+ *     the policy decides.
  *   - Every state with a deadline has exactly one one-shot timer, allocated on entry and freed on leaving. */
 #include "pool/pool-internal.h"
 
 #include "base/log.h"
 #include "priority.h"
+#include <stdio.h>
 
 #define KILL_AGAIN_FIRST (1 * USEC_PER_SEC)
 #define KILL_AGAIN_MAX                                                                                       \
@@ -63,6 +67,7 @@ static const char *const event_names[_WORKER_EVENT_MAX] = {
         [WORKER_ON_STOP] = "stop",
         [WORKER_ON_EXITED] = "exited",
         [WORKER_ON_TIMEOUT] = "timeout",
+        [WORKER_ON_FAULT] = "fault",
 };
 
 const char *worker_state_to_string(WorkerState s) {
@@ -121,11 +126,15 @@ void worker_arm(Worker *w, usec_t due_usec) {
 static void worker_clear_marks(Worker *w, WorkerState state) {
         w->is_ready_early = false;
         if (state != WORKER_STOPPING) {
-                w->kill_due = w->signal_due = w->is_unready = false;
+                w->kill_due = w->signal_due = false;
                 w->n_kills = 0;
+                w->stop_errand = errand_drop(w->stop_errand);
+                faulty_clear(&w->fault);
         }
-        if (state == WORKER_LAUNCHING)
+        if (state == WORKER_LAUNCHING) {
                 w->start_due = w->restart_due = false;
+                w->extended_to = 0;
+        }
 }
 
 void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
@@ -141,6 +150,9 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
         if (state == WORKER_RUNNING)
                 w->ready_at = MAX(clock_now(), (usec_t) 1);
         worker_arm(w, due_usec);
+        w->due_at_first = w->due;
+        health_follow(w);
+        watchdog_follow(w);
         worker_facts_stale(w);
         worker_emit_state(w);
         if (state == WORKER_LAUNCHING)
@@ -156,21 +168,6 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
 
 static usec_t in(usec_t span) {
         return usec_add(clock_now(), span);
-}
-
-/* Signal the main process (and let it run, should it be frozen); with kill_due its whole tree, for good. */
-static void worker_send_stop(Worker *w) {
-        int r = w->kill_due ? child_kill_tree(w->child)
-                            : child_signal(w->child, w->pool->config->stop_signal, false, true);
-
-        if (r < 0) /* the timeout sends SIGKILL */
-                log_warning("%s: cannot send the stop signal: %s", w->name, strerror(-r));
-}
-
-static usec_t stop_deadline(const Worker *w) {
-        usec_t timeout = w->pool->config->stop_timeout;
-
-        return w->kill_due ? in(KILL_AGAIN_FIRST) : timeout == USEC_INFINITY ? USEC_INFINITY : in(timeout);
 }
 
 /* ---- actions: one for each cell of the table ---- */
@@ -199,7 +196,7 @@ static void act_spawned(Worker *w) {
         usec_t span = c->ready == READY_EXEC ? c->start_for : c->ready_timeout;
 
         worker_note_spawn(w);
-        worker_enter(w, WORKER_STARTING, at_once || span == USEC_INFINITY ? USEC_INFINITY : in(span));
+        worker_enter(w, WORKER_STARTING, at_once ? USEC_INFINITY : MAX(in(span), w->extended_to));
         if (at_once)
                 worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
 }
@@ -213,7 +210,7 @@ static void act_running(Worker *w) {
 }
 
 static void act_stop(Worker *w) {
-        worker_enter(w, WORKER_STOPPING, stop_deadline(w));
+        worker_enter(w, WORKER_STOPPING, worker_stop_deadline(w));
         worker_send_stop(w);
 }
 
@@ -224,7 +221,7 @@ static void act_stop_unborn(Worker *w) {
                 return;
         }
         w->signal_due = true;
-        worker_enter(w, WORKER_STOPPING, stop_deadline(w));
+        worker_enter(w, WORKER_STOPPING, worker_stop_deadline(w));
 }
 
 static void act_spawned_unwanted(Worker *w) {
@@ -241,15 +238,17 @@ static void act_stopped(Worker *w) {
 
 static void act_start_timeout(Worker *w) {
         const PoolConfig *c = w->config;
-        char span[SPAN_TEXT_MAX];
+        const char *word = health_last_word(w);
+        char span[SPAN_TEXT_MAX], text[HEALTH_WORD_MAX + 64];
 
         if (c->ready == READY_EXEC) { /* it was up for start_for: that is ready */
                 act_running(w);
                 return;
         }
-        log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: not ready after %s, stopping it", w->name,
-                   span_format(span, c->ready_timeout));
-        w->is_unready = true;
+        (void) snprintf(text, sizeof text, "not ready in time%s%s", word ? ": " : "", word ? word : "");
+        log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: not ready after %s%s%s, stopping it", w->name,
+                   span_format(span, c->ready_timeout), word ? ": " : "", word ? word : "");
+        faulty_set(&w->fault, WORKER_FAULT_UNREADY, text);
         act_stop(w);
 }
 
@@ -263,15 +262,25 @@ static void act_ended(Worker *w) {
                 worker_follow_policy(w, &w->exit);
 }
 
+/* What the policy is told of a process that was stopped because of a fault, however it took its leave: not ready in
+ * time is a start that failed, everything else an end that is not clean. */
+static ExitStatus faulty_end(const Worker *w) {
+        ExitStatus e = w->exit;
+
+        if (w->ended_fault.kind == WORKER_FAULT_UNREADY)
+                return (ExitStatus){.is_failure_to_start = true, .failure = {.error = ETIMEDOUT}};
+        e.is_faulty = true;
+        return e;
+}
+
 static void act_stop_ended(Worker *w) {
-        /* Not ready in time counts as a start that failed, however the process took its leave. */
-        const ExitStatus unready = {.is_failure_to_start = true, .failure = {.error = ETIMEDOUT}};
+        ExitStatus e = faulty_end(w);
 
         worker_emit_end(w);
         if (!w->is_wanted)
                 worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
-        else if (w->is_unready && !w->restart_due && !w->start_due)
-                worker_follow_policy(w, &unready);
+        else if (w->ended_fault.kind != WORKER_FAULT_NONE && !w->restart_due && !w->start_due)
+                worker_follow_policy(w, &e);
         else
                 worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
 }
@@ -288,6 +297,7 @@ static void act_kill(Worker *w) {
         w->n_kills++;
         order_note(w->pool);
         w->kill_due = true;
+        w->stop_errand = errand_drop(w->stop_errand);
         (void) child_kill_tree(w->child);
         worker_arm(w, in(MIN(again, KILL_AGAIN_MAX)));
 }
@@ -302,6 +312,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_ignore,
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_impossible,
         },
         [WORKER_LAUNCHING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -311,6 +322,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_stop_unborn,
                 [WORKER_ON_EXITED] = act_ended, /* the keeper said STARTED to the life before */
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_stop_unborn,
         },
         [WORKER_STARTING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -320,6 +332,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_stop,
                 [WORKER_ON_EXITED] = act_ended,
                 [WORKER_ON_TIMEOUT] = act_start_timeout,
+                [WORKER_ON_FAULT] = act_stop,
         },
         [WORKER_RUNNING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -329,6 +342,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_stop,
                 [WORKER_ON_EXITED] = act_ended,
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_stop,
         },
         [WORKER_STOPPING] = {
                 [WORKER_ON_START] = act_ignore, /* once it ended: is_wanted says so */
@@ -338,6 +352,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_ignore,
                 [WORKER_ON_EXITED] = act_stop_ended,
                 [WORKER_ON_TIMEOUT] = act_kill,
+                [WORKER_ON_FAULT] = act_ignore,
         },
         [WORKER_BACKOFF] = {
                 [WORKER_ON_START] = act_launch,
@@ -347,6 +362,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_stopped,
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_launch,
+                [WORKER_ON_FAULT] = act_impossible,
         },
         [WORKER_STOPPED] = {
                 [WORKER_ON_START] = act_launch,
@@ -356,6 +372,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_ignore,
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_impossible,
         },
         [WORKER_EXITED] = {
                 [WORKER_ON_START] = act_launch,
@@ -365,6 +382,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_ignore,
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_impossible,
         },
         [WORKER_FAILED] = {
                 [WORKER_ON_START] = act_launch,
@@ -374,6 +392,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_STOP] = act_ignore,
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
+                [WORKER_ON_FAULT] = act_impossible,
         },
 };
 /* clang-format on */

@@ -53,7 +53,7 @@ int exit_status_exitcode(const ExitStatus *e) {
 }
 
 bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n) {
-        if (e->is_failure_to_start)
+        if (e->is_failure_to_start || e->is_faulty)
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (success_codes[i] == exit_status_exitcode(e))

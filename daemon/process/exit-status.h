@@ -11,6 +11,7 @@
 
 typedef struct ExitStatus {
         bool is_failure_to_start;
+        bool is_faulty;        /* it was stopped because something was wrong with it: never clean */
         KeeperExit exit;       /* when not is_failure_to_start */
         KeeperFailure failure; /* when is_failure_to_start */
         usec_t at_usec;        /* CLOCK_REALTIME */
@@ -19,7 +20,7 @@ typedef struct ExitStatus {
 /** exit_status_exitcode() - multiprocessing's convention: 0..255, -N for signal N; a failed start is
  * 127 when there is no such program, else 126. */
 int exit_status_exitcode(const ExitStatus *e);
-/** exit_status_is_clean() - its exitcode is one of @success_codes; a failed start never is. */
+/** exit_status_is_clean() - its exitcode is one of @success_codes; a failed start never is, nor a faulty one. */
 bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n);
 /** exit_status_describe() - "exited with code 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)", or for a failed
  *  start launch_failure_describe(). Fills @buf, always terminated. */

@@ -1,0 +1,74 @@
+/* worker-fault.c - a worker that is stopped because something is wrong with it, not because somebody wishes it.
+ *
+ * The fault goes with the process: it is noted when it is found (worker_fault()), stays while the process is STOPPING,
+ * and belongs to the end that follows, whatever signal that end names. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+static const struct {
+        const char *name;  /* in the record */
+        const char *plain; /* when there is no memory for the sentence */
+        bool has_event;
+        EventKind event;
+} faults[_WORKER_FAULT_MAX] = {
+        [WORKER_FAULT_UNREADY] = {"unready", "not ready in time", false, 0},
+        [WORKER_FAULT_HEALTH] = {"health", "health check failed", true, EVENT_WORKER_UNHEALTHY},
+        [WORKER_FAULT_WATCHDOG] = {"watchdog", "watchdog", true, EVENT_WORKER_WATCHDOG},
+};
+
+const char *worker_fault_to_string(WorkerFault f) {
+        return (unsigned) f < _WORKER_FAULT_MAX ? faults[f].name : NULL;
+}
+
+WorkerFault worker_fault_from_string(const char *s) {
+        for (int f = WORKER_FAULT_NONE + 1; s && f < _WORKER_FAULT_MAX; f++)
+                if (streq(s, faults[f].name))
+                        return (WorkerFault) f;
+        return WORKER_FAULT_NONE;
+}
+
+const char *faulty_text(const Faulty *f) {
+        return f->text ? f->text : f->kind == WORKER_FAULT_NONE ? "" : faults[f->kind].plain;
+}
+
+void faulty_clear(Faulty *f) {
+        free(f->text);
+        *f = (Faulty){0};
+}
+
+void faulty_set(Faulty *f, WorkerFault kind, const char *text) {
+        char *copy = alloc_strdup(text);
+
+        faulty_clear(f);
+        *f = (Faulty){.kind = kind, .text = copy};
+}
+
+void worker_book_fault(Worker *w) {
+        faulty_clear(&w->ended_fault);
+        w->ended_fault = w->fault;
+        w->fault = (Faulty){0};
+}
+
+static void emit_fault(Worker *w, EventKind kind) {
+        Text *t = &w->pool->set->scratch;
+
+        text_clear(t);
+        json_put_object(t, NULL);
+        if (w->pid > 0)
+                json_put_i64(t, "pid", w->pid);
+        json_put_string(t, "cause", faulty_text(&w->fault));
+        json_end_object(t);
+        worker_emit(w, kind, text_check(t) < 0 ? NULL : t->data, NULL);
+}
+
+void worker_fault(Worker *w, WorkerFault kind, const char *text) {
+        if (!w->child || w->state == WORKER_STOPPING)
+                return; /* on its way out already */
+        faulty_set(&w->fault, kind, text);
+        log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: %s; stopping it", w->name, faulty_text(&w->fault));
+        if (faults[kind].has_event)
+                emit_fault(w, faults[kind].event);
+        worker_handle(w, WORKER_ON_FAULT);
+}
