@@ -3,8 +3,8 @@
  * Owner: Supervisor, which binds it once and has the descriptor kept over droverd's own death: what a worker says in
  * the gap waits in the socket. The kernel's credentials (SCM_CREDENTIALS) say who speaks, never the message: the
  * sender is a worker's process, or one of its tree (by cgroup leaf, else by parentage). Who is neither is counted and
- * ignored. At most NOTIFY_BUDGET datagrams a loop turn; where more are waiting than that, the socket rests for
- * NOTIFY_REST, so that a worker that never stops talking keeps nobody else waiting. */
+ * ignored. After NOTIFY_BUDGET datagrams without a pause the socket rests for NOTIFY_REST, so that a worker that never
+ * stops talking keeps nobody else waiting. */
 #ifndef DROVER_POOL_NOTIFY_H
 #define DROVER_POOL_NOTIFY_H
 

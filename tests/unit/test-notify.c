@@ -33,7 +33,7 @@ static const struct {
         { "STATUS=a=b", 0, false, false, "a=b", 0 },
         { "STATUS=one\nSTATUS=two", 0, false, false, "two", 0 },
         { "STATUS=gr\xc3\xbc\xc3\x9f", 0, false, false, "gr\xc3\xbc\xc3\x9f", 0 },
-        { "WATCHDOG=1\nMAINPID=1\nX_Y=z", 0, false, false, NULL, 3 },
+        { "ERRNO=2\nEXIT_STATUS=7\nX_Y=z", 0, false, false, NULL, 3 },
         { "\n\nREADY=1\n\n", 0, true, false, NULL, 0 },
         { "STATUS=" LONG_255 "\xc3\xbc", 0, false, false, LONG_255, 0 },
         { "", -EBADMSG, false, false, NULL, 0 },
@@ -66,6 +66,65 @@ START_TEST(test_parse) {
                 ck_assert_uint_eq(m.status_length, strlen(parse_rows[_i].status));
                 ck_assert_mem_eq(m.status, parse_rows[_i].status, m.status_length);
         }
+}
+END_TEST
+
+/* What is said besides, as one text. */
+static const struct {
+        const char *text, *expected; /* NULL: -EBADMSG */
+} word_rows[] = {
+        { "WATCHDOG=1", "alive" },
+        { "WATCHDOG=trigger", "trigger" },
+        { "WATCHDOG=0", NULL },
+        { "WATCHDOG=", NULL },
+        { "WATCHDOG=triggered", NULL },
+        { "WATCHDOG_USEC=2500000", "watchdog 2500000" },
+        { "WATCHDOG_USEC=0", "watchdog 0" },
+        { "WATCHDOG_USEC=18446744073709551615", "watchdog 18446744073709551615" },
+        { "WATCHDOG_USEC=18446744073709551616", NULL },
+        { "WATCHDOG_USEC=-1", NULL },
+        { "WATCHDOG_USEC=+1", NULL },
+        { "WATCHDOG_USEC= 1", NULL },
+        { "WATCHDOG_USEC=1s", NULL },
+        { "WATCHDOG_USEC=", NULL },
+        { "WATCHDOG_USEC=000000000000000000000000000000001", NULL },
+        { "EXTEND_TIMEOUT_USEC=1000", "extend 1000" },
+        { "EXTEND_TIMEOUT_USEC=x", NULL },
+        { "RELOADING=1\nMONOTONIC_USEC=5", "reloading" },
+        { "RELOADING=0", NULL },
+        { "MAINPID=77", "pid 77" },
+        { "MAINPID=self", NULL },
+        { "FDSTORE=1\nFDNAME=x", "store" },
+        { "X_DROVER_TASKS=12\nX_DROVER_BUSY=1", "tasks 12 busy 1" },
+        { "X_DROVER_BUSY=0", "busy 0" },
+        { "X_DROVER_BUSY=2", NULL },
+        { "X_DROVER_TASKS=many", NULL },
+};
+
+static void put_number(Text *t, const char *word, NotifyNumber n) {
+        if (n.is_said)
+                text_appendf(t, "%s %llu ", word, (unsigned long long) n.value);
+}
+
+START_TEST(test_parse_words) {
+        _cleanup_text_ Text t = { 0 };
+        NotifyMessage m;
+        int r = notify_parse(word_rows[_i].text, strlen(word_rows[_i].text), &m);
+
+        ck_assert_int_eq(r, word_rows[_i].expected ? 0 : -EBADMSG);
+        if (r < 0)
+                return;
+        text_append(&t, m.is_alive ? "alive " : "");
+        text_append(&t, m.is_trigger ? "trigger " : "");
+        text_append(&t, m.is_reloading ? "reloading " : "");
+        text_append(&t, m.wants_store ? "store " : "");
+        put_number(&t, "watchdog", m.watchdog_usec);
+        put_number(&t, "extend", m.extend_usec);
+        put_number(&t, "pid", m.main_pid);
+        put_number(&t, "tasks", m.tasks);
+        put_number(&t, "busy", m.busy);
+        text_truncate(&t, t.length - 1);
+        ck_assert_str_eq(t.data, word_rows[_i].expected);
 }
 END_TEST
 
@@ -349,9 +408,53 @@ START_TEST(test_budget) {
 }
 END_TEST
 
+static unsigned n_turns;
+
+static int count_turn(sd_event_source *source, uint64_t usec, void *userdata) {
+        n_turns++;
+        return 0;
+}
+
+static int send_one(void *userdata) {
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        unsigned n = 0;
+
+        (void) snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+        while (n < 2 * NOTIFY_BUDGET && sendto(fd, "STATUS=x", 8, MSG_NOSIGNAL, (struct sockaddr *) &a, sizeof a) == 8)
+                n++;
+        fd_close(fd);
+        return (int) n;
+}
+
+static int flood(sd_event_source *source, void *userdata) {
+        (void) send_one(NULL);
+        return 0;
+}
+
+/* Each turn of the loop fills the socket again: whoever else has something due gets his turn all the same. */
+START_TEST(test_a_flood_starves_nobody) {
+        sd_event_source *post = NULL, *timer = NULL;
+
+        add();
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        n_turns = 0;
+        ck_assert_int_ge(sd_event_add_post(world.event, &post, flood, NULL), 0);
+        ck_assert_int_ge(sd_event_add_time(world.event, &timer, CLOCK_MONOTONIC, 0, 1, count_turn, NULL), 0);
+        ck_assert_int_ge(sd_event_source_set_priority(timer, SD_EVENT_PRIORITY_IDLE), 0);
+        ck_assert_int_gt(send_one(NULL), 0);
+        for (unsigned rounds = 0; n_turns == 0 && rounds < 100; rounds++)
+                world_round();
+        ck_assert_uint_eq(n_turns, 1);
+        sd_event_source_disable_unref(post);
+        sd_event_source_disable_unref(timer);
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
-                test_ready_early, test_never_known, test_stranger, test_nonsense_is_counted,
+                test_a_flood_starves_nobody, test_ready_early, test_never_known, test_stranger, test_nonsense_is_counted,
                 test_descriptors_are_closed, test_budget,
         };
         Suite *s = suite_create("notify");
@@ -360,6 +463,7 @@ int main(void) {
         int n;
 
         tcase_add_loop_test(pure, test_parse, 0, (int) ARRAY_SIZE(parse_rows));
+        tcase_add_loop_test(pure, test_parse_words, 0, (int) ARRAY_SIZE(word_rows));
         tcase_add_test(pure, test_parse_nul);
         tcase_add_loop_test(pure, test_leaf, 0, (int) ARRAY_SIZE(leaf_rows));
         tcase_add_test(pure, test_usage);
