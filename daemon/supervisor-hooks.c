@@ -143,6 +143,10 @@ static void on_info_put_json(Text *t, void *userdata) {
         json_put_bool(t, "stopping", s->is_stopping);
 }
 
+static void on_metrics_put(bool is_openmetrics, Text *t, void *userdata) {
+        metrics_write(((Supervisor *) userdata)->metrics, is_openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT, t);
+}
+
 static void on_control_shutdown(void *userdata) {
         stop_begin(userdata, "asked to by a client");
 }
@@ -157,6 +161,7 @@ const ControlHooks supervisor_control_hooks = {
         .config_show = on_config_show,
         .config_context = on_config_context,
         .info_put_json = on_info_put_json,
+        .metrics_put = on_metrics_put,
         .shutdown = on_control_shutdown,
         .reopen_logs = on_reopen_logs,
 };

@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "event/hub.h"
 #include "handover/journal.h"
+#include "metrics/metrics.h"
 #include "pool/notify.h"
 #include "pool/pool.h"
 #include "process/keeper-link.h"
@@ -35,6 +36,7 @@ struct Supervisor {
         PoolSet *pools;
         NotifySocket *notify;
         Control *control;
+        Metrics *metrics;
         Config *config; /* the last one carried out: places and files. What the pools are stands in the pools */
 
         Places places;

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "build-config.h"
 #include "priority.h"
 #include <signal.h>
 #include <sysexits.h>
@@ -123,6 +124,20 @@ static int build_pools(Supervisor *s, int notify_fd_consume) {
         return 0;
 }
 
+static int build_metrics(Supervisor *s) {
+        const KeeperMessage *m = keeper_link_hello(s->keeper);
+        MetricsWorld world = {
+                .event = s->event,
+                .pools = s->pools,
+                .hub = s->hub,
+                .version = DROVER_VERSION,
+                .started_usec = m->hello.started_usec,
+                .n_lives = (unsigned) m->hello.n_lives,
+        };
+
+        return metrics_new(&s->metrics, &world);
+}
+
 static int build_control(Supervisor *s, int listen_fd_consume) {
         _cleanup_fd_ int fd = listen_fd_consume;
         ControlWorld world = {
@@ -167,6 +182,11 @@ static int build_house(Supervisor *s, KeeperTable *t) {
         if (r < 0) {
                 fd_close(listen_fd);
                 return fail("pools", r);
+        }
+        r = build_metrics(s);
+        if (r < 0) {
+                fd_close(listen_fd);
+                return fail("metrics", r);
         }
         r = build_control(s, listen_fd);
         if (r < 0)
@@ -275,6 +295,7 @@ Supervisor *supervisor_free(Supervisor *s) {
         s->socket_watch = sd_event_source_disable_unref(s->socket_watch);
         s->socket_timer = sd_event_source_disable_unref(s->socket_timer);
         s->control = control_free(s->control);
+        s->metrics = metrics_free(s->metrics);
         notify_free(s->notify);
         pool_set_free(s->pools);
         logger_link_free(s->logger);

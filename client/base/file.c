@@ -82,15 +82,15 @@ int write_all(int fd, const void *data, size_t size) {
         return 0;
 }
 
-static int temporary_write(int fd, const void *data, size_t size, mode_t mode) {
+static int temporary_write(int fd, const void *data, size_t size, mode_t mode, bool is_lasting) {
         int r = write_all(fd, data, size);
 
         if (r < 0)
                 return r;
-        return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -errno : 0;
+        return fchmod(fd, mode) < 0 || (is_lasting && fsync(fd) < 0) ? -errno : 0;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode) {
+static int write_and_rename(const char *path, const void *data, size_t size, mode_t mode, bool is_lasting) {
         _cleanup_free_ char *temporary = alloc_printf("%s.XXXXXX", path);
         _cleanup_fd_ int fd = -EBADF;
         int r;
@@ -100,12 +100,20 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
         fd = mkostemp(temporary, O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = temporary_write(fd, data, size, mode);
+        r = temporary_write(fd, data, size, mode, is_lasting);
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0)
                 (void) unlink(temporary);
         return r;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode) {
+        return write_and_rename(path, data, size, mode, true);
+}
+
+int file_replace(const char *path, const void *data, size_t size, mode_t mode) {
+        return write_and_rename(path, data, size, mode, false);
 }
 
 static int dir_make_one(const char *path, mode_t mode) {

@@ -35,6 +35,7 @@
         X(CONFIG_SHOW, "config.show", "the configuration in force")                                                 \
         X(CONFIG_APPLY, "config.apply", "read the configuration and carry out what changed")                        \
         X(DAEMON_INFO, "daemon.info", "version, process ids, uptime, limits")                                       \
+        X(DAEMON_METRICS, "daemon.metrics", "counters and measures as text for Prometheus", "format")                 \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
         X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \
         X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")

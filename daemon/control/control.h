@@ -41,6 +41,8 @@ typedef struct ControlHooks {
         const ConfigContext *(*config_context)(void *userdata);
         /* Extra members of daemon.info: version .. socket. */
         void (*info_put_json)(Text *t, void *userdata);
+        /* All metrics, appended: OpenMetrics to the letter, or what Prometheus' own tools take. */
+        void (*metrics_put)(bool is_openmetrics, Text *t, void *userdata);
         void (*shutdown)(void *userdata);
         void (*reopen_logs)(void *userdata);
 } ControlHooks;

@@ -53,6 +53,50 @@ const Method method_daemon_info = {
         .result = "{\"version\",\"protocol\",\"pid\",\"keeper_pid\",\"logger_pid\",\"uptime\",\"socket\",...,\"limits\":{...}}",
 };
 
+typedef struct MetricsParams {
+        const char *format;
+} MetricsParams;
+
+static const JsonField metrics_fields[] = {
+        {"format", JSON_FIELD_STRING, offsetof(MetricsParams, format),
+         .help = "\"text\" (default; the text format of Prometheus) or \"openmetrics\" (OpenMetrics 1.0 to the letter)"},
+        {NULL},
+};
+
+static void handle_daemon_metrics(Call *c, const void *params) {
+        const ControlWorld *world = &call_control(c)->world;
+        const char *format = ((const MetricsParams *) params)->format;
+        bool is_openmetrics = format && streq(format, "openmetrics");
+        _cleanup_text_ Text metrics = {0};
+        Text *t;
+
+        if (format && !is_openmetrics && !streq(format, "text")) {
+                call_fail(c, ERROR_PARAMS, "parameter format: \"%s\" is none; there are \"text\" and \"openmetrics\"", format);
+                return;
+        }
+        world->hooks.metrics_put(is_openmetrics, &metrics, world->userdata);
+        if (text_check(&metrics) < 0) {
+                call_fail(c, ERROR_INTERNAL, "out of memory");
+                return;
+        }
+        t = call_begin(c);
+        json_put_object(t, NULL);
+        json_put_string(t, "content_type",
+                        is_openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                       : "text/plain; version=0.0.4; charset=utf-8");
+        json_put_string_n(t, "text", metrics.data, metrics.length);
+        json_end_object(t);
+        call_end(c);
+}
+
+const Method method_daemon_metrics = {
+        .class = ACCESS_OBSERVE,
+        .handler = handle_daemon_metrics,
+        .fields = metrics_fields,
+        .params_size = sizeof(MetricsParams),
+        .result = "{\"content_type\",\"text\"}",
+};
+
 static void handle_daemon_shutdown(Call *c, const void *params) {
         const ControlWorld *world = &call_control(c)->world;
         Text *t;

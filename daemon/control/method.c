@@ -24,6 +24,7 @@ const Method *const methods[_METHOD_MAX] = {
         [METHOD_CONFIG_SHOW] = &method_config_show,
         [METHOD_CONFIG_APPLY] = &method_config_apply,
         [METHOD_DAEMON_INFO] = &method_daemon_info,
+        [METHOD_DAEMON_METRICS] = &method_daemon_metrics,
         [METHOD_DAEMON_SHUTDOWN] = &method_daemon_shutdown,
         [METHOD_RPC_DISCOVER] = &method_rpc_discover,
         [METHOD_CALL_CANCEL] = &method_call_cancel,

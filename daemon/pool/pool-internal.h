@@ -35,6 +35,7 @@ struct Pool {
         size_t n_workers, workers_capacity;
         unsigned n_state[_WORKER_STATE_MAX];
         unsigned n_wanted;
+        unsigned n_queued;        /* what waits for a worker */
         uint64_t n_restarts_gone; /* of workers that are gone; the others have their own count */
 
         Worker *to_launch;

@@ -19,14 +19,26 @@ static void pool_put_note(Pool *p, Text *t) {
         json_put_string(t, "note", "");
 }
 
+unsigned pool_n_busy(const Pool *p) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < p->n_workers; i++)
+                n += p->workers[i]->is_busy;
+        return n;
+}
+
+unsigned pool_n_queued(const Pool *p) {
+        return p->n_queued;
+}
+
 void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n) {
         json_put_object(t, key);
         json_put_string(t, "name", pool_name(p));
         json_put_string(t, "state", pool_state(p));
         json_put_u64(t, "wanted", p->n_wanted);
         json_put_u64(t, "ready", pool_n_ready(p));
-        json_put_u64(t, "busy", 0);
-        json_put_u64(t, "queued", 0);
+        json_put_u64(t, "busy", pool_n_busy(p));
+        json_put_u64(t, "queued", pool_n_queued(p));
         json_put_u64(t, "restarts", pool_n_restarts(p));
         json_put_u64(t, "size", pool_size(p));
         json_put_string(t, "origin", pool_origin_to_string(p->origin));

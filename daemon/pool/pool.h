@@ -75,6 +75,8 @@ bool pool_is_removing(const Pool *p);
 bool pool_is_run(const Pool *p); /* origin is POOL_FROM_RUN */
 unsigned pool_n_ready(const Pool *p);
 unsigned pool_n_wanted(const Pool *p);
+unsigned pool_n_busy(const Pool *p);   /* workers with work in hand */
+unsigned pool_n_queued(const Pool *p); /* what waits for a worker */
 const char *pool_state(const Pool *p);  /* running starting degraded stopping stopped failed exited */
 unsigned pool_size(const Pool *p);      /* wanted size */
 size_t pool_n_workers(const Pool *p);   /* slots that exist now */

@@ -241,6 +241,23 @@ static const char *worker_facts(Worker *w) {
         return w->facts;
 }
 
+void worker_metrics(Worker *w, WorkerMetrics *ret) {
+        worker_sample(w);
+        *ret = (WorkerMetrics){
+                .is_alive = w->pid > 0,
+                .is_ready = worker_is_ready(w),
+                .is_busy = w->is_busy,
+                .has_exit = w->has_exit,
+                .has_usage = w->pid > 0 && w->sampled_at > 0,
+                .n_restarts = w->history.n_restarts,
+                .exitcode = w->has_exit ? exit_status_exitcode(&w->exit) : 0,
+                .n_tasks_done = w->tasks_done,
+                .started_usec = w->started_at,
+                .cpu_usec = w->cpu_usec,
+                .memory_bytes = w->memory_bytes,
+        };
+}
+
 static void put_usage(Worker *w, Text *t) {
         worker_sample(w);
         if (w->pid > 0 && w->sampled_at > 0) {

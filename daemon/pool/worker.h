@@ -57,6 +57,16 @@ const char *worker_note(const Worker *w, char *buf, size_t size);
 const char *worker_reason(const Worker *w, char *buf, size_t size);
 /** worker_put_json() - the WORKER object of the contract, with @key or NULL. */
 void worker_put_json(Worker *w, Text *t, const char *key);
+/* A worker in numbers; of the present process but for restarts and the last exit. */
+typedef struct WorkerMetrics {
+        bool is_alive, is_ready, is_busy, has_exit, has_usage;
+        unsigned n_restarts;
+        int exitcode;           /* has_exit */
+        uint64_t n_tasks_done;
+        usec_t started_usec;    /* CLOCK_REALTIME; is_alive */
+        uint64_t cpu_usec, memory_bytes; /* has_usage: the last sample, taken now where it was too old */
+} WorkerMetrics;
+void worker_metrics(Worker *w, WorkerMetrics *ret);
 int worker_log_spec(const Worker *w, LogSpec *ret); /* where its output goes */
 
 #endif

@@ -194,6 +194,10 @@ static void hook_info(Text *t, void *userdata) {
         json_put_string(t, "version", "test");
 }
 
+static void hook_metrics(bool is_openmetrics, Text *t, void *userdata) {
+        text_append(t, is_openmetrics ? "strict\n" : "plain\n");
+}
+
 static void hook_shutdown(void *userdata) {
         ((World *) userdata)->n_shutdown++;
 }
@@ -239,6 +243,7 @@ static void setup_control(World *w) {
                 .config_show = hook_config_show,
                 .config_context = hook_context,
                 .info_put_json = hook_info,
+                .metrics_put = hook_metrics,
                 .shutdown = hook_shutdown,
                 .reopen_logs = hook_reopen,
         };
