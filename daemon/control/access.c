@@ -1,31 +1,47 @@
 /* access.c - the rules of access.h. */
 #include "control/access.h"
 
-#include <sys/socket.h>
-
 const char *access_class_to_string(AccessClass c) {
         static const char *const names[] = {
                 [ACCESS_OBSERVE] = "observe",
+                [ACCESS_SUBMIT] = "submit",
                 [ACCESS_OPERATE] = "operate",
                 [ACCESS_ADMINISTER] = "administer",
         };
 
-        return names[c];
+        return c < ACCESS_OBSERVE || c > ACCESS_ADMINISTER ? "none" : names[c];
 }
 
-int access_peer(int fd, uid_t *ret_uid, pid_t *ret_pid) {
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        if (size != sizeof(peer) || peer.uid == (uid_t) -1)
-                return -EACCES;
-        *ret_uid = peer.uid;
-        *ret_pid = peer.pid;
-        return 0;
+static bool list_has(const AccessList *l, const Peer *p) {
+        if (p->uid == PEER_NONE)
+                return false;
+        for (size_t i = 0; i < l->n_uids; i++)
+                if (l->uids[i] == p->uid)
+                        return true;
+        for (size_t i = 0; i < l->n_gids; i++)
+                if (peer_has_group(p, l->gids[i]))
+                        return true;
+        return l->everybody;
 }
 
-bool access_check(uid_t peer, uid_t own, AccessClass c) {
-        return peer == 0 || peer == own;
+AccessClass access_granted(const AccessConfig *access, const Peer *p) {
+        for (int role = ROLE_ADMINISTER; access && role >= ROLE_OBSERVE; role--)
+                if (list_has(&access->roles[role], p))
+                        return (AccessClass) role;
+        return ACCESS_PUBLIC;
+}
+
+bool access_is_privileged(const AccessRules *rules, const Peer *p) {
+        return p->uid != PEER_NONE && (p->uid == 0 || p->uid == rules->own_uid);
+}
+
+AccessClass access_level(const AccessRules *rules, const Peer *p) {
+        AccessClass granted;
+
+        if (access_is_privileged(rules, p))
+                return ACCESS_ADMINISTER;
+        granted = access_granted(rules->access, p);
+        if (granted == ACCESS_PUBLIC && rules->has_socket_group && peer_has_group(p, rules->socket_gid))
+                return ACCESS_OPERATE;
+        return granted;
 }

@@ -1,26 +1,39 @@
 /* access.h - who may do what. Pure.
  *
- * Identity is the kernel's, taken once at accept (SO_PEERCRED names who called connect(2), whoever writes later). */
+ * A caller's level is the highest role that any rule grants him: rules only grant, none takes away, and a higher role has
+ * all lower ones. Root and the daemon's own user administer everything. Members of the socket's group operate, unless
+ * `access` names them otherwise. A pool's own `access` adds to the global one, for that pool.
+ *
+ * Who may not observe a pool is answered as if there were no such pool. */
 #ifndef DROVER_CONTROL_ACCESS_H
 #define DROVER_CONTROL_ACCESS_H
 
-#include "base/macro.h"
-#include <sys/types.h>
+#include "config/config.h"
+#include "control/peer.h"
 
-/* What a method needs; grows in this order. */
+/* What a method needs and what a caller has; grows in this order. */
 typedef enum AccessClass {
-        ACCESS_OBSERVE,    /* reads */
-        ACCESS_OPERATE,    /* changes what runs */
-        ACCESS_ADMINISTER, /* changes what may run, or ends the daemon */
+        ACCESS_PUBLIC = -1,                 /* whoever may connect; the level of those without any role */
+        ACCESS_OBSERVE = ROLE_OBSERVE,      /* reads */
+        ACCESS_SUBMIT = ROLE_SUBMIT,        /* gives work to what runs */
+        ACCESS_OPERATE = ROLE_OPERATE,      /* changes what runs */
+        ACCESS_ADMINISTER = ROLE_ADMINISTER /* changes what may run, or ends the daemon */
 } AccessClass;
-const char *access_class_to_string(AccessClass c); /* "observe" "operate" "administer" */
+const char *access_class_to_string(AccessClass c); /* "none" "observe" "submit" "operate" "administer" */
 
-/** access_peer() - the kernel's word on the other end of @fd. -errno: to be treated as a refusal. */
-int access_peer(int fd, uid_t *ret_uid, pid_t *ret_pid);
-/**
- * access_check() - may @peer use methods of class @c of a daemon of user @own
- * Root and the daemon's own user may do everything, nobody else anything.
- */
-bool access_check(uid_t peer, uid_t own, AccessClass c);
+/* The rules that hold for everything. */
+typedef struct AccessRules {
+        uid_t own_uid;              /* the daemon's */
+        const AccessConfig *access; /* NULL: nobody but root and the own user */
+        bool has_socket_group;
+        gid_t socket_gid;
+} AccessRules;
+
+/** access_granted() - the highest role that @access gives @p; ACCESS_PUBLIC when none. @access may be NULL. */
+AccessClass access_granted(const AccessConfig *access, const Peer *p);
+/** access_level() - what @p is to the daemon as a whole. */
+AccessClass access_level(const AccessRules *rules, const Peer *p);
+/** access_is_privileged() - root or the daemon's own user: no quota by rank, no penalty. */
+bool access_is_privileged(const AccessRules *rules, const Peer *p);
 
 #endif

@@ -5,12 +5,13 @@
  *   web/ *    globs, matched against the worker's name where they contain '/', else against the pool's
  *   all       everything
  *
- * No worker twice: a stamp, new with each call, marks those already chosen. */
+ * No worker twice: a stamp, new with each call, marks those already chosen. What a caller may not see is passed over as
+ * if it were not there, by name, by glob and by "all" alike. */
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "base/parse.h"
-#include <fnmatch.h>
 #include <stdio.h>
 
 #define SELECT_NAME_MAX (NAME_LENGTH_MAX + 16)
@@ -19,7 +20,12 @@ typedef struct Selection {
         Worker **items;
         size_t n, capacity;
         uint64_t stamp;
+        const PoolView *view;
 } Selection;
+
+static bool is_visible(const PoolView *view, const Pool *p) {
+        return !view || view->is_visible(p, view->userdata);
+}
 
 static Pool *pool_split_name(PoolSet *s, const char *name, unsigned *ret_slot) {
         const char *slash = strrchr(name, '/');
@@ -79,7 +85,8 @@ static int select_all(PoolSet *s, Selection *sel) {
         int r = 0;
 
         for (size_t i = 0; i < s->n_pools && r >= 0; i++)
-                r = select_pool(sel, s->pools[i]);
+                if (is_visible(sel->view, s->pools[i]))
+                        r = select_pool(sel, s->pools[i]);
         return r;
 }
 
@@ -87,12 +94,12 @@ static int select_glob_workers(PoolSet *s, Selection *sel, const char *glob) {
         char name[SELECT_NAME_MAX];
 
         for (size_t i = 0; i < s->n_pools; i++)
-                for (size_t j = 0; j < s->pools[i]->n_workers; j++) {
+                for (size_t j = 0; is_visible(sel->view, s->pools[i]) && j < s->pools[i]->n_workers; j++) {
                         Worker *w = s->pools[i]->workers[j];
                         int r;
 
                         (void) snprintf(name, sizeof name, "%s/%u", pool_name(s->pools[i]), w->slot);
-                        r = fnmatch(glob, name, FNM_PATHNAME) == 0 ? select_add(sel, w) : 0;
+                        r = glob_match(glob, name, GLOB_PATH) ? select_add(sel, w) : 0;
                         if (r < 0)
                                 return r;
                 }
@@ -103,7 +110,7 @@ static int select_glob_pools(PoolSet *s, Selection *sel, const char *glob) {
         int r = 0;
 
         for (size_t i = 0; i < s->n_pools && r >= 0; i++)
-                if (fnmatch(glob, pool_name(s->pools[i]), 0) == 0)
+                if (is_visible(sel->view, s->pools[i]) && glob_match(glob, pool_name(s->pools[i]), 0))
                         r = select_pool(sel, s->pools[i]);
         return r;
 }
@@ -122,18 +129,19 @@ static int select_one(PoolSet *s, Selection *sel, const char *selector) {
 
         if (streq(selector, "all"))
                 return select_all(s, sel);
-        if (strpbrk(selector, "*?["))
+        if (glob_has_magic(selector))
                 return strchr(selector, '/') ? select_glob_workers(s, sel, selector)
                                              : select_glob_pools(s, sel, selector);
         p = pool_find(s, selector);
-        if (p)
+        if (p && is_visible(sel->view, p))
                 return select_pool(sel, p);
         w = pool_worker_by_selector(s, selector);
-        return w ? select_add(sel, w) : -ENOENT;
+        return w && is_visible(sel->view, w->pool) ? select_add(sel, w) : -ENOENT;
 }
 
-int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***ret, const char **ret_unknown) {
-        Selection sel = {.stamp = ++s->select_stamp};
+int pool_select(PoolSet *s, const PoolView *view, const char *const *selectors, size_t n, Worker ***ret,
+                const char **ret_unknown) {
+        Selection sel = {.stamp = ++s->select_stamp, .view = view};
         _cleanup_free_ Worker **items = NULL;
 
         for (size_t i = 0; i < n; i++) {
@@ -152,14 +160,16 @@ int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***re
         return (int) sel.n;
 }
 
-const char *pool_nearest_name(PoolSet *s, const char *name) {
+const char *pool_nearest_name(PoolSet *s, const PoolView *view, const char *name) {
         _cleanup_free_ const char **names = NEW0_ARRAY(const char *, s->n_pools + 1);
         char pool[NAME_LENGTH_MAX + 1];
+        size_t n = 0;
 
         if (!names)
                 return NULL;
         for (size_t i = 0; i < s->n_pools; i++)
-                names[i] = pool_name(s->pools[i]);
+                if (is_visible(view, s->pools[i]))
+                        names[n++] = pool_name(s->pools[i]);
         (void) snprintf(pool, sizeof pool, "%.*s", (int) MIN(strcspn(name, "/"), sizeof pool - 1), name);
         return name_nearest(pool, names);
 }

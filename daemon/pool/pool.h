@@ -85,15 +85,22 @@ Worker *pool_worker_by_slot(const Pool *p, unsigned slot);
 /** pool_put_json() - the pool object of `status`; only @workers (n pointers) of it, or all when @workers is NULL. */
 void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n);
 
+/* What one caller sees of the pools; NULL stands for a view of everything. */
+typedef struct PoolView {
+        bool (*is_visible)(const Pool *p, void *userdata);
+        void *userdata;
+} PoolView;
+
 /**
  * pool_select() - resolve selectors: "pool", "pool/0", "pool/ *", globs over both, "all"
- * *ret is a NULL-terminated array, in order, without doubles; the caller frees it.
+ * *ret is a NULL-terminated array, in order, without doubles; the caller frees it. What @view hides is not there.
  * Return: number of workers; -ENOENT with *ret_unknown (borrowed from @selectors) when one matches nothing
  * (a glob, a pool without workers, and "all" may match nothing without being wrong).
  */
-int pool_select(PoolSet *s, const char *const *selectors, size_t n, Worker ***ret, const char **ret_unknown);
+int pool_select(PoolSet *s, const PoolView *view, const char *const *selectors, size_t n, Worker ***ret,
+                const char **ret_unknown);
 /** pool_nearest_name() - for "did you mean"; NULL when nothing is close. */
-const char *pool_nearest_name(PoolSet *s, const char *name);
+const char *pool_nearest_name(PoolSet *s, const PoolView *view, const char *name);
 
 /** pool_set_converge() - start and stop until actual = wanted, as far as it goes now. From the post source only. */
 void pool_set_converge(PoolSet *s);

@@ -270,7 +270,7 @@ START_TEST(test_select) {
         pool_set_converge(world.set);
         while (n < 3 && select_rows[_i].selectors[n])
                 n++;
-        r = pool_select(world.set, select_rows[_i].selectors, n, &found, &unknown);
+        r = pool_select(world.set, NULL, select_rows[_i].selectors, n, &found, &unknown);
         ck_assert_int_eq(r, select_rows[_i].n);
         if (r < 0) {
                 ck_assert_str_eq(unknown, select_rows[_i].names);
@@ -282,8 +282,8 @@ START_TEST(test_select) {
                 text_append_char(&names, ' ');
         }
         ck_assert_str_eq(names.data ? names.data : "", select_rows[_i].names);
-        ck_assert_str_eq(pool_nearest_name(world.set, "wep/0"), "web");
-        ck_assert_ptr_null(pool_nearest_name(world.set, "quite-another"));
+        ck_assert_str_eq(pool_nearest_name(world.set, NULL, "wep/0"), "web");
+        ck_assert_ptr_null(pool_nearest_name(world.set, NULL, "quite-another"));
 }
 END_TEST
 
