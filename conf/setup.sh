@@ -6,7 +6,8 @@ set -eu
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 
-build="gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libjansson-dev uthash-dev check"
+build="gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libjansson-dev uthash-dev check
+       zlib1g-dev libzstd-dev"
 demo="python3-minimal python3 redis-server jq netcat-openbsd procps"
 tests="clang libclang-rt-14-dev valgrind strace git python3 jq netcat-openbsd redis-server procps
        systemd systemd-container dbus tmux util-linux bash man-db"

@@ -185,7 +185,7 @@ static char *put_digits(char *p, unsigned v, int n, char after) {
         return p + n + 1;
 }
 
-char *time_format(char buf[static TIME_TEXT_MAX], usec_t realtime) {
+static char *time_put(char buf[static TIME_TEXT_MAX], usec_t realtime, usec_t unit, unsigned n_digits) {
         static const usec_t last = 253402300799999999; /* 9999-12-31T23:59:59.999999 */
         uint64_t seconds;
         unsigned year, month, day, of_day;
@@ -201,7 +201,85 @@ char *time_format(char buf[static TIME_TEXT_MAX], usec_t realtime) {
         p = put_digits(p, of_day / 3600, 2, ':');
         p = put_digits(p, of_day / 60 % 60, 2, ':');
         p = put_digits(p, of_day % 60, 2, '.');
-        p = put_digits(p, (unsigned) (realtime / 1000 % 1000), 3, 'Z');
+        p = put_digits(p, (unsigned) (realtime % USEC_PER_SEC / unit), n_digits, 'Z');
         *p = 0;
         return buf;
+}
+
+char *time_format(char buf[static TIME_TEXT_MAX], usec_t realtime) {
+        return time_put(buf, realtime, USEC_PER_MSEC, 3);
+}
+
+char *time_format_usec(char buf[static TIME_TEXT_MAX], usec_t realtime) {
+        return time_put(buf, realtime, 1, 6);
+}
+
+/* Exactly @n digits, then one of @after (0: anything). */
+static int digits_parse(const char **s, unsigned n, const char *after, unsigned *ret) {
+        unsigned value = 0;
+
+        for (unsigned i = 0; i < n; i++, (*s)++) {
+                if (!isdigit((unsigned char) **s))
+                        return -EINVAL;
+                value = value * 10 + (unsigned) (**s - '0');
+        }
+        *ret = value;
+        if (!after)
+                return 0;
+        return **s && strchr(after, *(*s)++) ? 0 : -EINVAL;
+}
+
+static int fraction_parse(const char **s, usec_t *ret) {
+        usec_t unit = USEC_PER_SEC / 10;
+
+        *ret = 0;
+        if (**s != '.')
+                return 0;
+        if (!isdigit((unsigned char) *++*s))
+                return -EINVAL;
+        for (; isdigit((unsigned char) **s); (*s)++, unit /= 10)
+                *ret += unit * (usec_t) (**s - '0');
+        return 0;
+}
+
+/* "Z" or "+02:00" to the end: seconds east of Greenwich. */
+static int zone_parse(const char *s, int64_t *ret) {
+        unsigned hours, minutes;
+        int sign = *s == '-' ? -1 : 1;
+
+        *ret = 0;
+        if ((*s == 'Z' || *s == 'z') && s[1] == 0)
+                return 0;
+        if (*s != '+' && *s != '-')
+                return -EINVAL;
+        s++;
+        if (digits_parse(&s, 2, ":", &hours) < 0 || digits_parse(&s, 2, NULL, &minutes) < 0 || *s != 0 || hours > 23 ||
+            minutes > 59)
+                return -EINVAL;
+        *ret = sign * (int64_t) (hours * 3600 + minutes * 60);
+        return 0;
+}
+
+int time_parse(const char *s, usec_t *ret) {
+        unsigned year, month, day, hour, minute, second;
+        usec_t fraction;
+        int64_t zone, total;
+        struct tm tm;
+
+        if (digits_parse(&s, 4, "-", &year) < 0 || digits_parse(&s, 2, "-", &month) < 0 ||
+            digits_parse(&s, 2, "Tt ", &day) < 0 || digits_parse(&s, 2, ":", &hour) < 0 ||
+            digits_parse(&s, 2, ":", &minute) < 0 || digits_parse(&s, 2, NULL, &second) < 0 ||
+            fraction_parse(&s, &fraction) < 0 || zone_parse(s, &zone) < 0)
+                return -EINVAL;
+        if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+                return -EINVAL;
+        tm = (struct tm){.tm_year = (int) year - 1900, .tm_mon = (int) month - 1, .tm_mday = (int) day,
+                         .tm_hour = (int) hour, .tm_min = (int) minute, .tm_sec = (int) second};
+        total = (int64_t) timegm(&tm) - zone;
+        if (tm.tm_mday != (int) day)
+                return -EINVAL; /* no such day in that month */
+        if (total < 0)
+                return -ERANGE;
+        *ret = (usec_t) total * USEC_PER_SEC + fraction;
+        return 0;
 }

@@ -26,5 +26,11 @@ char *span_format(char buf[static SPAN_TEXT_MAX], usec_t span);
 #define TIME_TEXT_MAX 40
 /** time_format() - RFC 3339 in UTC with ms, from CLOCK_REALTIME µs: 2026-01-02T03:04:05.678Z. Returns @buf. */
 char *time_format(char buf[static TIME_TEXT_MAX], usec_t realtime);
+char *time_format_usec(char buf[static TIME_TEXT_MAX], usec_t realtime); /* the same with µs */
+/**
+ * time_parse() - RFC 3339: 2026-01-02T03:04:05Z, with a fraction, with +02:00 instead of Z, with a space instead of T
+ * Return: 0 and CLOCK_REALTIME µs; -EINVAL; -ERANGE before 1970.
+ */
+int time_parse(const char *s, usec_t *ret);
 
 #endif

@@ -14,6 +14,7 @@ static const uint16_t sizes[] = {
         [LOGGER_FINISH] = HEAD,
         [LOGGER_DETACHED] = HEAD,
         [LOGGER_REFUSED] = HEAD,
+        [LOGGER_RESPEC] = WITH(respec),
         [LOGGER_NO_PEER] = HEAD,
 
         [LOGGER_READ] = WITH(read),
@@ -21,6 +22,9 @@ static const uint16_t sizes[] = {
         [LOGGER_CREDIT] = WITH(credit),
         [LOGGER_LINES] = WITH(lines),
         [LOGGER_END] = WITH(end),
+        [LOGGER_ROTATE] = WITH(read),
+        [LOGGER_CLEAR] = WITH(read),
+        [LOGGER_DROPPED] = WITH(dropped),
 };
 
 size_t logger_message_size(uint32_t type) {

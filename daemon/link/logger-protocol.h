@@ -1,9 +1,9 @@
 /* logger-protocol.h - the lines of drover-logger: one to the keeper, one to droverd. SOCK_SEQPACKET pairs.
  *
  * keeper -> logger: SCRATCH (first, +memfd), then ATTACH for every live output, PEER (+fd: droverd's line), LINGER,
- * REOPEN, FINISH. logger -> keeper: DETACHED, REFUSED, NO_PEER. The logger finds this line at descriptor
+ * RESPEC, REOPEN, FINISH. logger -> keeper: DETACHED, REFUSED, NO_PEER. The logger finds this line at descriptor
  * $DROVER_KEEPER_FD.
- * droverd -> logger: READ, CANCEL, CREDIT. logger -> droverd: LINES, END.
+ * droverd -> logger: READ, CANCEL, CREDIT, ROTATE, CLEAR. logger -> droverd: LINES, END, DROPPED.
  *
  * The keeper has duplicates of every pipe it attaches, and the scratch memfd in which the logger notes what it
  * has read and not yet written: a new logger after a SIGKILL goes on where the old one was. */
@@ -28,6 +28,7 @@ typedef enum LoggerMessageType {
         LOGGER_FINISH,      /* drain every pipe that is at its end or idle, flush, exit 0 */
         LOGGER_DETACHED,    /* slot, generation: all its pipes are at their end and written (or given up) */
         LOGGER_REFUSED,     /* slot, generation: no room for this output now, attach it again in a while; or LOGGER_ALL_SLOTS */
+        LOGGER_RESPEC,      /* slot, generation, respec: other bounds for a live output; its path and form stay */
         LOGGER_NO_PEER,     /* generation: this line to droverd never came, or is at its end; a new one is welcome */
 
         LOGGER_READ = 64, /* request; read */
@@ -35,6 +36,9 @@ typedef enum LoggerMessageType {
         LOGGER_CREDIT,    /* request; credit: so many payload bytes more may be sent */
         LOGGER_LINES,     /* request; lines; then lines.n_bytes of payload: LoggerLine + bytes, repeated */
         LOGGER_END,       /* request; end */
+        LOGGER_ROTATE,    /* request; read.streams, read.spec: these files are rotated; END follows */
+        LOGGER_CLEAR,     /* the same: emptied, rotated ones removed */
+        LOGGER_DROPPED,   /* dropped: a full disk and on_full "drop" */
 } LoggerMessageType;
 
 typedef struct LoggerLine { /* followed by n_bytes of text without its newline; no padding */
@@ -62,8 +66,19 @@ typedef struct LoggerMessage {
                         uint32_t follow;   /* 1: go on with new lines until CANCEL */
                         uint64_t n_lines;  /* last lines before that; UINT64_MAX: all */
                         uint64_t credit;   /* payload bytes that may be sent at first */
+                        uint64_t since_usec; /* CLOCK_REALTIME: no older lines, as far as their time is known; 0: all */
                         LogSpec spec;
                 } read;
+                struct {
+                        LogSpec spec;
+                } respec;
+                struct {
+                        uint32_t stream;   /* LOG_STREAM_* */
+                        int32_t error;     /* positive errno: why */
+                        uint64_t n_lines, n_bytes; /* until now */
+                        uint32_t is_over;  /* there is room again, and the file tells of it */
+                        char worker[LOG_WORKER_MAX];
+                } dropped;
                 uint64_t credit;
                 struct {
                         uint32_t n_bytes;

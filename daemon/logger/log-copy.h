@@ -50,6 +50,8 @@ ssize_t log_copy(LogCopier *c, const LogCopySource *src, size_t n, bool is_last)
 bool log_copier_holds(const LogCopier *c, const LogStreamId *id);
 /** log_copier_forget() - throw such a block away. Returns the bytes of it that were not written. */
 size_t log_copier_forget(LogCopier *c, const LogStreamId *id);
+/** log_copier_respec() - the stream's bounds are others: an idle note must not keep the old ones */
+void log_copier_respec(LogCopier *c, const LogStreamId *id);
 /** log_copier_retry() - try the parked block again. 0 when there is none any more. */
 int log_copier_retry(LogCopier *c);
 
@@ -63,6 +65,8 @@ void log_recover_give_up(LogCopier *c);
 
 /* shared by log-copy.c and log-recover.c */
 void log_copier_park(LogCopier *c, LogSink *sink, uint64_t writer);
+/* Ends the @n bytes of the PEEK block, which stop in the middle of a line. Returns the bytes added. */
+size_t log_copier_cut(LogCopier *c, const LogTarget *target, size_t n, bool *ret_is_cut);
 int log_copier_consume(LogCopier *c, int fd);
 
 #endif

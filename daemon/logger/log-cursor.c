@@ -16,26 +16,44 @@ static int cursor_open(LogCursor *c, uint32_t number, struct stat *ret_st) {
         struct stat st;
         int fd;
         int r = log_dir_open(c->path, false, &dir_fd, &name);
-        if (r == 0)
-                r = log_file_open(dir_fd, log_rotate_name(buf, name, number), O_RDONLY, &fd, &st);
+        if (r < 0)
+                return r;
+        int method = log_rotate_find(dir_fd, name, number, NULL);
+        if (method < 0)
+                return method;
+        r = log_file_open(dir_fd, log_rotate_name_packed(buf, name, number, (LogCompress) method), O_RDONLY, &fd, &st);
         if (r < 0)
                 return r;
         fd_close(c->fd);
+        c->unpacker = log_unpacker_free(c->unpacker);
         c->fd = fd;
         c->dev = st.st_dev;
-        c->ino = st.st_ino;
+        c->ino = c->file_ino = st.st_ino;
+        if (method > LOG_COMPRESS_NONE) {
+                r = log_unpacker_new(&c->unpacker, (LogCompress) method, fd, &c->ino);
+                if (r < 0)
+                        return r;
+                c->pack = LOG_CURSOR_COUNT;
+                c->n_pack_lines = 0;
+        }
         log_index_close(&c->index);
         if (c->has_index && strlen(name) > 4) {
                 snprintf(idx, sizeof idx, "%.*s.idx", (int) (strlen(name) - 4), name);
-                log_index_open(&c->index, dir_fd, log_rotate_name(buf, idx, number), st.st_ino);
+                log_index_open(&c->index, dir_fd, log_rotate_name(buf, idx, number), c->ino);
         }
         *ret_st = st;
         return 0;
 }
 
-int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream) {
+int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream, const LogStyle *style) {
         struct stat st;
-        *c = (LogCursor){.fd = -EBADF, .index.fd = -EBADF, .has_index = has_index, .stream = stream};
+        *c = (LogCursor){.fd = -EBADF,
+                         .index.fd = -EBADF,
+                         .has_index = has_index,
+                         .stream = stream,
+                         .style = style,
+                         .is_mine = true,
+                         .capacity = log_style_is_raw(style) ? LOG_CURSOR_BYTES : LOG_CURSOR_LINES_BYTES};
         c->path = alloc_strdup(path);
         if (!c->path)
                 return -ENOMEM;
@@ -48,8 +66,8 @@ int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t str
                 log_cursor_done(c);
                 return r;
         }
-        c->position = c->end_offset = (uint64_t) st.st_size;
-        c->end_ino = st.st_ino;
+        c->position = c->end_offset = c->unpacker ? UINT64_MAX : (uint64_t) st.st_size;
+        c->end_ino = c->ino;
         return 0;
 }
 
@@ -58,14 +76,25 @@ void log_cursor_done(LogCursor *c) {
                 return;
         free(c->path);
         free(c->buffer);
+        text_done(&c->plain);
+        log_unpacker_free(c->unpacker);
         fd_close(c->fd);
         log_index_close(&c->index);
         *c = (LogCursor){.fd = -EBADF, .index.fd = -EBADF};
 }
 
+/* Was the compressed file under @number the one that @c has open? */
+static bool was_packed(const LogCursor *c, int dir_fd, const char *name, uint32_t number, int method) {
+        char buf[LOG_NAME_TEXT_MAX];
+        _cleanup_fd_ int fd = -EBADF;
+        struct stat st;
+        log_rotate_name_packed(buf, name, number, (LogCompress) method);
+        return log_file_open(dir_fd, buf, O_RDONLY, &fd, &st) == 0 && st.st_dev == c->dev &&
+               log_pack_origin(fd, (LogCompress) method) == c->ino;
+}
+
 /* The number under which the cursor's file is found now; -ENOENT: rotated away. *ret_oldest: highest number there is. */
 static int cursor_number(const LogCursor *c, uint32_t *ret_oldest) {
-        char buf[LOG_NAME_TEXT_MAX];
         _cleanup_fd_ int dir_fd = -EBADF;
         const char *name;
         struct stat st;
@@ -75,19 +104,28 @@ static int cursor_number(const LogCursor *c, uint32_t *ret_oldest) {
                 return r;
         *ret_oldest = 0;
         for (uint32_t i = 0; i <= LOG_FILES_MAX; i++) {
-                if (fstatat(dir_fd, log_rotate_name(buf, name, i), &st, AT_SYMLINK_NOFOLLOW) < 0) {
+                int method = log_rotate_find(dir_fd, name, i, &st);
+                if (method < 0) {
                         if (i > 0)
                                 break;
                         continue; /* between two names of a rotation the first is missing */
                 }
                 *ret_oldest = i;
-                if (st.st_ino == c->ino && st.st_dev == c->dev)
+                if (st.st_ino == c->file_ino && st.st_dev == c->dev)
+                        found = (int) i;
+                else if (found < 0 && method > LOG_COMPRESS_NONE && !c->unpacker && was_packed(c, dir_fd, name, i, method))
                         found = (int) i;
         }
         return found;
 }
 
-/* 1: stands at the end of the next older file; 0: there is none. */
+/* Written last before what is wanted: no line in it is. It stands at its end then, with nothing to read. */
+static bool cursor_is_too_old(const LogCursor *c, const struct stat *st) {
+        usec_t last = (usec_t) st->st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st->st_mtim.tv_nsec / 1000;
+        return c->since_usec > 0 && usec_add(last, USEC_PER_SEC) < c->since_usec;
+}
+
+/* 1: stands at the end of the next older file; 0: there is none, or none that is wanted. */
 static int cursor_go_older(LogCursor *c) {
         struct stat st;
         uint32_t oldest = 0;
@@ -97,8 +135,8 @@ static int cursor_go_older(LogCursor *c) {
         int r = cursor_open(c, (uint32_t) number + 1, &st);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        c->position = (uint64_t) st.st_size;
-        return 1;
+        c->position = c->unpacker ? UINT64_MAX : (uint64_t) st.st_size;
+        return !cursor_is_too_old(c, &st);
 }
 
 /* 1: stands at the start of the next newer file; 0: this is the newest. */
@@ -122,7 +160,7 @@ static int cursor_go_newer(LogCursor *c) {
 
 static int cursor_allocate(LogCursor *c) {
         if (!c->buffer)
-                c->buffer = alloc_zero(1, LOG_CURSOR_BYTES);
+                c->buffer = alloc_zero(1, c->capacity);
         return c->buffer ? 0 : -ENOMEM;
 }
 
@@ -156,8 +194,65 @@ static int back_older(LogCursor *c, uint64_t n_lines) {
         return r < 0 ? r : r == 0;
 }
 
+/* A compressed file was read to its end: is the line that is wanted in it? */
+static int back_pack_counted(LogCursor *c, uint64_t n_lines) {
+        uint64_t n_here = c->n_pack_lines + c->in_line, n_wanted = n_lines - c->n_back;
+        c->in_line = false;
+        if (n_here < n_wanted) {
+                c->n_back += n_here;
+                c->position = 0;
+                return 1;
+        }
+        c->n_back = n_lines;
+        c->n_pack_skip = n_here - n_wanted;
+        c->pack = LOG_CURSOR_SKIP;
+        return log_unpacker_rewind(c->unpacker);
+}
+
+/* Goes past the newlines that are left to skip; true: the start of the wanted line is found. */
+static bool back_pack_skip(LogCursor *c, const uint8_t *data, size_t n) {
+        const uint8_t *p = data, *end = data + n;
+        while (c->n_pack_skip > 0 && (p = memchr(p, '\n', (size_t) (end - p)))) {
+                p++;
+                c->n_pack_skip--;
+        }
+        if (c->n_pack_skip > 0)
+                return false;
+        c->position = log_unpacker_position(c->unpacker) - (uint64_t) (end - p);
+        c->begin = (size_t) (p - c->buffer); /* what is here already is not read again */
+        c->end = (size_t) (end - c->buffer);
+        c->is_back_done = true;
+        return true;
+}
+
+/* One buffer of a compressed file. Bytes read. */
+static int back_unpack(LogCursor *c, uint64_t n_lines) {
+        if (c->pack == LOG_CURSOR_SKIP && back_pack_skip(c, c->buffer, 0))
+                return 1;
+        ssize_t k = log_unpacker_read(c->unpacker, c->buffer, c->capacity);
+        if (k < 0 && k != -EBADMSG)
+                return (int) k;
+        if (c->pack == LOG_CURSOR_SKIP) {
+                if (k > 0)
+                        back_pack_skip(c, c->buffer, (size_t) k);
+                else
+                        c->position = 0; /* cannot be, unless the file changes under us */
+                return (int) MAX(k, (ssize_t) 1);
+        }
+        if (k <= 0) {
+                int r = back_pack_counted(c, n_lines);
+                return r < 0 ? r : 1;
+        }
+        for (const uint8_t *p = c->buffer; (p = memchr(p, '\n', (size_t) (c->buffer + k - p))); p++)
+                c->n_pack_lines++;
+        c->in_line = c->buffer[k - 1] != '\n';
+        return (int) k;
+}
+
 static int back_read(LogCursor *c, uint64_t n_lines) {
-        size_t want = (size_t) MIN((uint64_t) LOG_CURSOR_BYTES, c->position);
+        if (c->unpacker)
+                return back_unpack(c, n_lines);
+        size_t want = (size_t) MIN((uint64_t) c->capacity, c->position);
         ssize_t k = pread(c->fd, c->buffer, want, (off_t) (c->position - want));
         if (k < 0)
                 return -errno;
@@ -190,6 +285,21 @@ int log_cursor_back(LogCursor *c, uint64_t n_lines, size_t budget) {
         return c->is_back_done;
 }
 
+/* Bytes of a compressed file from @offset on; one that is damaged ends where it is. */
+static ssize_t cursor_unpack(LogCursor *c, uint8_t *data, size_t n, uint64_t offset) {
+        if (offset == UINT64_MAX)
+                return 0; /* its end, wherever that is */
+        int r = offset < log_unpacker_position(c->unpacker) ? log_unpacker_rewind(c->unpacker) : 0;
+        while (r == 0 && log_unpacker_position(c->unpacker) < offset) {
+                uint64_t ahead = offset - log_unpacker_position(c->unpacker);
+                ssize_t k = log_unpacker_read(c->unpacker, data, (size_t) MIN((uint64_t) n, ahead));
+                if (k <= 0)
+                        return k == -EBADMSG ? 0 : k;
+        }
+        ssize_t k = r < 0 ? r : log_unpacker_read(c->unpacker, data, n);
+        return k == -EBADMSG ? 0 : k;
+}
+
 /* More bytes behind those in the buffer. 1: some came; 0: the end of the file. */
 static int cursor_fill(LogCursor *c, bool is_following) {
         int r = cursor_allocate(c);
@@ -199,12 +309,16 @@ static int cursor_fill(LogCursor *c, bool is_following) {
         c->end -= c->begin;
         c->begin = 0;
         uint64_t from = c->position + c->end;
-        size_t want = LOG_CURSOR_BYTES - c->end;
+        size_t want = c->capacity - c->end;
         if (!is_following && c->ino == c->end_ino)
                 want = (size_t) MIN((uint64_t) want, c->end_offset > from ? c->end_offset - from : 0);
-        ssize_t k = want ? pread(c->fd, c->buffer + c->end, want, (off_t) from) : 0;
+        ssize_t k = 0;
+        if (want > 0 && c->unpacker)
+                k = cursor_unpack(c, c->buffer + c->end, want, from);
+        else if (want > 0)
+                k = pread(c->fd, c->buffer + c->end, want, (off_t) from);
         if (k < 0)
-                return -errno;
+                return c->unpacker ? (int) k : -errno;
         c->end += (size_t) k;
         log_index_refresh(&c->index);
         return k > 0;
@@ -221,7 +335,7 @@ static int cursor_end_of_file(LogCursor *c, bool is_following) {
         struct stat st;
         if (cursor_is_past_end(c, is_following))
                 return 0;
-        if (c->fd >= 0 && fstat(c->fd, &st) == 0 && (uint64_t) st.st_size < c->position) {
+        if (c->fd >= 0 && !c->unpacker && fstat(c->fd, &st) == 0 && (uint64_t) st.st_size < c->position) {
                 c->position = 0;
                 c->begin = c->end = 0;
                 return (st.st_size > 0);
@@ -262,9 +376,42 @@ static bool cursor_cut_last(LogCursor *c, bool is_following, LoggerLine *ret) {
         return true;
 }
 
+/* The line at the front as the worker wrote it; false: it is not in the form that the worker's lines have now. */
+static bool cursor_plain(LogCursor *c, LoggerLine *ret) {
+        if (log_style_is_raw(c->style) || c->in_line)
+                return false;
+        const uint8_t *text = c->buffer + c->begin, *newline = memchr(text, '\n', c->end - c->begin);
+        size_t n = newline ? (size_t) (newline - text) : 0;
+        LoggerLine line = {.stream = (uint8_t) c->stream};
+        if (!newline || !log_format_parse(c->style, text, n, &c->plain, &line, &c->is_mine))
+                return false;
+        c->n_formatted = n;
+        *ret = line;
+        return true;
+}
+
+/* All of a formatted line is needed to read it. */
+static bool cursor_needs_more(const LogCursor *c) {
+        return !log_style_is_raw(c->style) && !c->in_line && c->end - c->begin < LOG_FORMAT_LINE_MAX &&
+               !memchr(c->buffer + c->begin, '\n', c->end - c->begin);
+}
+
 int log_cursor_next(LogCursor *c, bool is_following, LoggerLine *ret, const uint8_t **ret_text) {
-        while (!cursor_cut(c, ret)) {
+        bool is_end = false;
+        c->n_formatted = 0;
+        c->is_mine = true;
+        for (;;) {
+                if (c->buffer && cursor_plain(c, ret)) {
+                        *ret_text = (const uint8_t *) (c->plain.data ? c->plain.data : "");
+                        return 1;
+                }
+                if ((is_end || !c->buffer || !cursor_needs_more(c)) && cursor_cut(c, ret))
+                        break;
                 int r = c->fd >= 0 ? cursor_fill(c, is_following) : 0;
+                if (r == 0 && !is_end && c->buffer && cursor_needs_more(c) && c->end - c->begin > LOGGER_LINE_MAX) {
+                        is_end = true;
+                        continue;
+                }
                 if (r == 0 && cursor_cut_last(c, is_following, ret))
                         break;
                 if (r == 0)
@@ -277,6 +424,12 @@ int log_cursor_next(LogCursor *c, bool is_following, LoggerLine *ret, const uint
 }
 
 void log_cursor_take(LogCursor *c, const LoggerLine *line) {
+        if (c->n_formatted > 0) {
+                c->begin += c->n_formatted + 1;
+                c->position += c->n_formatted + 1;
+                c->n_formatted = 0;
+                return;
+        }
         size_t n = line->n_bytes;
         bool ends = c->begin + n < c->end && c->buffer[c->begin + n] == '\n' && !line->is_continued;
         n += ends;

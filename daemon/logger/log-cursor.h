@@ -4,22 +4,47 @@
  * forward handing them out (log_cursor_next). The file it stands in is known by device and inode, so names may rotate under
  * it at any time; a file that was rotated away altogether is counted as a gap.
  *
+ * Compressed files are read as streams (log-pack.h): counting back through one means reading it twice, first to count its
+ * lines, then up to the one that is wanted; never is more of it in memory than the buffer. A file that is compressed while
+ * it is being read is read to its end from the descriptor, and known again by the inode it had.
+ *
+ * Formatted files give back what the worker wrote (log-format.h); a line in another form is handed out as it stands.
+ *
  * A line longer than LOGGER_LINE_MAX comes in pieces. At the end of the newest file an unfinished line is not handed out:
  * the caller may ask for it (log_cursor_rest). */
 #ifndef DROVER_LOGGER_LOG_CURSOR_H
 #define DROVER_LOGGER_LOG_CURSOR_H
 
 #include "link/logger-protocol.h"
+#include "logger/log-format.h"
 #include "logger/log-index.h"
+#include "logger/log-pack.h"
 
 #define LOG_CURSOR_BYTES (2u * LOGGER_LINE_MAX)
+#define LOG_CURSOR_LINES_BYTES (LOG_FORMAT_LINE_MAX + LOGGER_LINE_MAX) /* of a formatted file */
+
+/* Counting back through a compressed file. */
+typedef enum LogCursorPack {
+        LOG_CURSOR_COUNT, /* to its end: how many lines there are */
+        LOG_CURSOR_SKIP,  /* from its start: so many newlines */
+} LogCursorPack;
 
 typedef struct LogCursor {
         char *path;       /* owned: of the newest file */
         bool has_index;
         uint32_t stream;  /* for the lines; 0: unknown */
         int fd;
-        uint64_t dev, ino;
+        uint64_t dev, file_ino;
+        uint64_t ino; /* of the text: a compressed file has that of the file it was */
+        LogUnpacker *unpacker; /* of a compressed one */
+        LogCursorPack pack;
+        uint64_t n_pack_lines, n_pack_skip;
+        usec_t since_usec; /* nothing older is wanted */
+        const LogStyle *style; /* borrowed */
+        Text plain;        /* the formatted line at the front, as the worker wrote it */
+        size_t n_formatted; /* its length in the file; 0: none */
+        LoggerLine plain_line;
+        bool is_mine;      /* the line at the front is this worker's */
         uint64_t position; /* file offset of buffer[begin] (forward) or of where counting back has come to */
         uint64_t end_ino, end_offset; /* the end that is not passed unless following; ino 0: no file was there */
         uint64_t n_back;   /* lines counted so far */
@@ -28,12 +53,12 @@ typedef struct LogCursor {
         bool in_line; /* the pieces of one line are being handed out */
         usec_t line_usec;  /* its time */
         LogIndex index;
-        uint8_t *buffer;   /* LOG_CURSOR_BYTES, while reading forward */
-        size_t begin, end;
+        uint8_t *buffer;   /* of `capacity`, while reading */
+        size_t begin, end, capacity;
 } LogCursor;
 
-/** log_cursor_init() - @path is copied. Stands at the end of the newest file. No file: an empty log. -ENOMEM, open errors. */
-int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream);
+/** log_cursor_init() - @path is copied, @style borrowed. Stands at the end of the newest file. No file: an empty log. -ENOMEM, open errors. */
+int log_cursor_init(LogCursor *c, const char *path, bool has_index, uint32_t stream, const LogStyle *style);
 void log_cursor_done(LogCursor *c);
 
 /**

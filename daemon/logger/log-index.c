@@ -118,3 +118,7 @@ usec_t log_index_time(LogIndex *i, uint64_t offset) {
                 return 0;
         return i->window[i->at].time_usec;
 }
+
+usec_t log_index_first(LogIndex *i) {
+        return i->fd >= 0 && i->n_records > 0 && index_load(i, 0) ? i->window[0].time_usec : 0;
+}

@@ -38,6 +38,7 @@ typedef struct LogIndex {
 void log_index_open(LogIndex *i, int dir_fd, const char *name, uint64_t ino); /* never fails: no index is one too */
 void log_index_close(LogIndex *i);
 void log_index_refresh(LogIndex *i); /* it may have grown */
+usec_t log_index_first(LogIndex *i); /* when the file was begun; 0: unknown */
 /** log_index_time() - when the byte at @offset was written; 0: unknown. */
 usec_t log_index_time(LogIndex *i, uint64_t offset);
 

@@ -116,6 +116,7 @@ int log_loop_turn(LogLoop *l) {
                 return -errno;
         l->now = clock_now();
         l->n_batch = MAX(n, 0);
+        l->was_busy = n > 0;
         for (int i = 0; i < l->n_batch && !l->is_over; i++) {
                 LoopWatch *w = l->batch[i].data.ptr;
                 if (w)

@@ -33,7 +33,7 @@ typedef struct LogLoop {
         struct epoll_event batch[LOOP_BATCH]; /* being handled; entries of removed watches are emptied */
         int n_batch;
         usec_t now; /* CLOCK_MONOTONIC of this turn */
-        bool is_over;
+        bool is_over, was_busy; /* was_busy: descriptors were ready in this turn */
         int exit_code;
 } LogLoop;
 

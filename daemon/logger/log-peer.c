@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "logger/log-open.h"
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -38,7 +39,12 @@ static void peer_on_end(LogRead *r) {
 
 static const LogReadHooks peer_hooks = {.send = peer_send, .on_end = peer_on_end};
 
-static void peer_refuse(LogPeer *p, uint64_t request, int error, const char *text) {
+void log_peer_say(LogPeer *p, const LoggerMessage *m) {
+        (void) peer_send_raw(p, m, NULL, 0);
+}
+
+/* The answer to a request that is no read, and to one that cannot be. */
+static void peer_answer(LogPeer *p, uint64_t request, int error, const char *text) {
         LoggerMessage m = {.type = LOGGER_END, .request = request};
         m.end.error = error;
         snprintf(m.end.text, sizeof m.end.text, "%s", text);
@@ -51,17 +57,43 @@ static void peer_read(LogPeer *p, const LoggerMessage *m) {
         if (r)
                 return; /* the number is taken: its answer would be mixed up with the other's */
         if (HASH_COUNT(p->reads) >= LOG_PEER_READS_MAX)
-                return peer_refuse(p, m->request, EBUSY, "too many logs are being read at once");
+                return peer_answer(p, m->request, EBUSY, "too many logs are being read at once");
         int k = log_read_new(&r, p->sinks, m, &peer_hooks, p);
         if (k < 0)
-                return peer_refuse(p, m->request, -k, strerror(-k));
+                return peer_answer(p, m->request, -k, strerror(-k));
         HASH_ADD(hh, p->reads, request, sizeof r->request, r);
+}
+
+static int act_on_stream(LogPeer *p, const LogTarget *t, uint32_t stream, bool is_clear) {
+        _cleanup_(log_sink_unrefp) LogSink *sink = NULL;
+        int r = log_sink_get(p->sinks, t, stream, &sink);
+        if (r < 0)
+                return r;
+        int (*act)(LogSink *s) = is_clear ? sink->ops->clear : sink->ops->rotate;
+        return act ? act(sink) : -EOPNOTSUPP;
+}
+
+/* ROTATE or CLEAR. Both streams are tried; the first error is told. */
+static void peer_act(LogPeer *p, const LoggerMessage *m) {
+        static const uint32_t streams[] = {LOG_STREAM_STDOUT, LOG_STREAM_STDERR};
+        _cleanup_(log_target_done) LogTarget target = {};
+        int r = log_target_init(&target, &m->read.spec), k;
+        bool is_one_file = target.kind == LOG_KIND_SHARED;
+        for (size_t i = 0; target.path && i < (is_one_file ? 1 : ARRAY_SIZE(streams)); i++) {
+                k = m->read.streams & streams[i] || is_one_file
+                            ? act_on_stream(p, &target, streams[i], m->type == LOGGER_CLEAR)
+                            : 0;
+                r = r == 0 ? k : r;
+        }
+        peer_answer(p, m->request, -r, r < 0 ? log_open_reason(r) : "");
 }
 
 static void peer_handle(LogPeer *p, const LoggerMessage *m) {
         LogRead *r;
         if (m->type == LOGGER_READ)
                 return peer_read(p, m);
+        if (m->type == LOGGER_ROTATE || m->type == LOGGER_CLEAR)
+                return peer_act(p, m);
         HASH_FIND(hh, p->reads, &m->request, sizeof m->request, r);
         if (!r)
                 return; /* it has ended meanwhile */

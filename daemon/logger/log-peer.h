@@ -21,6 +21,8 @@ struct LogPeer {
 
 /** log_peer_new() - on @fd_consume, closed in any case */
 int log_peer_new(LogPeer **ret, LogSinkTable *sinks, int fd_consume, void (*on_gone)(LogPeer *, void *), void *userdata);
+/** log_peer_say() - a message that belongs to no read; not kept when there is no room for it */
+void log_peer_say(LogPeer *p, const LoggerMessage *m);
 LogPeer *log_peer_free(LogPeer *p);
 DEFINE_CLEANUP(LogPeer, log_peer_free);
 

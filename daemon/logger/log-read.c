@@ -79,11 +79,18 @@ static int read_pick(LogRead *r, size_t *ret, LoggerLine *ret_line, const uint8_
         return found;
 }
 
-static void read_add(LogRead *r, const LoggerLine *line, const uint8_t *text) {
+/* In a file of several the formatted lines tell whose they are. A line of unknown time is shown rather than hidden. */
+static bool read_wants(const LogRead *r, const LogCursor *c, const LoggerLine *line) {
+        if (!c->is_mine || (line->stream && !(line->stream & r->streams)))
+                return false;
+        return line->time_usec == 0 || line->time_usec >= r->since_usec;
+}
+
+static void read_add(LogRead *r, const LogCursor *c, const LoggerLine *line, const uint8_t *text) {
         bool is_skipped = r->n_skip > 0;
         if (is_skipped && !line->is_continued)
                 r->n_skip--;
-        if (!is_skipped)
+        if (!is_skipped && read_wants(r, c, line))
                 line_queue_add(&r->queue, line, text);
 }
 
@@ -126,7 +133,7 @@ static void read_finish(LogRead *r) {
 
 static void read_emit(LogRead *r) {
         LoggerLine line;
-        const uint8_t *text;
+        const uint8_t *text = NULL;
         size_t i = 0, budget = READ_STEP_BYTES;
         memset(r->is_at_end, 0, sizeof r->is_at_end);
         while (budget > 0 && line_queue_length(&r->queue) < LOGGER_LINES_MAX) {
@@ -140,7 +147,7 @@ static void read_emit(LogRead *r) {
                 read_add_gaps(r, &r->cursors[i]);
                 if (r->queue.n_dropped > 0)
                         return;
-                read_add(r, &line, text);
+                read_add(r, &r->cursors[i], &line, text);
                 log_cursor_take(&r->cursors[i], &line);
                 budget -= MIN(budget, line.n_bytes + sizeof line);
         }
@@ -175,9 +182,10 @@ static int read_add_cursor(LogRead *r, uint32_t stream) {
         _cleanup_free_ char *path = alloc_printf("%s%s", r->target.path,
                 !is_file ? "" : stream == LOG_STREAM_STDERR ? ".stderr.log" : ".stdout.log");
         size_t i = r->n_cursors;
-        int k = path ? log_cursor_init(&r->cursors[i], path, is_file, stream) : -ENOMEM;
+        int k = path ? log_cursor_init(&r->cursors[i], path, is_file, stream, &r->target.style) : -ENOMEM;
         if (k < 0)
                 return k;
+        r->cursors[i].since_usec = r->since_usec;
         r->follows[i].streams = is_file ? stream : r->streams;
         r->follows[i].on_line = read_on_line;
         r->follows[i].userdata = r;
@@ -188,6 +196,8 @@ static int read_add_cursor(LogRead *r, uint32_t stream) {
 static void read_open(LogRead *r) {
         char text[sizeof r->text];
         int k = 0;
+        if (r->target.kind == LOG_KIND_SHARED && r->since_usec > 0 && log_style_is_raw(&r->target.style))
+                return read_fail(r, -EOPNOTSUPP, "its file keeps no times: set output.timestamps, or leave \"since\" out");
         switch (r->target.kind) {
         case LOG_KIND_FILE:
                 if (r->streams & LOG_STREAM_STDOUT)
@@ -225,6 +235,7 @@ int log_read_new(LogRead **ret, LogSinkTable *sinks, const LoggerMessage *m, con
         r->streams = m->read.streams;
         r->is_following = m->read.follow;
         r->n_lines = m->read.n_lines;
+        r->since_usec = m->read.since_usec;
         r->credit = (int64_t) MIN(m->read.credit, (uint64_t) INT64_MAX / 2);
         r->step.on_time = on_step;
         read_open(r);

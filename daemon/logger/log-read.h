@@ -46,6 +46,7 @@ struct LogRead {
         LogReadState state;
         bool is_following, is_skipping_line;
         uint64_t n_lines, n_skip;
+        usec_t since_usec;
         int64_t credit;
         int error;         /* positive errno for END */
         char text[128];    /* for END */

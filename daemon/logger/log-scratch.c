@@ -1,12 +1,14 @@
 /* log-scratch.c - see log-scratch.h. */
 #include "logger/log-scratch.h"
 #include "link/logger-protocol.h"
+#include "logger/log-drop.h"
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #define HEADER_BYTES 4096u
 #define BLOCK_ROOM (SCRATCH_BLOCK_BYTES + 4096u)
+#define DROPS_OFFSET (HEADER_BYTES + 2 * BLOCK_ROOM)
 
 _Static_assert(HEADER_BYTES + 2 * BLOCK_ROOM <= LOGGER_SCRATCH_BYTES, "the scratch is too small");
 _Static_assert(sizeof(ScratchNote) <= HEADER_BYTES / 2, "two notes fill the first page");
@@ -20,8 +22,9 @@ static void note_check(ScratchNote *note) {
         const ScratchPlace *p = scratch_place(note);
         if (note->state == SCRATCH_IDLE)
                 return;
-        if (note->state <= SCRATCH_CONSUMING && note->n_bytes > 0 && note->n_bytes <= SCRATCH_BLOCK_BYTES + 1 &&
-            p->done <= note->n_bytes + 1u && text_ends(note->spec.worker, sizeof note->spec.worker) &&
+        if (note->state <= SCRATCH_CONSUMING && note->n_bytes > 0 && note->n_bytes <= SCRATCH_BLOCK_BYTES &&
+            p->done <= note->n_bytes + SCRATCH_EXTRA_BYTES && p->n_chunk <= note->n_bytes + SCRATCH_EXTRA_BYTES &&
+            text_ends(note->spec.worker, sizeof note->spec.worker) &&
             text_ends(note->spec.path, sizeof note->spec.path))
                 return;
         memset(note, 0, sizeof *note);
@@ -44,6 +47,8 @@ int log_scratch_open(LogScratch *s, int fd) {
                 .peek = (ScratchNote *) (map + HEADER_BYTES / 2),
                 .fast_block = map + HEADER_BYTES,
                 .peek_block = map + HEADER_BYTES + BLOCK_ROOM,
+                .drops = (LogDropRecord *) (map + DROPS_OFFSET),
+                .n_drops = (LOGGER_SCRATCH_BYTES - DROPS_OFFSET) / sizeof(LogDropRecord),
         };
         if (getrandom(s->canary, sizeof s->canary, 0) != sizeof s->canary)
                 memset(s->canary, 0xa5, sizeof s->canary);
@@ -78,6 +83,7 @@ void scratch_set_place(ScratchNote *note, const ScratchPlace *place) {
 void scratch_begin(LogScratch *s, ScratchNote *note, ScratchState state, const LogStreamId *id, uint32_t n_bytes) {
         note->id = *id;
         note->n_bytes = n_bytes;
+        note->serial++;
         scratch_set_place(note, &(ScratchPlace){});
         if (note == s->fast) {
                 memcpy(note->canary, s->canary, sizeof note->canary);

@@ -21,6 +21,7 @@
 #include "link/log-spec.h"
 
 #define SCRATCH_BLOCK_BYTES (64u * 1024)
+#define SCRATCH_EXTRA_BYTES 16u /* a mark and a newline behind a block that ends in the middle of a line */
 #define SCRATCH_CANARY_BYTES 16u /* fewer bytes than these are never read FAST: data could equal the canary */
 
 typedef enum ScratchState {
@@ -38,6 +39,8 @@ typedef struct LogStreamId {
 typedef struct ScratchPlace {
         uint64_t done;             /* bytes of the block that are surely written */
         uint64_t dev, ino, offset; /* the file and its size before the write that may be going on; ino 0: none is */
+        uint64_t time_usec;        /* formatted lines (log-format.h): those of n_chunk bytes are written, with this time */
+        uint64_t n_chunk;          /* 0: the bytes are written as they are */
 } ScratchPlace;
 
 typedef struct ScratchNote {
@@ -45,16 +48,20 @@ typedef struct ScratchNote {
         uint32_t n_bytes;
         LogStreamId id;
         uint32_t place_index;
-        uint32_t pad;
+        uint32_t serial; /* another one for each block */
         ScratchPlace place[2];
         uint8_t canary[SCRATCH_CANARY_BYTES]; /* FAST; PEEK: [0] is the first byte of the data */
         LogSpec spec;
 } ScratchNote;
 
+struct LogDropRecord; /* log-drop.h */
+
 typedef struct LogScratch {
+        struct LogDropRecord *drops; /* behind the blocks */
+        size_t n_drops;
         uint8_t *map;
         ScratchNote *fast, *peek;
-        uint8_t *fast_block, *peek_block; /* SCRATCH_BLOCK_BYTES, and room for a newline */
+        uint8_t *fast_block, *peek_block; /* SCRATCH_BLOCK_BYTES, and SCRATCH_EXTRA_BYTES behind them */
         uint8_t canary[SCRATCH_CANARY_BYTES];
 } LogScratch;
 

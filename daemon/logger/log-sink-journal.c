@@ -78,13 +78,12 @@ static int journal_write(LogSink *s, LogWrite *w) {
         return 0;
 }
 
-static void journal_settle(LogSink *s, ScratchNote *note, const uint8_t *data) {
-        (void) s, (void) note, (void) data; /* place.done is all that is known */
+static void journal_settle(LogSink *s, LogWrite *w) {
+        (void) s, (void) w; /* place.done is all that is known */
 }
 
 const LogSinkOps log_sink_journal_ops = {
         .name = "journal",
-        .whole_lines = true,
         .alloc = journal_alloc,
         .write = journal_write,
         .settle = journal_settle,

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "logger/log-drop.h"
 #include "logger/log-open.h"
 #include <stdio.h>
 #include <utlist.h>
@@ -12,8 +13,8 @@ int log_target_init(LogTarget *t, const LogSpec *spec) {
                 return -EINVAL;
         LogTarget made = {
                 .kind = spec->kind,
-                .max_files = spec->max_files,
-                .max_size = spec->max_size,
+                .bounds = log_bounds_of(spec),
+                .style = {.format = (uint8_t) spec->format, .has_timestamps = spec->has_timestamps},
                 .worker = alloc_strdup(spec->worker),
                 .path = alloc_strdup(spec->path),
         };
@@ -21,8 +22,24 @@ int log_target_init(LogTarget *t, const LogSpec *spec) {
                 log_target_done(&made);
                 return -ENOMEM;
         }
+        made.style.worker = made.worker;
         *t = made;
         return 0;
+}
+
+LogBounds log_bounds_of(const LogSpec *spec) {
+        return (LogBounds){
+                .max_size = spec->max_size,
+                .max_total = spec->max_total,
+                .rotate_usec = spec->rotate_usec,
+                .max_files = spec->max_files,
+                .compress = (uint8_t) spec->compress,
+                .on_full = (uint8_t) spec->on_full,
+        };
+}
+
+bool log_target_is_whole(const LogTarget *t) {
+        return t->kind != LOG_KIND_FILE || !log_style_is_raw(&t->style);
 }
 
 void log_target_done(LogTarget *t) {
@@ -32,9 +49,17 @@ void log_target_done(LogTarget *t) {
 }
 
 void log_target_spec(const LogTarget *t, LogSpec *ret) {
-        ret->kind = t->kind;
-        ret->max_files = t->max_files;
-        ret->max_size = t->max_size;
+        *ret = (LogSpec){
+                .kind = t->kind,
+                .max_files = t->bounds.max_files,
+                .max_size = t->bounds.max_size,
+                .max_total = t->bounds.max_total,
+                .rotate_usec = t->bounds.rotate_usec,
+                .compress = t->bounds.compress,
+                .format = t->style.format,
+                .has_timestamps = t->style.has_timestamps,
+                .on_full = t->bounds.on_full,
+        };
         snprintf(ret->worker, sizeof ret->worker, "%s", t->worker);
         snprintf(ret->path, sizeof ret->path, "%s", t->path);
 }
@@ -42,10 +67,12 @@ void log_target_spec(const LogTarget *t, LogSpec *ret) {
 void log_sink_table_init(LogSinkTable *t, LogLoop *loop) {
         *t = (LogSinkTable){
                 .loop = loop, .journal_path = "/run/systemd/journal/socket", .journal_fd = -EBADF};
+        log_janitor_init(&t->janitor, loop);
 }
 
 void log_sink_table_done(LogSinkTable *t) {
         t->journal_fd = fd_close(t->journal_fd);
+        log_janitor_done(&t->janitor);
 }
 
 static LogSink *least_recently_used(LogSinkTable *t) {
@@ -97,9 +124,11 @@ static char *key_of(const LogTarget *t, uint32_t stream) {
         }
 }
 
-void log_sink_set_limits(LogSink *s, const LogTarget *target) {
-        s->max_size = target->max_size;
-        s->max_files = target->max_files;
+void log_sink_set_bounds(LogSink *s, const LogBounds *bounds) {
+        bool is_same = memcmp(&s->bounds, bounds, sizeof *bounds) == 0;
+        s->bounds = *bounds;
+        if (!is_same && s->ops->set_bounds)
+                s->ops->set_bounds(s, true);
 }
 
 int log_sink_get(LogSinkTable *t, const LogTarget *target, uint32_t stream, LogSink **ret) {
@@ -112,15 +141,20 @@ int log_sink_get(LogSinkTable *t, const LogTarget *target, uint32_t stream, LogS
                 return -ENOMEM;
         HASH_FIND_STR(t->sinks, key, s);
         if (!s) {
-                _cleanup_free_ char *worker = alloc_strdup(target->worker);
-                s = worker ? ops->alloc() : NULL;
+                _cleanup_free_ char *worker = alloc_strdup(target->worker), *quota_path = alloc_strdup(target->path);
+                s = worker && quota_path ? ops->alloc() : NULL;
                 if (!s)
                         return -ENOMEM;
                 s->ops = ops;
                 s->table = t;
                 s->key = TAKE_PTR(key);
+                s->quota_path = TAKE_PTR(quota_path);
                 s->worker = TAKE_PTR(worker);
-                log_sink_set_limits(s, target);
+                s->is_of_pool = target->kind == LOG_KIND_FILE && strchr(target->worker, '/');
+                s->bounds = target->bounds;
+                if (ops->set_bounds)
+                        ops->set_bounds(s, false);
+                log_drop_adopt(s);
                 HASH_ADD_KEYPTR(hh, t->sinks, s->key, strlen(s->key), s);
         }
         *ret = log_sink_ref(s);
@@ -135,10 +169,14 @@ LogSink *log_sink_ref(LogSink *s) {
 LogSink *log_sink_unref(LogSink *s) {
         if (!s || --s->n_refs > 0)
                 return NULL;
+        log_drop_end(s);
+        if (s->ops->done)
+                s->ops->done(s);
         s->ops->close(s);
         HASH_DELETE(hh, s->table->sinks, s);
         free(s->key);
         free(s->worker);
+        free(s->quota_path);
         free(s);
         return NULL;
 }
@@ -160,7 +198,10 @@ static void sink_fail(LogSink *s, int error) {
                 s->failing_usec = now;
         else if (now < usec_add(s->report_usec, LOG_REPORT_USEC))
                 return;
-        char text[128] = "cannot be written, the worker's output waits in its pipe";
+        bool is_dropping = s->bounds.on_full == LOG_ON_FULL_DROP && s->ops->mark;
+        char text[128];
+        snprintf(text, sizeof text, "cannot be written, the worker's output %s",
+                 is_dropping ? "is dropped (on_full)" : "waits in its pipe");
         if (log_open_is_refusal(error))
                 snprintf(text, sizeof text, "is refused, output is thrown away (%llu bytes so far)",
                          (unsigned long long) s->n_thrown);

@@ -12,6 +12,8 @@
 #define DROVER_LOGGER_LOG_SINK_H
 
 #include "link/log-spec.h"
+#include "logger/log-format.h"
+#include "logger/log-janitor.h"
 #include "logger/log-loop.h"
 #include "logger/log-scratch.h"
 #include <uthash.h>
@@ -20,14 +22,25 @@
 #define LOG_REPORT_USEC USEC_PER_MINUTE
 
 /* A LogSpec in as many bytes as it needs. */
+typedef struct LogBounds { /* what may change while the worker runs */
+        uint64_t max_size, max_total;
+        usec_t rotate_usec;
+        uint32_t max_files;
+        uint8_t compress, on_full; /* LogCompress, LogOnFull */
+} LogBounds;
+
 typedef struct LogTarget {
-        uint32_t kind, max_files;
-        uint64_t max_size;
+        uint32_t kind;
+        LogBounds bounds;
+        LogStyle style;
         char *worker, *path; /* owned */
 } LogTarget;
 int log_target_init(LogTarget *t, const LogSpec *spec); /* -EINVAL for unterminated text, -ENOMEM */
 void log_target_done(LogTarget *t);
 void log_target_spec(const LogTarget *t, LogSpec *ret);
+LogBounds log_bounds_of(const LogSpec *spec);
+/** log_target_is_whole() - only whole lines are taken: several writers meet there, or each line is formatted. */
+bool log_target_is_whole(const LogTarget *t);
 
 typedef struct LogSink LogSink;
 typedef struct LogSinkTable LogSinkTable;
@@ -35,8 +48,10 @@ typedef struct LogSinkTable LogSinkTable;
 /* One block on its way. The note's place is kept true by whoever writes. */
 typedef struct LogWrite {
         ScratchNote *note;
+        const LogTarget *target;
         const uint8_t *data; /* the whole block; writing goes on at the note's place.done */
         size_t n_bytes;
+        bool is_cut;      /* the newline at its end was added: the line goes on in the next block, or never */
         uint32_t stream;  /* LOG_STREAM_* */
         uint64_t writer;  /* who writes: changes when another process does */
         bool is_again;    /* this writer may have begun before the logger did */
@@ -49,15 +64,31 @@ struct LogTail {
         void (*on_data)(LogTail *t, const uint8_t *data, size_t n, uint32_t stream, usec_t time);
 };
 
+typedef struct LogMessageDropped {
+        const char *worker;
+        uint32_t stream;
+        uint64_t n_lines, n_bytes;
+        int error;    /* positive errno */
+        bool is_over;
+} LogMessageDropped;
+
+#define LOG_SINK_NAME_MAX 300 /* NAME_MAX and a number */
+
 typedef struct LogSinkOps {
         const char *name;
-        bool whole_lines; /* takes only whole lines: several writers meet here */
+        bool has_index; /* files of ours, with an index beside them */
         LogSink *(*alloc)(void);
         /* Writes on from place.done; returns 0 when all is written, or -errno: place.done tells how far it came. */
         int (*write)(LogSink *s, LogWrite *w);
         /* place.done brought up to what a dead logger really wrote, by looking at the file. */
-        void (*settle)(LogSink *s, ScratchNote *note, const uint8_t *data);
+        void (*settle)(LogSink *s, LogWrite *w);
         void (*close)(LogSink *s); /* gives up descriptors; the next write opens again */
+        /* Those below may be NULL. */
+        void (*set_bounds)(LogSink *s, bool is_change); /* s->bounds are new, or were changed */
+        int (*rotate)(LogSink *s);      /* now, or at the end of the line that stands there */
+        int (*clear)(LogSink *s);       /* everything in it, rotated files too */
+        int (*mark)(LogSink *s, const LogTarget *target, uint32_t stream, const char *text); /* a line of our own */
+        void (*done)(LogSink *s);
 } LogSinkOps;
 
 struct LogSink {
@@ -66,9 +97,12 @@ struct LogSink {
         UT_hash_handle hh;
         char *key;           /* path of the file, or "journal:WORKER" */
         char *worker;        /* of the first who asked for it; for messages */
-        uint64_t max_size;
-        uint32_t max_files, n_refs;
+        char *quota_path;    /* for log_janitor_quota() */
+        bool is_of_pool;
+        LogBounds bounds;
+        uint32_t n_refs;
         LogTail *tails;
+        struct LogDrop *drop; /* log-drop.h; NULL: nothing was dropped */
         usec_t used_usec, failing_usec, report_usec; /* 0: not failing */
         uint64_t n_thrown;                           /* bytes thrown away since the last report */
         bool is_open;                                /* holds a descriptor */
@@ -80,6 +114,10 @@ struct LogSinkTable {
         const char *journal_path; /* socket of journald */
         int journal_fd;
         size_t n_open; /* sinks that hold a descriptor */
+        LogJanitor janitor;
+        LogScratch *scratch; /* borrowed; NULL until there is one */
+        /* Lines were dropped: at the beginning, and (is_over) when the mark that tells of them is written. */
+        void (*on_dropped)(LogSinkTable *t, const LogMessageDropped *d);
 };
 
 void log_sink_table_init(LogSinkTable *t, LogLoop *loop);
@@ -90,7 +128,7 @@ void log_sink_table_reopen(LogSinkTable *t);
 
 /** log_sink_get() - a new reference to the sink of a stream. -EINVAL when the kind has none, -ENOMEM. */
 int log_sink_get(LogSinkTable *t, const LogTarget *target, uint32_t stream, LogSink **ret);
-void log_sink_set_limits(LogSink *s, const LogTarget *target); /* the newest writer's count */
+void log_sink_set_bounds(LogSink *s, const LogBounds *bounds); /* the newest writer's count */
 LogSink *log_sink_ref(LogSink *s);
 LogSink *log_sink_unref(LogSink *s);
 DEFINE_CLEANUP(LogSink, log_sink_unref);

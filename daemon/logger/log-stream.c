@@ -61,7 +61,7 @@ static void stream_note_turn(LogStream *s) {
 /* @n_taken bytes in this turn; @is_more: the pipe was not emptied. True: it naps. */
 static bool stream_nap(LogStream *s, size_t n_taken, bool is_more) {
         bool is_napping = s->state == LOG_STREAM_NAPPING, is_busy = is_more || n_taken >= LOG_NAP_BYTES;
-        if (s->is_given_up || s->sink->ops->whole_lines || (!is_napping && s->n_busy < LOG_BUSY_TURNS))
+        if (s->is_given_up || log_target_is_whole(s->target) || (!is_napping && s->n_busy < LOG_BUSY_TURNS))
                 return false;
         if (!is_napping || is_busy)
                 stream_widen(s, true);

@@ -27,7 +27,7 @@ static int worker_add_stream(LogWorker *w, LogCopier *c, size_t i, const LoggerM
         int r = log_sink_get(c->sinks, &w->target, stream_bits[i], &s->sink);
         if (r < 0)
                 return r;
-        log_sink_set_limits(s->sink, &w->target);
+        log_sink_set_bounds(s->sink, &w->target.bounds);
         s->id = (LogStreamId){.slot = m->slot, .stream = stream_bits[i], .generation = m->generation};
         s->target = &w->target;
         s->writer = writer;
@@ -85,5 +85,16 @@ void log_worker_give_up(LogWorker *w) {
                 log_stream_give_up(&w->streams[i]);
                 if (is_last)
                         return; /* it may be freed */
+        }
+}
+
+void log_worker_respec(LogWorker *w, const LogSpec *spec) {
+        w->target.bounds = log_bounds_of(spec);
+        for (size_t i = 0; i < 2; i++) {
+                LogStream *s = &w->streams[i];
+                if (!s->sink)
+                        continue;
+                log_sink_set_bounds(s->sink, &w->target.bounds);
+                log_copier_respec(s->copier, &s->id);
         }
 }

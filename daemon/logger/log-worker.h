@@ -38,6 +38,8 @@ DEFINE_CLEANUP(LogWorker, log_worker_free);
 bool log_worker_is_done(const LogWorker *w);
 /** log_worker_linger() - the process is gone: give its pipes up after @usec, whoever may still hold them */
 void log_worker_linger(LogWorker *w, usec_t usec);
+/** log_worker_respec() - other bounds, from the next byte on */
+void log_worker_respec(LogWorker *w, const LogSpec *spec);
 void log_worker_give_up(LogWorker *w); /* now; may call on_done */
 
 #endif

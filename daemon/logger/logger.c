@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include <stdio.h>
 #include <unistd.h>
 
 #define MESSAGES_PER_TURN 64
@@ -147,6 +148,29 @@ static void logger_linger(Logger *l, Delivery *d) {
                 log_worker_linger(w, d->m.linger_usec);
 }
 
+static void logger_respec(Logger *l, Delivery *d) {
+        LogWorker *w = logger_find(l, &d->m);
+        if (w)
+                log_worker_respec(w, &d->m.respec.spec);
+}
+
+/* To whoever is droverd now; without one the journal alone knows. */
+static void logger_on_dropped(LogSinkTable *t, const LogMessageDropped *d) {
+        Logger *l = container_of(t, Logger, sinks);
+        LoggerMessage m = {.type = LOGGER_DROPPED};
+        m.dropped.stream = d->stream;
+        m.dropped.error = d->error;
+        m.dropped.n_lines = d->n_lines;
+        m.dropped.n_bytes = d->n_bytes;
+        m.dropped.is_over = d->is_over;
+        snprintf(m.dropped.worker, sizeof m.dropped.worker, "%s", d->worker);
+        if (d->is_over)
+                log_warning("%s: %llu lines (%llu bytes) were dropped: %s", d->worker, (unsigned long long) d->n_lines,
+                            (unsigned long long) d->n_bytes, strerror(d->error));
+        if (l->peer)
+                log_peer_say(l->peer, &m);
+}
+
 static void logger_on_peer_gone(LogPeer *p, void *userdata) {
         Logger *l = userdata;
         l->peer = log_peer_free(p);
@@ -192,6 +216,7 @@ static const struct {
         {LOGGER_SCRATCH, logger_take_scratch},
         {LOGGER_ATTACH, logger_attach},
         {LOGGER_LINGER, logger_linger},
+        {LOGGER_RESPEC, logger_respec},
         {LOGGER_PEER, logger_set_peer},
         {LOGGER_REOPEN, logger_reopen},
         {LOGGER_FINISH, logger_finish},
@@ -239,6 +264,7 @@ int logger_init(Logger *l, int keeper_fd_take) {
         if (fd_raise_limit(&old, &l->n_fds_max) < 0)
                 l->n_fds_max = 1024;
         log_sink_table_init(&l->sinks, &l->loop);
+        l->sinks.on_dropped = logger_on_dropped;
         r = fd_set_nonblock(keeper_fd_take, true);
         return r < 0 ? r : log_loop_watch(&l->loop, &l->keeper, EPOLLIN);
 }
