@@ -12,6 +12,8 @@ enum {
         PRIORITY_SIGNAL = -10,
         /* A flood of requests must not starve the rows above. */
         PRIORITY_CONTROL = 0,
+        /* Whoever is neither root nor the daemon's own user: a thousand such do not keep the administrator waiting. */
+        PRIORITY_CONTROL_OTHERS = 5,
         PRIORITY_TIMER = 10,
         /* Proof of life, last: a busy loop that never gets here is no life. */
         PRIORITY_WATCHDOG = 40,

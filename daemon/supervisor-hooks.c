@@ -106,6 +106,10 @@ static json_t *on_config_show(void *userdata) {
         return supervisor_running_config(userdata, true, &c) < 0 ? NULL : config_dump(c);
 }
 
+static const Config *on_config(void *userdata) {
+        return ((Supervisor *) userdata)->config;
+}
+
 static const ConfigContext *on_config_context(void *userdata) {
         return &((Supervisor *) userdata)->context;
 }
@@ -117,13 +121,15 @@ static void info_put_files(Supervisor *s, Text *t) {
         json_end_array(t);
 }
 
-static void on_info_put_json(Text *t, void *userdata) {
+static void on_info_put_json(Text *t, bool is_brief, void *userdata) {
         Supervisor *s = userdata;
         const KeeperMessage *m = keeper_link_hello(s->keeper);
         char when[TIME_TEXT_MAX];
 
         json_put_string(t, "version", DROVER_VERSION);
         json_put_i64(t, "protocol", PROTOCOL_VERSION);
+        if (is_brief)
+                return;
         json_put_i64(t, "pid", getpid());
         json_put_i64(t, "keeper_pid", m->hello.keeper_pid);
         if (s->logger_pid > 0)
@@ -160,6 +166,7 @@ const ControlHooks supervisor_control_hooks = {
         .config_apply = on_config_apply,
         .config_show = on_config_show,
         .config_context = on_config_context,
+        .config = on_config,
         .info_put_json = on_info_put_json,
         .metrics_put = on_metrics_put,
         .shutdown = on_control_shutdown,

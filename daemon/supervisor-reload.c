@@ -34,6 +34,8 @@ void supervisor_use_config(Supervisor *s, Config *c) {
         pool_set_set_log_dir(s->pools, c->log_dir);
         if (metrics_set_file(s->metrics, c->metrics_file, c->metrics_interval) < 0)
                 log_error("out of memory: no metrics are written to %s", c->metrics_file);
+        if (s->control)
+                control_access_changed(s->control);
         state_put_config(s);
 }
 

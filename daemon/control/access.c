@@ -31,6 +31,14 @@ AccessClass access_granted(const AccessConfig *access, const Peer *p) {
         return ACCESS_PUBLIC;
 }
 
+static bool names_group(const AccessConfig *access, gid_t gid) {
+        for (int role = ROLE_OBSERVE; access && role < _ROLE_MAX; role++)
+                for (size_t i = 0; i < access->roles[role].n_gids; i++)
+                        if (access->roles[role].gids[i] == gid)
+                                return true;
+        return false;
+}
+
 bool access_is_privileged(const AccessRules *rules, const Peer *p) {
         return p->uid != PEER_NONE && (p->uid == 0 || p->uid == rules->own_uid);
 }
@@ -41,7 +49,8 @@ AccessClass access_level(const AccessRules *rules, const Peer *p) {
         if (access_is_privileged(rules, p))
                 return ACCESS_ADMINISTER;
         granted = access_granted(rules->access, p);
-        if (granted == ACCESS_PUBLIC && rules->has_socket_group && peer_has_group(p, rules->socket_gid))
+        if (rules->has_socket_group && granted < ACCESS_OPERATE && peer_has_group(p, rules->socket_gid) &&
+            !names_group(rules->access, rules->socket_gid))
                 return ACCESS_OPERATE;
         return granted;
 }

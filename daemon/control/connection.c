@@ -1,6 +1,6 @@
 /* connection.c - lines in to request.c, lines out at the end of the turn.
  *
- * At most REQUESTS_PER_TURN requests of one peer are handled in a turn of the loop; the rest waits in its stream and in
+ * At most REQUESTS_PER_TURN requests of one peer, and no further one after USEC_PER_TURN, are handled in a turn of the loop; the rest waits in its stream and in
  * the list `unhandled`, behind everybody else's. Only when no line waits is the socket read again, so a peer's input
  * never holds more than one read beyond one line. */
 #include "control/connection.h"
@@ -16,6 +16,7 @@
 #include <utlist.h>
 
 #define REQUESTS_PER_TURN 32
+#define USEC_PER_TURN (2 * USEC_PER_MSEC) /* after which no further request is begun in this turn */
 #define LINGER_USEC (2 * USEC_PER_SEC)
 #define LINE_TIMEOUT_USEC (CONTROL_LINE_TIMEOUT_SEC * USEC_PER_SEC)
 #define STALL_TIMEOUT_USEC (CONTROL_STALL_TIMEOUT_SEC * USEC_PER_SEC)
@@ -28,16 +29,18 @@ static const StreamLimits stream_limits = {
 
 static int connection_dispatch_io(sd_event_source *s, int fd, uint32_t revents, void *userdata);
 
-int connection_new(Control *control, int fd_take, uid_t uid, pid_t pid, UidEntry *book) {
+int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *book) {
+        AccessRules rules = control_rules(control);
+        bool is_privileged = access_is_privileged(&rules, peer_take);
         Connection *c = NEW0(Connection);
         int r;
 
         if (!c)
                 return -ENOMEM;
-        *c = (Connection){.control = control, .uid = uid, .pid = pid, .io_events = EPOLLIN};
+        *c = (Connection){.control = control, .is_privileged = is_privileged, .io_events = EPOLLIN};
         r = sd_event_add_io(control->world.event, &c->io, fd_take, EPOLLIN, connection_dispatch_io, c);
         if (r >= 0)
-                r = sd_event_source_set_priority(c->io, PRIORITY_CONTROL);
+                r = sd_event_source_set_priority(c->io, is_privileged ? PRIORITY_CONTROL : PRIORITY_CONTROL_OTHERS);
         if (r >= 0)
                 r = stream_new(&c->stream, fd_take, &stream_limits);
         if (r < 0) {
@@ -46,6 +49,8 @@ int connection_new(Control *control, int fd_take, uid_t uid, pid_t pid, UidEntry
                 return r;
         }
         c->book = book;
+        c->peer = *peer_take;
+        *peer_take = (Peer){.uid = PEER_NONE};
         DL_APPEND(control->connections, c);
         return 0;
 }
@@ -55,12 +60,14 @@ Connection *connection_free(Connection *c) {
                 return NULL;
         sd_event_source_disable_unref(c->io);
         call_abandon_all(c);
-        (void) uid_book_charge(c->book, c->n_charged, 0);
+        (void) uid_book_charge(c->book, UID_INPUT, c->n_charged, 0);
+        (void) uid_book_charge(c->book, UID_OUTPUT, c->n_out_charged, 0);
         uid_book_leave(c->book);
         for (size_t i = 0; i < c->n_daemons; i++)
                 pool_config_unref(c->daemons[i]);
         free(c->daemons);
         stream_free(c->stream);
+        peer_done(&c->peer);
         free(c);
         return NULL;
 }
@@ -93,9 +100,28 @@ Text *connection_out(Connection *c) {
         return stream_output(c->stream);
 }
 
+void connection_offend(Connection *c, PenaltyKind kind) {
+        if (control_punish(c->control, &c->peer, kind))
+                c->is_punished = true;
+}
+
+/* What is not read is the user's, too. */
+static int charge_out(Connection *c) {
+        size_t n = stream_unread(c->stream);
+        int r = uid_book_charge(c->book, UID_OUTPUT, c->n_out_charged, n);
+
+        if (r >= 0)
+                c->n_out_charged = n;
+        return r;
+}
+
 void connection_check_out(Connection *c) {
-        if (stream_check_output(c->stream) < 0)
-                connection_close(c);
+        if (c->state == CONNECTION_CLOSED)
+                return;
+        if (stream_check_output(c->stream) >= 0 && charge_out(c) >= 0)
+                return;
+        connection_offend(c, PENALTY_QUOTA);
+        connection_close(c);
 }
 
 static void note_stall(Connection *c) {
@@ -212,7 +238,8 @@ static void note_partial(Connection *c) {
         size_t n = c->state == CONNECTION_OPEN ? stream_partial(c->stream) : 0;
 
         if (n != c->n_charged) {
-                if (uid_book_charge(c->book, c->n_charged, n) < 0) {
+                if (uid_book_charge(c->book, UID_INPUT, c->n_charged, n) < 0) {
+                        connection_offend(c, PENALTY_QUOTA);
                         give_up(c, ERROR_LIMIT, "your connections hold too many bytes of unfinished messages");
                         return;
                 }
@@ -232,6 +259,7 @@ void connection_close_if_done(Connection *c) {
 }
 
 void connection_handle(Connection *c) {
+        usec_t until = usec_add(clock_now(), USEC_PER_TURN);
         unsigned left = REQUESTS_PER_TURN, n;
         size_t length;
         char *line;
@@ -253,13 +281,16 @@ void connection_handle(Connection *c) {
                 if (r == 0)
                         break;
                 if (r < 0) {
+                        connection_offend(c, PENALTY_PROTOCOL);
                         give_up(c, ERROR_LIMIT, "a message may have at most 65536 bytes");
                         break;
                 }
                 c->line_since = 0; /* the next one has its own time */
                 n = request_handle(c, line, length); /* MIN() would call it twice */
-                left -= MIN(left, n);
+                left = clock_now() >= until ? 0 : left - MIN(left, n);
                 connection_check_out(c);
+                if (c->is_punished)
+                        give_up(c, ERROR_LIMIT, "too many faults by your user; mend the client, and connect again later");
         }
         c->is_handling = false;
         if (!c->is_unhandled && !c->is_full)
@@ -328,6 +359,7 @@ void connection_flush(Connection *c) {
                 connection_close(c);
                 return;
         }
+        (void) charge_out(c); /* it is less than before */
         c->is_blocked = r > 0;
         c->is_full = stream_is_congested(c->stream);
         note_stall(c);
@@ -350,10 +382,13 @@ bool connection_sweep(Connection *c, usec_t now) {
                 return false;
         }
         if (is_past(c->stall_since, STALL_TIMEOUT_USEC, now) && c->n_streams == 0) {
+                connection_offend(c, PENALTY_TIMEOUT);
                 connection_close(c);
                 return false;
         }
-        if (is_past(c->line_since, LINE_TIMEOUT_USEC, now) && !c->is_full)
+        if (is_past(c->line_since, LINE_TIMEOUT_USEC, now) && !c->is_full) {
+                connection_offend(c, PENALTY_TIMEOUT);
                 give_up(c, ERROR_TIMEOUT, "a message was begun and not finished within 10 s");
+        }
         return c->linger_since != 0 || c->stall_since != 0 || c->line_since != 0;
 }

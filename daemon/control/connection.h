@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "control/peer.h"
+#include "control/penalty.h"
 #include "control/uid-book.h"
 #include "wire/stream.h"
 #include <systemd/sd-event.h>
@@ -33,10 +35,11 @@ typedef enum ConnectionState {
 struct Connection {
         Control *control;
         Stream *stream;
-        uid_t uid;
-        pid_t pid;
+        Peer peer;
         UidEntry *book;
-        size_t n_charged; /* bytes of an unfinished line in the book */
+        size_t n_charged, n_out_charged; /* in the book: bytes of an unfinished line, bytes not read */
+        bool is_privileged;              /* root or the own user */
+        bool is_punished;                /* one fault too many: it ends after the answer */
         sd_event_source *io;
         uint32_t io_events;
         ConnectionState state;
@@ -60,13 +63,15 @@ struct Connection {
         Connection *prev_unsent, *next_unsent, *prev_unhandled, *next_unhandled, *prev_timed, *next_timed;
 };
 
-/** connection_new() - a peer just accepted; @fd_take and @book are the connection's on success. */
-int connection_new(Control *control, int fd_take, uid_t uid, pid_t pid, UidEntry *book);
+/** connection_new() - a peer just accepted; @fd_take, what @peer_take holds and @book are the connection's on success. */
+int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *book);
 /** connection_free() - of a closed one only. */
 Connection *connection_free(Connection *c);
 
 /** connection_out() - where whole lines are appended; they go out at the end of the turn. Borrowed. */
 Text *connection_out(Connection *c);
+/** connection_offend() - the peer did what it should not; it may have been once too often. */
+void connection_offend(Connection *c, PenaltyKind kind);
 /** connection_check_out() - after appending: closes it when its output is beyond every bound. */
 void connection_check_out(Connection *c);
 /** connection_close_if_done() - a peer that has finished sending stays only for what it is still owed. */

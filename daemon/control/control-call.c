@@ -28,6 +28,7 @@ int call_new(Call **ret, Connection *connection, ProtocolMethodId method, json_t
                 batch->n_open++;
         DL_APPEND(connection->calls, c);
         connection->n_calls++;
+        c->is_charged = uid_book_charge(connection->book, UID_CALLS, 0, 1) >= 0; /* call.cancel goes beyond */
         *ret = c;
         return 0;
 }
@@ -38,8 +39,13 @@ static void call_finish(Call *c) {
 
         DL_DELETE(connection->calls, c);
         connection->n_calls--;
-        if (c->ops && c->ops->is_stream)
+        (void) uid_book_charge(connection->book, UID_CALLS, c->is_charged, 0);
+        if (call_control(c)->current == c)
+                call_control(c)->current = NULL;
+        if (c->ops && c->ops->is_stream) {
                 connection->n_streams--;
+                (void) uid_book_charge(connection->book, UID_STREAMS, c->is_stream_charged, 0);
+        }
         if (c->ops && c->ops->free_state)
                 c->ops->free_state(c->state);
         if (c->batch)
@@ -78,11 +84,28 @@ Control *call_control(const Call *c) {
         return c->connection->control;
 }
 
+AccessClass call_level(const Call *c) {
+        AccessRules rules = control_rules(call_control(c));
+
+        return access_level(&rules, &c->connection->peer);
+}
+
+AccessClass call_pool_level(const Call *c, const Pool *p) {
+        AccessClass level = call_level(c), granted;
+
+        if (level == ACCESS_ADMINISTER || !p)
+                return level;
+        granted = access_granted(&pool_config(p)->access, &c->connection->peer);
+        return MAX(level, granted);
+}
+
 void call_keep(Call *c, const CallOps *ops, void *state) {
         c->ops = ops;
         c->state = state;
-        if (ops->is_stream)
+        if (ops->is_stream) {
                 c->connection->n_streams++;
+                c->is_stream_charged = uid_book_charge(c->connection->book, UID_STREAMS, 0, 1) >= 0;
+        }
 }
 
 void call_set_object(Call *c, const char *object) {
@@ -107,7 +130,7 @@ static void audit(const Call *c, const char *result) {
                 return;
         }
         control->audit_n++;
-        log_info("audit: uid %u pid %d %s%s%s: %s", (unsigned) c->connection->uid, (int) c->connection->pid,
+        log_info("audit: uid %u pid %d %s%s%s: %s", (unsigned) c->connection->peer.uid, (int) c->connection->peer.pid,
                  protocol_methods[c->method].name, *c->object ? " " : "", c->object, result);
 }
 
@@ -170,6 +193,11 @@ void call_fail(Call *c, ProtocolError error, const char *fmt, ...) {
 }
 
 void call_errno(Call *c, int error, const char *what) {
+        if (error == -EDQUOT) {
+                connection_offend(c->connection, PENALTY_QUOTA);
+                call_fail(c, ERROR_LIMIT, "%s: calls of your user wait for too many workers already", what);
+                return;
+        }
         call_fail(c, error == -ENOMEM ? ERROR_INTERNAL : ERROR_FAILED, "%s: %s", what, strerror(-error));
 }
 

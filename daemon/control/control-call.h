@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "control/connection.h"
 #include "control/method.h"
+#include "pool/pool.h"
 
 typedef struct Batch {
         Connection *connection;
@@ -22,6 +23,7 @@ typedef struct CallOps {
         void (*free_state)(void *state);
         void (*on_writable)(Call *c, void *state); /* the connection is below its mark again */
         void (*on_cancel)(Call *c, void *state);   /* must answer; NULL: the error "cancelled" */
+        bool (*is_permitted)(const Call *c, const void *state); /* may it go on, now that roles have changed; NULL: yes */
 } CallOps;
 
 #define CALL_OBJECT_MAX 80
@@ -33,6 +35,7 @@ struct Call {
         json_t *params; /* a reference to an object; NULL: none */
         json_t *own;    /* takes_config: the members of the table, parted from the rest */
         Batch *batch;
+        bool is_charged, is_stream_charged; /* in the user's book */
         const CallOps *ops;
         void *state;
         char object[CALL_OBJECT_MAX]; /* what it changes, for the audit */
@@ -46,6 +49,10 @@ void call_resume_all(Connection *c);
 Call *call_find(Connection *c, const json_t *id); /* one in flight with this id, or NULL */
 
 Control *call_control(const Call *c);
+/** call_level() - what the caller is to the daemon as a whole. */
+AccessClass call_level(const Call *c);
+/** call_pool_level() - what the caller is to @p: at least call_level(). @p may be NULL: a pool that is no more. */
+AccessClass call_pool_level(const Call *c, const Pool *p);
 /** call_keep() - answer later; @state is freed by @ops with the call. */
 void call_keep(Call *c, const CallOps *ops, void *state);
 /** call_set_object() - name what is changed, for the audit line. */

@@ -6,9 +6,11 @@
 #ifndef DROVER_CONTROL_CONTROL_ROOM_H
 #define DROVER_CONTROL_CONTROL_ROOM_H
 
+#include "control/access.h"
 #include "control/control.h"
 #include "control/connection.h"
 #include "control/listener.h"
+#include "control/penalty.h"
 #include "control/uid-book.h"
 #include "control/waiter.h"
 
@@ -16,13 +18,16 @@ struct Control {
         ControlWorld world;
         uid_t own_uid;
         bool is_shutting_down;
+        bool is_access_stale; /* roles have changed: calls in flight are to be looked at */
         Listener *listener;
         UidBook *books;
+        PenaltyTable *penalties;
         WaiterSet *waiters;
         Connection *connections; /* all that are not closed */
         Connection *unsent, *unhandled, *timed, *closed;
         sd_event_source *more_source;  /* defer: goes on with `unhandled` */
         sd_event_source *sweep_source; /* timer: looks at `timed` */
+        Call *current;                 /* whose handler is on the stack; NULL once it is answered */
         Text nowhere;                  /* where answers to notifications are written */
         uint64_t n_runs;               /* for "run-N" */
         usec_t audit_since;            /* the second of the audit's rate limit */
@@ -30,5 +35,9 @@ struct Control {
 };
 
 void control_arm_sweep(Control *c);
+/** control_punish() - note an offence. Return: true when the user's connections are refused for now. Never of root. */
+bool control_punish(Control *c, const Peer *peer, PenaltyKind kind);
+/** control_rules() - of this moment; borrows from the configuration in force. */
+AccessRules control_rules(const Control *c);
 
 #endif

@@ -5,6 +5,7 @@
 #include "control/control.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "control/control-call.h"
 #include "control/control-room.h"
 #include "priority.h"
 
@@ -14,15 +15,44 @@
 #define SWEEP_USEC USEC_PER_SEC
 #define SWEEP_ACCURACY_USEC (100 * USEC_PER_MSEC)
 
-static int control_on_peer(int fd_take, uid_t uid, pid_t pid, void *userdata) {
+AccessRules control_rules(const Control *c) {
+        const Config *config = c->world.hooks.config ? c->world.hooks.config(c->world.userdata) : NULL;
+
+        return (AccessRules){
+                .own_uid = c->own_uid,
+                .access = config ? &config->access : NULL,
+                .has_socket_group = config && config->socket_group,
+                .socket_gid = config ? config->socket_gid : 0,
+        };
+}
+
+bool control_punish(Control *c, const Peer *peer, PenaltyKind kind) {
+        AccessRules rules = control_rules(c);
+        usec_t now = clock_now();
+
+        if (access_is_privileged(&rules, peer))
+                return false;
+        if (penalty_table_add(c->penalties, peer->uid, kind, now))
+                log_notice("too many faults by uid %u: its connections are refused for %llu s", (unsigned) peer->uid,
+                           (unsigned long long) (penalty_table_left(c->penalties, peer->uid, now) / USEC_PER_SEC));
+        return penalty_table_left(c->penalties, peer->uid, now) > 0;
+}
+
+static int control_on_peer(int fd_take, Peer *peer_take, void *userdata) {
         Control *c = userdata;
         UidEntry *book;
         int r;
 
-        r = uid_book_enter(c->books, uid, uid == 0 || uid == c->own_uid, &book);
+        AccessRules rules = control_rules(c);
+
+        if (penalty_table_left(c->penalties, peer_take->uid, clock_now()) > 0)
+                return -EBUSY;
+        r = uid_book_enter(c->books, peer_take->uid, access_is_privileged(&rules, peer_take), &book);
+        if (r == -EDQUOT)
+                (void) control_punish(c, peer_take, PENALTY_QUOTA);
         if (r < 0)
                 return r;
-        r = connection_new(c, fd_take, uid, pid, book);
+        r = connection_new(c, fd_take, peer_take, book);
         if (r < 0)
                 uid_book_leave(book);
         return r;
@@ -108,11 +138,13 @@ int control_new(Control **ret, const ControlWorld *world, int listen_fd_take) {
         c->own_uid = geteuid();
         r = uid_book_new(&c->books);
         if (r >= 0)
+                r = penalty_table_new(&c->penalties);
+        if (r >= 0)
                 r = waiter_set_new(&c->waiters, world->event);
         if (r >= 0)
                 r = control_add_sources(c);
         if (r >= 0)
-                r = listener_new(&c->listener, world->event, listen_fd_take, c->own_uid, control_on_peer, c);
+                r = listener_new(&c->listener, world->event, listen_fd_take, control_on_peer, c);
         if (r < 0)
                 return r;
         end_ownerless(c);
@@ -122,7 +154,7 @@ int control_new(Control **ret, const ControlWorld *world, int listen_fd_take) {
 
 int control_listen_again(Control *c, int listen_fd_take) {
         Listener *l;
-        int r = listener_new(&l, c->world.event, listen_fd_take, c->own_uid, control_on_peer, c);
+        int r = listener_new(&l, c->world.event, listen_fd_take, control_on_peer, c);
 
         if (r < 0)
                 return r;
@@ -151,6 +183,7 @@ Control *control_free(Control *c) {
         sd_event_source_disable_unref(c->sweep_source);
         waiter_set_free(c->waiters);
         uid_book_free(c->books);
+        penalty_table_free(c->penalties);
         text_done(&c->nowhere);
         free(c);
         return NULL;
@@ -165,13 +198,32 @@ void control_worker_removed(Control *c, Worker *w) {
 }
 
 void control_pool_changed(Control *c, Pool *p, bool is_removed) {
+        control_access_changed(c);
         if (!is_removed)
                 return;
         for (size_t i = 0; i < pool_n_workers(p); i++)
                 waiter_set_worker_removed(c->waiters, pool_worker(p, i));
 }
 
+void control_access_changed(Control *c) {
+        c->is_access_stale = true;
+}
+
+/* Who has lost the right to a call in flight has lost the call. Only streams go on telling things. */
+static void control_review(Control *c) {
+        Connection *connection;
+        Call *call, *next;
+
+        c->is_access_stale = false;
+        DL_FOREACH(c->connections, connection)
+                DL_FOREACH_SAFE(connection->calls, call, next)
+                        if (call->ops && call->ops->is_permitted && !call->ops->is_permitted(call, call->state))
+                                call_fail(call, ERROR_DENIED, "the right to %s was withdrawn", protocol_methods[call->method].name);
+}
+
 void control_settle(Control *c) {
+        if (c->is_access_stale)
+                control_review(c);
         waiter_set_settle(c->waiters);
 }
 

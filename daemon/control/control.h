@@ -19,6 +19,16 @@ typedef struct Control Control;
 #define CONTROL_CONNECTIONS_RESERVED 8u
 #define CONTROL_CONNECTIONS_PER_UID_MAX 256u
 #define CONTROL_INPUT_PER_UID_MAX (8u << 20)   /* bytes of unfinished lines of one user */
+#define CONTROL_INPUT_MAX (64u << 20)          /* and of all */
+#define CONTROL_OUTPUT_PER_UID_MAX (32u << 20) /* bytes of unread output of one user */
+#define CONTROL_OUTPUT_MAX (256u << 20)        /* and of all */
+#define CONTROL_CALLS_PER_UID_MAX 1024u        /* calls in flight of one user */
+#define CONTROL_STREAMS_PER_UID_MAX 64u        /* of these, logs and events */
+#define CONTROL_WATCHES_PER_UID_MAX 65536u     /* workers that calls in flight of one user wait for */
+#define CONTROL_WATCHES_MAX (1u << 20)         /* and of all */
+#define CONTROL_PROCESSES_PER_UID_MAX 256u     /* of `run` and pool.add of one user who is no administrator */
+#define CONTROL_POOLS_PER_UID_MAX 64u          /* of pool.add of such a one */
+#define CONTROL_BATCH_OUTPUT_MAX (2u << 20)    /* bytes of answers to one batch; the rest of it gets the error limit */
 #define CONTROL_UNREAD_MARK (256u * 1024)  /* unread output beyond which no more requests are read and streams pause */
 #define CONTROL_UNREAD_MAX (16u << 20)     /* beyond which the connection is dropped */
 #define CONTROL_LINE_TIMEOUT_SEC 10        /* to finish a line once begun */
@@ -38,11 +48,12 @@ typedef struct ControlHooks {
         /* Load, diff, apply. *ret_changes: JSON array text of what was done, the caller's. */
         int (*config_apply)(ConfigFaults *faults, char **ret_changes, void *userdata);
         json_t *(*config_show)(void *userdata); /* a new reference */
+        const Config *(*config)(void *userdata); /* in force: who has which role; borrowed; NULL or no hook: root and own user */
         const ConfigContext *(*config_context)(void *userdata);
-        /* Extra members of daemon.info: version .. socket. */
-        void (*info_put_json)(Text *t, void *userdata);
         /* All metrics, appended: OpenMetrics to the letter, or what Prometheus' own tools take. */
         void (*metrics_put)(bool is_openmetrics, Text *t, void *userdata);
+        /* Extra members of daemon.info: version .. socket; @is_brief: only what anybody may know. */
+        void (*info_put_json)(Text *t, bool is_brief, void *userdata);
         void (*shutdown)(void *userdata);
         void (*reopen_logs)(void *userdata);
 } ControlHooks;
@@ -67,6 +78,8 @@ void control_worker_changed(Control *c, Worker *w);
 /** control_worker_removed() - called from PoolHooks: @w dies after it; calls that wait for it keep what it last was. */
 void control_worker_removed(Control *c, Worker *w);
 void control_pool_changed(Control *c, Pool *p, bool is_removed);
+/** control_access_changed() - the roles may be others now: streams in flight are looked at again by the next settle. */
+void control_access_changed(Control *c);
 /** control_settle() - answer the waiting calls whose wish came true. From the post source, after converge. */
 void control_settle(Control *c);
 /** control_flush() - write queued output. From the post source, after journal_flush(). */

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "control/access.h"
 #include "priority.h"
 #include "wire/envelope.h"
 #include "wire/protocol.h"
@@ -21,7 +20,6 @@
 
 struct Listener {
         int fd, reserve_fd;
-        uid_t own_uid;
         sd_event_source *source, *rest;
         listener_callback callback;
         void *userdata;
@@ -40,6 +38,8 @@ static void refuse(int fd, ProtocolError error, const char *message) {
 static const char *refusal_text(int error, ProtocolError *ret) {
         *ret = error == -ENOMEM ? ERROR_FAILED : ERROR_LIMIT;
         switch (error) {
+        case -EBUSY:
+                return "too many faults by your user: connections are refused for a while";
         case -EDQUOT:
                 return "you have too many connections; close some";
         case -EUSERS:
@@ -56,18 +56,16 @@ static void welcome(Listener *l, int fd_consume) {
         _cleanup_fd_ int fd = fd_consume;
         ProtocolError error;
         const char *text;
-        uid_t uid;
-        pid_t pid;
+        Peer peer = {.uid = PEER_NONE};
         int r;
 
-        r = access_peer(fd, &uid, &pid);
-        if (r < 0 || !access_check(uid, l->own_uid, ACCESS_OBSERVE)) {
-                refuse(fd, ERROR_DENIED, "only root and the daemon's own user may use this socket");
-                if (r >= 0)
-                        log_notice("refused a connection of uid %u (pid %d)", (unsigned) uid, (int) pid);
+        r = peer_read(fd, &peer);
+        if (r < 0) { /* who cannot be told is nobody, never somebody */
+                refuse(fd, ERROR_DENIED, "the kernel does not say who you are");
                 return;
         }
-        r = l->callback(fd, uid, pid, l->userdata);
+        r = l->callback(fd, &peer, l->userdata);
+        peer_done(&peer);
         if (r >= 0) {
                 (void) TAKE_FD(fd);
                 return;
@@ -135,13 +133,13 @@ static int listener_dispatch_accept(sd_event_source *s, int fd, uint32_t revents
         return 0;
 }
 
-int listener_new(Listener **ret, sd_event *event, int fd_take, uid_t own_uid, listener_callback cb, void *userdata) {
+int listener_new(Listener **ret, sd_event *event, int fd_take, listener_callback cb, void *userdata) {
         _cleanup_(listener_freep) Listener *l = NEW0(Listener);
         int r;
 
         if (!l)
                 return -ENOMEM;
-        *l = (Listener){.fd = -EBADF, .own_uid = own_uid, .callback = cb, .userdata = userdata};
+        *l = (Listener){.fd = -EBADF, .callback = cb, .userdata = userdata};
         l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (l->reserve_fd < 0)
                 return -errno;

@@ -6,16 +6,16 @@
 #define DROVER_CONTROL_LISTENER_H
 
 #include "base/macro.h"
-#include <sys/types.h>
+#include "control/peer.h"
 #include <systemd/sd-event.h>
 
 typedef struct Listener Listener;
 
-/** listener_callback - a new peer. @fd_take: the callee's when it returns 0. Return: 0 or -errno as uid_book_enter(). */
-typedef int (*listener_callback)(int fd_take, uid_t uid, pid_t pid, void *userdata);
+/** listener_callback - a new peer. @fd_take, @peer_take: the callee's when it returns 0. Return: 0 or -errno as uid_book_enter(). */
+typedef int (*listener_callback)(int fd_take, Peer *peer_take, void *userdata);
 
-/** listener_new() - watch @fd_take (taken on success). @own_uid: who besides root may connect. */
-int listener_new(Listener **ret, sd_event *event, int fd_take, uid_t own_uid, listener_callback cb, void *userdata);
+/** listener_new() - watch @fd_take (taken on success). */
+int listener_new(Listener **ret, sd_event *event, int fd_take, listener_callback cb, void *userdata);
 Listener *listener_free(Listener *l);
 DEFINE_CLEANUP(Listener, listener_free);
 

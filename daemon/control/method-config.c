@@ -98,7 +98,7 @@ static void handle_pool_remove(Call *c, const void *params) {
                           p->pool, order_required_by(pool));
                 return;
         }
-        r = pool_select(call_control(c)->world.pools, &p->pool, 1, &s.workers, &unknown);
+        r = pool_select(call_control(c)->world.pools, NULL, &p->pool, 1, &s.workers, &unknown);
         if (r >= 0) {
                 s.n = (size_t) r;
                 r = waiter_new(call_control(c)->waiters, c, p->wait ? GOAL_GONE : GOAL_NONE, NULL, s.workers, s.n, p->timeout,
@@ -113,6 +113,7 @@ static void handle_pool_remove(Call *c, const void *params) {
 
 const Method method_pool_remove = {
         .class = ACCESS_ADMINISTER,
+        .scope = METHOD_OF_POOLS,
         .is_changing = true,
         .handler = handle_pool_remove,
         .fields = pool_remove_fields,

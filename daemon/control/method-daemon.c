@@ -3,6 +3,7 @@
 #include "control/control-room.h"
 #include "control/discover.h"
 #include "control/method.h"
+#include "control/penalty.h"
 
 static const ControlLimit limits[] = {
         {"message_bytes", "of one message", CONTROL_LINE_MAX},
@@ -15,6 +16,15 @@ static const ControlLimit limits[] = {
         {"connections_reserved", "of these for root and the daemon's own user", CONTROL_CONNECTIONS_RESERVED},
         {"connections_per_user", "of one user", CONTROL_CONNECTIONS_PER_UID_MAX},
         {"unfinished_bytes_per_user", "of lines begun and not finished, on all connections of one user", CONTROL_INPUT_PER_UID_MAX},
+        {"unread_bytes_per_user", "on all connections of one user who is no administrator", CONTROL_OUTPUT_PER_UID_MAX},
+        {"calls_in_flight_per_user", "on all connections of such a user", CONTROL_CALLS_PER_UID_MAX},
+        {"streams_per_user", "of these, logs and events", CONTROL_STREAMS_PER_UID_MAX},
+        {"waits_per_user", "workers that calls in flight of such a user wait for", CONTROL_WATCHES_PER_UID_MAX},
+        {"processes_per_user", "made by run and pool.add of such a user, alive at once", CONTROL_PROCESSES_PER_UID_MAX},
+        {"pools_per_user", "made by pool.add of such a user", CONTROL_POOLS_PER_UID_MAX},
+        {"batch_answer_bytes", "of the answers to one batch; beyond, its further requests are refused", CONTROL_BATCH_OUTPUT_MAX},
+        {"penalty_points", "of a user beyond which his new connections are refused for 1 s to 60 s; 5 a second are forgiven",
+         PENALTY_THRESHOLD},
         {"unread_bytes_pause", "beyond which no request is read and streams pause", CONTROL_UNREAD_MARK},
         {"unread_bytes", "beyond which the connection is dropped", CONTROL_UNREAD_MAX},
         {"unread_seconds", "without reading any of them, while beyond the pause and no stream is open, until it is dropped",
@@ -33,14 +43,22 @@ static void put_limits(Text *t) {
         json_end_object(t);
 }
 
+static void put_you(const Call *c, Text *t) {
+        json_put_object(t, "you");
+        json_put_i64(t, "uid", c->connection->peer.uid);
+        json_put_string(t, "role", access_class_to_string(call_level(c)));
+        json_end_object(t);
+}
+
 static void handle_daemon_info(Call *c, const void *params) {
         Control *control = call_control(c);
         Text *t = call_begin(c);
 
         json_put_object(t, NULL);
-        control->world.hooks.info_put_json(t, control->world.userdata);
+        put_you(c, t);
+        control->world.hooks.info_put_json(t, call_level(c) < ACCESS_OBSERVE, control->world.userdata);
         json_put_bool(t, "shutting_down", control->is_shutting_down);
-        json_put_u64(t, "connections", uid_book_connections(control->books));
+        json_put_u64(t, "connections", uid_book_total(control->books, UID_CONNECTIONS));
         json_put_u64(t, "calls_waiting", waiter_set_size(control->waiters));
         put_limits(t);
         json_end_object(t);
@@ -48,9 +66,9 @@ static void handle_daemon_info(Call *c, const void *params) {
 }
 
 const Method method_daemon_info = {
-        .class = ACCESS_OBSERVE,
+        .class = ACCESS_PUBLIC,
         .handler = handle_daemon_info,
-        .result = "{\"version\",\"protocol\",\"pid\",\"keeper_pid\",\"logger_pid\",\"uptime\",\"socket\",...,\"limits\":{...}}",
+        .result = "{\"you\":{\"uid\",\"role\"},\"version\",\"protocol\",\"pid\",\"keeper_pid\",\"logger_pid\",\"uptime\",\"socket\",...,\"limits\":{...}}",
 };
 
 typedef struct MetricsParams {
@@ -122,7 +140,7 @@ static void handle_rpc_discover(Call *c, const void *params) {
 }
 
 const Method method_rpc_discover = {
-        .class = ACCESS_OBSERVE,
+        .class = ACCESS_PUBLIC,
         .handler = handle_rpc_discover,
         .result = "an OpenRPC document",
 };

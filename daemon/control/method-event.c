@@ -4,13 +4,13 @@
  * mark it asks the hub's ring for what came since; while it is beyond, nothing is queued for it. So a slow subscriber
  * loses only what the ring no longer has, and numbers that are missing are told as a `gap` before the next event. */
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "base/parse.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
 #include "control/method.h"
 #include "control/selection.h"
 
-#include <fnmatch.h>
 
 #define NOTIFY_GAP "gap"
 
@@ -59,13 +59,20 @@ static void event_stream_free_state(void *state) {
 static bool selector_matches(const char *selector, const Event *e) {
         if (streq(selector, "all"))
                 return true;
-        if (e->pool && fnmatch(selector, e->pool, FNM_PATHNAME) == 0)
+        if (e->pool && glob_match(selector, e->pool, GLOB_PATH))
                 return true;
-        return e->worker && fnmatch(selector, e->worker, FNM_PATHNAME) == 0;
+        return e->worker && glob_match(selector, e->worker, GLOB_PATH);
+}
+
+/* Of a pool: who may observe it, now; of one that is no more, and of the daemon: who may observe everything. */
+static bool is_permitted(const EventStream *s, const Event *e) {
+        if (e->kind == EVENT_AUDIT)
+                return call_level(s->call) >= ACCESS_ADMINISTER;
+        return selection_sees(s->call, e->pool);
 }
 
 static bool is_wanted(const EventStream *s, const Event *e) {
-        if (!s->wanted[e->kind])
+        if (!s->wanted[e->kind] || !is_permitted(s, e))
                 return false;
         for (size_t i = 0; i < s->n_selectors; i++)
                 if (selector_matches(s->selectors[i], e))
@@ -158,7 +165,7 @@ static bool want_type(EventStream *s, const char *type) {
         bool any = false;
 
         for (int k = 0; k < _EVENT_KIND_MAX; k++)
-                if (fnmatch(type, event_kind_to_string((EventKind) k), 0) == 0)
+                if (glob_match(type, event_kind_to_string((EventKind) k), 0))
                         any = s->wanted[k] = true;
         return any;
 }
@@ -252,6 +259,8 @@ static void handle_events(Call *c, const void *params) {
 
 const Method method_events = {
         .class = ACCESS_OBSERVE,
+        .scope = METHOD_OF_POOLS,
+        .is_stream = true,
         .handler = handle_events,
         .fields = events_fields,
         .params_size = sizeof(EventsParams),
@@ -291,7 +300,7 @@ static void handle_call_cancel(Call *c, const void *params) {
 }
 
 const Method method_call_cancel = {
-        .class = ACCESS_OBSERVE,
+        .class = ACCESS_PUBLIC,
         .handler = handle_call_cancel,
         .fields = cancel_fields,
         .params_size = sizeof(CancelParams),

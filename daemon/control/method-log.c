@@ -262,6 +262,8 @@ static void handle_logs(Call *c, const void *params) {
 
 const Method method_logs = {
         .class = ACCESS_OBSERVE,
+        .scope = METHOD_OF_POOLS,
+        .is_stream = true,
         .handler = handle_logs,
         .fields = logs_fields,
         .params_size = sizeof(LogsParams),

@@ -1,5 +1,6 @@
 /* method-process.c - status, start, stop, restart, terminate, kill, scale, wait. */
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "base/parse.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
@@ -7,7 +8,6 @@
 #include "control/selection.h"
 #include "pool/order.h"
 
-#include <fnmatch.h>
 #include <signal.h>
 
 /* ---- status ---- */
@@ -21,9 +21,10 @@ static const JsonField status_fields[] = {
         {0},
 };
 
-static void put_all_pools(PoolSet *pools, Text *t) {
+static void put_all_pools(PoolSet *pools, const PoolView *view, Text *t) {
         for (Pool *p = pool_first(pools); p; p = pool_next(p))
-                pool_put_json(p, t, NULL, NULL, 0);
+                if (!view || view->is_visible(p, view->userdata))
+                        pool_put_json(p, t, NULL, NULL, 0);
 }
 
 /* Workers come in order of their pools: a run of the same pool becomes one pool object. */
@@ -44,17 +45,17 @@ static void put_selected(const Selection *s, Text *t) {
 }
 
 /* A pool without workers is selected by its name or a glob, though no worker is. */
-static void put_empty_pools(PoolSet *pools, const json_t *select, Text *t) {
+static void put_empty_pools(PoolSet *pools, const PoolView *view, const json_t *select, Text *t) {
         _cleanup_free_ const char **selectors = NULL;
         size_t n = 0;
 
         for (Pool *p = pool_first(pools); p; p = pool_next(p)) {
-                if (pool_n_workers(p) > 0)
+                if (pool_n_workers(p) > 0 || (view && !view->is_visible(p, view->userdata)))
                         continue;
                 if (!selectors)
                         selectors = selection_strings(select, &n);
                 for (size_t i = 0; selectors && i < n; i++)
-                        if (streq(selectors[i], "all") || fnmatch(selectors[i], pool_name(p), 0) == 0) {
+                        if (streq(selectors[i], "all") || glob_match(selectors[i], pool_name(p), 0)) {
                                 pool_put_json(p, t, NULL, NULL, 0);
                                 break;
                         }
@@ -65,18 +66,21 @@ static void handle_status(Call *c, const void *params) {
         const StatusParams *p = params;
         PoolSet *pools = call_control(c)->world.pools;
         _cleanup_selection_ Selection s = {0};
+        const PoolView *view;
+        PoolView buf;
         Text *t;
 
         if (p->select && selection_resolve(c, p->select, &s) < 0)
                 return;
+        view = selection_view(c, &buf);
         t = call_begin(c);
         json_put_object(t, NULL);
         json_put_array(t, "pools");
         if (p->select) {
                 put_selected(&s, t);
-                put_empty_pools(pools, p->select, t);
+                put_empty_pools(pools, view, p->select, t);
         } else
-                put_all_pools(pools, t);
+                put_all_pools(pools, view, t);
         json_end_array(t);
         json_end_object(t);
         call_end(c);
@@ -84,6 +88,7 @@ static void handle_status(Call *c, const void *params) {
 
 const Method method_status = {
         .class = ACCESS_OBSERVE,
+        .scope = METHOD_OF_POOLS,
         .handler = handle_status,
         .fields = status_fields,
         .params_size = sizeof(StatusParams),
@@ -163,6 +168,7 @@ static void handle_restart(Call *c, const void *params) {
 #define CHANGE_METHOD(verb)                                                                                  \
         const Method method_##verb = {                                                                       \
                 .class = ACCESS_OPERATE,                                                                     \
+                .scope = METHOD_OF_POOLS,                                                                     \
                 .is_changing = true,                                                                         \
                 .handler = handle_##verb,                                                                    \
                 .fields = change_fields,                                                                     \
@@ -213,6 +219,7 @@ static void handle_signal(Call *c, const void *params) {
 #define SIGNAL_METHOD(verb)                                                                                  \
         const Method method_##verb = {                                                                       \
                 .class = ACCESS_OPERATE,                                                                     \
+                .scope = METHOD_OF_POOLS,                                                                     \
                 .is_changing = true,                                                                         \
                 .handler = handle_signal,                                                                    \
                 .fields = signal_fields,                                                                     \
@@ -302,6 +309,7 @@ static void handle_scale(Call *c, const void *params) {
 
 const Method method_scale = {
         .class = ACCESS_OPERATE,
+        .scope = METHOD_OF_POOLS,
         .is_changing = true,
         .handler = handle_scale,
         .fields = scale_fields,
@@ -367,6 +375,7 @@ static void handle_wait(Call *c, const void *params) {
 
 const Method method_wait = {
         .class = ACCESS_OBSERVE,
+        .scope = METHOD_OF_POOLS,
         .handler = handle_wait,
         .fields = wait_fields,
         .params_size = sizeof(WaitParams),

@@ -11,12 +11,20 @@ typedef struct Call Call;
 
 #define METHOD_PARAMS_MAX 128 /* bytes of the largest params struct */
 
+/* Where a caller's level is looked at. The first is the careful one, for whoever forgets to say. */
+typedef enum MethodScope {
+        METHOD_OF_DAEMON, /* the level for everything must reach `class` before the handler is called */
+        METHOD_OF_POOLS,  /* selection.h looks, pool by pool; whoever has no role anywhere finds no pool */
+} MethodScope;
+
 typedef struct Method {
         AccessClass class;
+        MethodScope scope;
+        bool is_stream;    /* answers in the course of time: counted among the user's streams */
         bool is_changing;  /* audited; refused while the daemon shuts down */
         bool takes_config; /* members that are not in the table are keys of a pool: the handler checks them */
-        /* Answers now, or keeps the call by call_keep(). @params: the struct filled by the table; its strings live as
-         * long as the call. */
+        /* Answers now, or keeps the call by call_keep(). @params: the struct filled by the table; its strings live while
+         * the handler runs, with is_stream as long as the call. */
         void (*handler)(Call *c, const void *params);
         const JsonField *fields; /* in positional order, ends with .name == NULL */
         size_t params_size;
@@ -31,6 +39,8 @@ extern const Method method_status, method_start, method_stop, method_restart, me
         method_rpc_discover, method_call_cancel;
 extern const Method *const methods[_METHOD_MAX];
 
+/** method_may() - does @level reach what the call's method needs; else the call is answered with `denied`. */
+bool method_may(Call *c, AccessClass level, const char *object);
 /** method_call() - unpack the call's parameters and hand it to its method, or refuse it. */
 void method_call(Call *c);
 

@@ -25,6 +25,11 @@ static void answer_error(Connection *c, Batch *b, const json_t *id, ProtocolErro
                 envelope_end_line(t);
 }
 
+/* No request at all, or one beyond a bound: counted against the user, not against a single typing error. */
+static void offend(Connection *c) {
+        connection_offend(c, PENALTY_PROTOCOL);
+}
+
 static void answer_limit(Connection *c, Batch *b, const json_t *id, const char *what, unsigned max) {
         char message[128];
 
@@ -35,6 +40,8 @@ static void answer_limit(Connection *c, Batch *b, const json_t *id, const char *
 static void answer_fault(Connection *c, int error, const JsonFault *fault) {
         char message[256];
 
+        if (error != -ENOMEM)
+                offend(c);
         if (error == -ENOMEM) {
                 answer_error(c, NULL, NULL, ERROR_INTERNAL, "the daemon is short of memory");
                 return;
@@ -59,6 +66,18 @@ static void unknown_method(Connection *c, Batch *b, const Envelope *e) {
         answer_error(c, b, e->id, ERROR_METHOD, message);
 }
 
+static bool has_room(Connection *c, Batch *b, const Envelope *e) {
+        bool is_own = c->n_calls >= CONTROL_CALLS_MAX;
+
+        if (!is_own && uid_book_has_room(c->book, UID_CALLS, 1))
+                return true;
+        connection_offend(c, PENALTY_QUOTA);
+        if (e->id)
+                answer_limit(c, b, e->id, is_own ? "calls in flight on this connection" : "calls in flight of your user",
+                             is_own ? CONTROL_CALLS_MAX : CONTROL_CALLS_PER_UID_MAX);
+        return false;
+}
+
 static void request_begin(Connection *c, Batch *b, const Envelope *e) {
         ProtocolMethodId method = protocol_method_find(e->method);
         Call *call;
@@ -67,11 +86,8 @@ static void request_begin(Connection *c, Batch *b, const Envelope *e) {
                 unknown_method(c, b, e);
                 return;
         }
-        if (c->n_calls >= CONTROL_CALLS_MAX && method != METHOD_CALL_CANCEL) { /* the one way out of too many is open */
-                if (e->id)
-                        answer_limit(c, b, e->id, "calls in flight on this connection", CONTROL_CALLS_MAX);
+        if (method != METHOD_CALL_CANCEL && !has_room(c, b, e)) /* the one way out of too many is open */
                 return;
-        }
         if (call_new(&call, c, method, e->id, e->params, b) < 0) {
                 if (e->id)
                         answer_error(c, b, e->id, ERROR_INTERNAL, "the daemon is short of memory");
@@ -84,6 +100,13 @@ static void message_handle(Connection *c, Batch *b, json_t *message) {
         Envelope e;
 
         envelope_unpack(message, &e);
+        if (b && b->out.length > CONTROL_BATCH_OUTPUT_MAX) {
+                if (e.kind == ENVELOPE_CALL)
+                        answer_limit(c, b, e.id, "bytes of answers to one batch", CONTROL_BATCH_OUTPUT_MAX);
+                return;
+        }
+        if (e.kind != ENVELOPE_CALL && e.kind != ENVELOPE_NOTIFICATION)
+                offend(c);
         if (e.kind == ENVELOPE_CALL || e.kind == ENVELOPE_NOTIFICATION)
                 request_begin(c, b, &e);
         else if (e.kind == ENVELOPE_BATCH)
@@ -98,6 +121,7 @@ static unsigned batch_handle(Connection *c, json_t *messages) {
         Batch *b;
 
         if (n > CONTROL_BATCH_MAX) {
+                offend(c);
                 answer_limit(c, NULL, NULL, "requests in one batch", CONTROL_BATCH_MAX);
                 return 1;
         }

@@ -1,8 +1,13 @@
 /* selection.c - selectors of a call, resolved by the pools. */
 #include "control/selection.h"
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "control/control-room.h"
 #include "pool/order.h"
+
+#define GLOB_MAX 256         /* bytes of one pattern: four times the longest name */
+#define GLOBS_MAX 256        /* patterns in one call */
+#define GLOB_WORK_MAX 100000 /* patterns times pools */
 
 void selection_done(Selection *s) {
         free(s->workers);
@@ -23,8 +28,26 @@ const char **selection_strings(const json_t *v, size_t *ret_n) {
         return strings;
 }
 
+static bool view_is_visible(const Pool *p, void *userdata) {
+        return call_pool_level(userdata, p) >= ACCESS_OBSERVE;
+}
+
+const PoolView *selection_view(Call *c, PoolView *ret) {
+        if (call_level(c) >= ACCESS_OBSERVE)
+                return NULL;
+        *ret = (PoolView){.is_visible = view_is_visible, .userdata = c};
+        return ret;
+}
+
+bool selection_sees(const Call *c, const char *name) {
+        if (call_level(c) >= ACCESS_OBSERVE)
+                return true;
+        return name && call_pool_level(c, pool_find(call_control(c)->world.pools, name)) >= ACCESS_OBSERVE;
+}
+
 static void fail_not_found(Call *c, const char *what, const char *name) {
-        const char *nearest = pool_nearest_name(call_control(c)->world.pools, name);
+        PoolView view;
+        const char *nearest = pool_nearest_name(call_control(c)->world.pools, selection_view(c, &view), name);
 
         if (nearest)
                 call_fail(c, ERROR_NOT_FOUND, "there is no %s \"%.100s\"; did you mean \"%s\"?", what, name, nearest);
@@ -32,17 +55,61 @@ static void fail_not_found(Call *c, const char *what, const char *name) {
                 call_fail(c, ERROR_NOT_FOUND, "there is no %s \"%.100s\"; status lists all", what, name);
 }
 
+/* Nothing is done to some of them when another one is refused. */
+static bool may_all(Call *c, const Selection *s) {
+        AccessClass needed = methods[c->method]->class;
+        const Pool *last = NULL;
+
+        if (call_level(c) >= needed)
+                return true;
+        for (size_t i = 0; i < s->n; i++) {
+                const Pool *p = worker_pool(s->workers[i]);
+
+                if (p != last && !method_may(c, call_pool_level(c, p), pool_name(p)))
+                        return false;
+                last = p;
+        }
+        return true;
+}
+
+/* Patterns times names is what a call costs: within what a turn of the loop can bear. */
+static bool is_affordable(Call *c, const char *const *selectors, size_t n) {
+        size_t n_globs = 0, n_names = pool_count(call_control(c)->world.pools);
+
+        for (size_t i = 0; i < n; i++) {
+                bool is_glob = glob_has_magic(selectors[i]);
+
+                n_globs += is_glob;
+                if (is_glob && strlen(selectors[i]) > GLOB_MAX) {
+                        call_fail(c, ERROR_LIMIT, "a pattern may have at most %d bytes", GLOB_MAX);
+                        return false;
+                }
+        }
+        if (n_globs <= GLOBS_MAX && n_globs * n_names <= GLOB_WORK_MAX)
+                return true;
+        call_fail(c, ERROR_LIMIT, "%zu patterns in one call are too many: use fewer, or \"all\"", n_globs);
+        return false;
+}
+
 int selection_resolve(Call *c, const json_t *select, Selection *ret) {
         _cleanup_free_ const char **selectors = NULL;
         const char *unknown = NULL;
-        Worker **workers = NULL;
+        _cleanup_selection_ Selection s = {0};
+        PoolView view;
         size_t n = 0;
         int r;
 
         selectors = selection_strings(select, &n);
-        r = selectors ? pool_select(call_control(c)->world.pools, selectors, n, &workers, &unknown) : -ENOMEM;
+        if (selectors && !is_affordable(c, selectors, n))
+                return -E2BIG;
+        r = selectors ? pool_select(call_control(c)->world.pools, selection_view(c, &view), selectors, n, &s.workers, &unknown)
+                      : -ENOMEM;
         if (r >= 0) {
-                *ret = (Selection){.workers = workers, .n = (size_t) r};
+                s.n = (size_t) r;
+                if (!may_all(c, &s))
+                        return -EACCES;
+                *ret = s;
+                s = (Selection){0};
                 return 0;
         }
         if (r == -ENOENT && unknown)
@@ -72,11 +139,11 @@ void selection_drop_leaving(Selection *s) {
 Pool *selection_pool(Call *c, const char *name) {
         Pool *p = pool_find(call_control(c)->world.pools, name);
 
-        if (!p || pool_is_removing(p)) {
+        if (!p || pool_is_removing(p) || call_pool_level(c, p) < ACCESS_OBSERVE) {
                 fail_not_found(c, "pool", name);
                 return NULL;
         }
-        return p;
+        return method_may(c, call_pool_level(c, p), name) ? p : NULL;
 }
 
 bool selection_order_is_fine(Call *c, const PoolConfig *config) {

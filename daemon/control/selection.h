@@ -15,13 +15,22 @@ void selection_done(Selection *s);
 #define _cleanup_selection_ _cleanup_(selection_done)
 
 /**
+ * selection_view() - what the caller of @c sees of the pools, in @ret
+ * Return: @ret, or NULL when he sees all. It borrows @c.
+ */
+const PoolView *selection_view(Call *c, PoolView *ret);
+/** selection_sees() - may the caller observe the pool @name; one that is no more only by a role for everything. */
+bool selection_sees(const Call *c, const char *name);
+
+/**
  * selection_resolve() - @select: a selector or an array of them, as unpacked
+ * What the caller may not observe is not there. Of what he may, every pool must grant him what the method needs.
  * Return: 0; -errno when the call was answered with what is wrong (a name that is unknown: with the nearest one).
  */
 int selection_resolve(Call *c, const json_t *select, Selection *ret);
 /** selection_drop_leaving() - without those whose slot or pool goes, unless there are only such: nobody waits for their start */
 void selection_drop_leaving(Selection *s);
-/** selection_pool() - the pool @name, or NULL when the call was answered that there is none. */
+/** selection_pool() - the pool @name, or NULL when the call was answered: there is none (for the caller), or he may not. */
 Pool *selection_pool(Call *c, const char *name);
 /** selection_order_is_fine() - the pools that a new one names are there and lead in no circle; else the call was answered. */
 bool selection_order_is_fine(Call *c, const PoolConfig *config);

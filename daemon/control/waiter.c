@@ -43,6 +43,7 @@ struct Waiter {
         Call *call;
         waiter_answer answer;
         size_t n, n_pending;
+        size_t n_charged; /* in the user's book */
         bool is_due, is_fresh, is_timed_out;
         usec_t timeout;
         sd_event_source *timer;
@@ -140,6 +141,8 @@ static Waiter *waiter_free(Waiter *w) {
                 free(w->watches[i].gone_name);
         }
         sd_event_source_disable_unref(w->timer);
+        if (w->n_charged > 0)
+                (void) uid_book_charge(w->call->connection->book, UID_WATCHES, w->n_charged, 0);
         w->set->n_waiters--;
         free(w);
         return NULL;
@@ -180,6 +183,10 @@ int waiter_new(WaiterSet *s, Call *call, Goal goal, const Goal *goals, Worker *c
                 return -ENOMEM;
         *w = (Waiter){.set = s, .call = call, .answer = answer, .n = n, .n_pending = n, .timeout = timeout, .is_fresh = true};
         s->n_waiters++;
+        r = uid_book_charge(call->connection->book, UID_WATCHES, 0, n);
+        if (r < 0)
+                return r;
+        w->n_charged = n;
         for (size_t i = 0; i < n; i++) {
                 w->watches[i].waiter = w;
                 w->watches[i].goal = goals ? goals[i] : goal;

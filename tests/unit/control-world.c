@@ -190,7 +190,7 @@ static const ConfigContext *hook_context(void *userdata) {
         return &((World *) userdata)->context;
 }
 
-static void hook_info(Text *t, void *userdata) {
+static void hook_info(Text *t, bool is_brief, void *userdata) {
         json_put_string(t, "version", "test");
 }
 
