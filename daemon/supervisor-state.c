@@ -10,6 +10,7 @@
  * The truth about processes is the keeper's table; both are joined by pool_set_adopt(). */
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "pool/errand.h"
 #include "supervisor-internal.h"
@@ -74,6 +75,33 @@ void state_put_daemon(Supervisor *s) {
         state_put(s, "daemon", &t);
 }
 
+/* Who may do what, in numbers: it holds on after a kill, whatever has become of files and accounts. */
+static void put_socket(const Config *c, Text *t) {
+        _cleanup_json_ json_t *access = access_config_pack(&c->access);
+        _cleanup_free_ char *text = access ? json_dumps(access, JSON_COMPACT) : NULL;
+
+        json_put_raw(t, "access", text ? text : "{}");
+        json_put_string(t, "socket_group", c->socket_group);
+        json_put_i64(t, "socket_gid", c->socket_gid);
+        json_put_i64(t, "socket_mode", c->socket_mode);
+}
+
+static int restore_socket(Config *c, const json_t *value) {
+        const json_t *group = json_object_get(value, "socket_group"), *mode = json_object_get(value, "socket_mode");
+        int r = access_config_unpack(json_object_get(value, "access"), &c->access);
+
+        if (r < 0)
+                return r;
+        if (json_is_string(group)) {
+                c->socket_group = alloc_strdup(json_string_value(group));
+                c->socket_gid = (gid_t) json_integer_value(json_object_get(value, "socket_gid"));
+                if (!c->socket_group)
+                        return -ENOMEM;
+        }
+        c->socket_mode = json_is_integer(mode) ? (mode_t) json_integer_value(mode) : 0600;
+        return 0;
+}
+
 void state_put_config(Supervisor *s) {
         _cleanup_text_ Text t = {0};
 
@@ -86,6 +114,7 @@ void state_put_config(Supervisor *s) {
         for (char **f = s->config->files; f && *f; f++)
                 json_put_string(&t, NULL, *f);
         json_end_array(&t);
+        put_socket(s->config, &t);
         json_end_object(&t);
         state_put(s, "config", &t);
 }
@@ -153,6 +182,8 @@ static int restore_config(Supervisor *s, const json_t *value) {
                 if (!c->files[i])
                         return -ENOMEM;
         }
+        if (restore_socket(c, value) < 0)
+                return -ENOMEM;
         config_unref(s->config);
         s->config = TAKE_PTR(c);
         return 0;

@@ -70,15 +70,16 @@ const ConfigKey config_keys[] = {
         TOP("state_dir", path, state_dir, .max = 256, .default_text = "/var/lib/drover; of a user: ~/.local/state/drover",
             .cost = CONFIG_RESTART, .help = "Directory of what must survive a restart of the machine."),
 
-        TOP("access", object, access, .help = "Who may do what at the control socket; without it root and droverd's own user may do all, others nothing."),
+        TOP("access", object, access, .help = "Who may do what at the control socket; root and droverd's own user may do all, and nobody else anything that is not granted. "
+            "Rules only grant: the highest role one has counts, and has the lower ones."),
         TOP("access.observe", access, access.roles[ROLE_OBSERVE], .default_text = "none", .cost = CONFIG_LIVE,
-            .help = "Who may look: status, logs, events."),
+            .help = "Who may look: status, logs, events. Whoever may not observe a pool is answered as if it did not exist."),
         TOP("access.submit", access, access.roles[ROLE_SUBMIT], .default_text = "none", .cost = CONFIG_LIVE,
             .help = "Who may look and submit tasks."),
         TOP("access.operate", access, access.roles[ROLE_OPERATE], .default_text = "none", .cost = CONFIG_LIVE,
-            .help = "Who may also start, stop, reload and scale."),
+            .help = "Who may also start, stop, reload and scale, and run programs and add pools as himself."),
         TOP("access.administer", access, access.roles[ROLE_ADMINISTER], .default_text = "none", .cost = CONFIG_LIVE,
-            .help = "Who may do everything: run programs, change the configuration."),
+            .help = "Who may do everything: run programs as any user, change the configuration, end the daemon."),
         TOP("hooks", hooks, hooks, .cost = CONFIG_LIVE, .default_text = "none",
             .help = "Commands that run when something has happened, by name; see the keys of a hook."),
         TOP("metrics_file", path, metrics_file, .max = CONFIG_PATH_MAX, .default_text = "none", .cost = CONFIG_LIVE,
@@ -86,7 +87,8 @@ const ConfigKey config_keys[] = {
         TOP("metrics_interval", span, metrics_interval, .default_json = "\"15s\"", .min = SECOND, .max = DAY, .cost = CONFIG_LIVE,
             .help = "How often metrics_file is written."),
         TOP("socket_group", socket_group, socket_group, .default_text = "none", .cost = CONFIG_RESTART,
-            .help = "Group of the control socket; what its members may do, access says."),
+            .help = "Group of the control socket: its members may connect, and operate, unless the file's access names the group. "
+                    "A socket made by systemd is given to it as well."),
         TOP("socket_mode", mode, socket_mode, .default_text = "\"0600\"; with socket_group \"0660\"", .cost = CONFIG_RESTART,
             .help = "Permissions of the control socket, octal digits in a string."),
 
@@ -179,14 +181,14 @@ const ConfigKey config_keys[] = {
              .help = "Paths below read-only ones that it can write to all the same."),
         POOL("isolation.inaccessible", paths, isolation.inaccessible_paths, .default_text = "none", .cost = CONFIG_RESTART,
              .help = "Paths it can neither read nor write."),
-        POOL("access", object, access, .help = "Who may do what with this pool; a role that is not given here is that of the file's access. "
+        POOL("access", object, access, .help = "Who may do what with this pool, besides those whom the file's access lets do so with every one. "
                                                "Who may not observe a pool is told that it does not exist."),
-        POOL("access.observe", access, access.roles[ROLE_OBSERVE], .default_text = "of the file", .cost = CONFIG_LIVE, .help = "Who may look."),
-        POOL("access.submit", access, access.roles[ROLE_SUBMIT], .default_text = "of the file", .cost = CONFIG_LIVE,
+        POOL("access.observe", access, access.roles[ROLE_OBSERVE], .default_text = "nobody more", .cost = CONFIG_LIVE, .help = "Who may look."),
+        POOL("access.submit", access, access.roles[ROLE_SUBMIT], .default_text = "nobody more", .cost = CONFIG_LIVE,
              .help = "Who may look and submit tasks."),
-        POOL("access.operate", access, access.roles[ROLE_OPERATE], .default_text = "of the file", .cost = CONFIG_LIVE,
+        POOL("access.operate", access, access.roles[ROLE_OPERATE], .default_text = "nobody more", .cost = CONFIG_LIVE,
              .help = "Who may also start, stop, reload and scale it."),
-        POOL("access.administer", access, access.roles[ROLE_ADMINISTER], .default_text = "of the file", .cost = CONFIG_LIVE,
+        POOL("access.administer", access, access.roles[ROLE_ADMINISTER], .default_text = "nobody more", .cost = CONFIG_LIVE,
              .help = "Who may do everything with it."),
 
         POOL("restart", object, restart.policy, .short_type = &config_type_word, .words = restart_words,

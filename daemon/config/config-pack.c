@@ -33,10 +33,10 @@ static json_t *pack_owners(const PoolConfig *p) {
         return owners;
 }
 
-static json_t *pack_access(const PoolConfig *p) {
+json_t *access_config_pack(const AccessConfig *a) {
         json_t *access = json_object();
         for (size_t i = 0; access && i < _ROLE_MAX; i++) {
-                const AccessList *l = &p->access.roles[i];
+                const AccessList *l = &a->roles[i];
                 if (l->is_given)
                         (void) json_object_set_new(access, role_names[i], json_pack("{s:b, s:o, s:o}", "all", l->everybody, "uids",
                                                                                    pack_ids(l->uids, l->n_uids), "gids", pack_ids(l->gids, l->n_gids)));
@@ -53,7 +53,7 @@ json_t *pool_config_pack(const PoolConfig *p) {
         return json_pack("{s:O, s:b, s:{s:o, s:b, s:I, s:I, s:o, s:s*, s:b, s:o, s:o, s:o}}", "source", p->source, "is_run", p->is_run,
                          "resolved", "workers", pack_size(p), "identity", p->has_identity, "uid", (json_int_t) p->uid, "gid",
                          (json_int_t) p->gid, "groups", pack_ids(p->groups, p->n_groups), "user", p->user_name,
-                         "no_new_privileges", p->no_new_privs, "env", pack_env(p), "owners", pack_owners(p), "access", pack_access(p));
+                         "no_new_privileges", p->no_new_privs, "env", pack_env(p), "owners", pack_owners(p), "access", access_config_pack(&p->access));
 }
 
 /* ---- back ---- */
@@ -98,12 +98,12 @@ static int replace_string(char **target, const char *s) {
         return 0;
 }
 
-static int unpack_access(json_t *o, PoolConfig *p) {
+int access_config_unpack(json_t *o, AccessConfig *ret) {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < _ROLE_MAX; i++) {
                 json_t *role = json_object_get(o, role_names[i]);
-                AccessList *l = &p->access.roles[i];
+                AccessList *l = &ret->roles[i];
                 if (!role)
                         continue;
                 l->is_given = true;
@@ -160,7 +160,7 @@ static int unpack_resolved(json_t *o, PoolConfig *p) {
         if (r == 0)
                 r = unpack_ids(groups, &p->groups, &p->n_groups);
         if (r == 0)
-                r = unpack_access(access, p);
+                r = access_config_unpack(access, &p->access);
         return r == 0 ? unpack_env(env, p) : r;
 }
 

@@ -262,6 +262,11 @@ json_t *pool_config_pack(const PoolConfig *p);
 /** pool_config_unpack() - what pool_config_pack() made, back; nothing is looked up. -EBADMSG, -ENOMEM. */
 int pool_config_unpack(const char *name, json_t *o, const ConfigContext *ctx, PoolConfig **ret);
 
+/** access_config_pack() - a new reference, in numbers: names are not looked up again. NULL: memory is short. */
+json_t *access_config_pack(const AccessConfig *a);
+/** access_config_unpack() - what access_config_pack() made, into an empty @ret. -ENOMEM; what is there is freed with it. */
+int access_config_unpack(json_t *o, AccessConfig *ret);
+
 /* What has to be done to come from one configuration to another. */
 typedef enum ConfigCost { CONFIG_SAME, CONFIG_LIVE, CONFIG_NEXT_START, CONFIG_RESTART } ConfigCost;
 const char *config_cost_to_string(ConfigCost c); /* "same" "live" "next-start" "restart" */

@@ -3,6 +3,7 @@
 #include "control/control-room.h"
 #include "control/fault-answer.h"
 #include "control/method.h"
+#include "control/own-pool.h"
 #include "control/selection.h"
 #include "pool/order.h"
 
@@ -39,11 +40,15 @@ static void handle_pool_add(Call *c, const void *params) {
         int r;
 
         call_set_object(c, p->name);
+        if (own_pool_prepare(c) < 0)
+                return;
         r = pool_config_from_json(p->name, c->params, false, world->hooks.config_context(world->userdata), &config, &faults);
         if (r < 0) {
                 call_fail_faults(c, ERROR_PARAMS, r, &faults);
                 return;
         }
+        if (own_pool_check(c, config, false) < 0)
+                return;
         if (!selection_order_is_fine(c, config))
                 return;
         r = pool_add(world->pools, config, POOL_FROM_CALL, config->autostart, &pool);
@@ -56,7 +61,7 @@ static void handle_pool_add(Call *c, const void *params) {
 }
 
 const Method method_pool_add = {
-        .class = ACCESS_ADMINISTER,
+        .class = ACCESS_OPERATE, /* others than administrators: as themselves, see own-pool.h */
         .is_changing = true,
         .takes_config = true,
         .handler = handle_pool_add,

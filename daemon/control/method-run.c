@@ -7,6 +7,7 @@
 #include "control/control-room.h"
 #include "control/fault-answer.h"
 #include "control/method.h"
+#include "control/own-pool.h"
 #include "control/selection.h"
 
 #include <stdio.h>
@@ -86,7 +87,7 @@ static void handle_run(Call *c, const void *params) {
         int r;
 
         call_set_object(c, name);
-        if (!stdio_is_fine(c, p))
+        if (!stdio_is_fine(c, p) || own_pool_prepare(c) < 0)
                 return;
         r = pool_config_from_json(name, c->params, true, world->hooks.config_context(world->userdata), &config, &faults);
         if (r < 0) {
@@ -94,6 +95,8 @@ static void handle_run(Call *c, const void *params) {
                 return;
         }
         if (!selection_order_is_fine(c, config))
+                return;
+        if (own_pool_check(c, config, true) < 0)
                 return;
         r = run_begin(c, p, config);
         if (r == -EEXIST)
@@ -103,7 +106,7 @@ static void handle_run(Call *c, const void *params) {
 }
 
 const Method method_run = {
-        .class = ACCESS_OPERATE,
+        .class = ACCESS_OPERATE, /* others than administrators: as themselves, see own-pool.h */
         .is_changing = true,
         .takes_config = true,
         .handler = handle_run,

@@ -306,7 +306,7 @@ END_TEST
 static Worker **select_pool(const char *name, size_t *ret_n) {
         Worker **workers = NULL;
         const char *unknown;
-        int n = pool_select(world.set, &name, 1, &workers, &unknown);
+        int n = pool_select(world.set, NULL, &name, 1, &workers, &unknown);
 
         ck_assert_int_ge(n, 0);
         *ret_n = (size_t) n;
