@@ -2,9 +2,10 @@
  *
  * Every process gets a fresh leaf: after one write to cgroup.kill, the kernel kills at birth whatever is later
  * cloned into the same one. Whether a leaf is empty is read in cgroup.events. An empty one is removed later, when
- * the keeper has nothing better to do: rmdir costs 20 us, a third of the whole way of a death. No controller is
- * switched on, so the keeper's own cgroup may have processes of its own. */
+ * the keeper has nothing better to do: rmdir costs 20 us, a third of the whole way of a death. Limits and what is
+ * known of memory are in controller.c. */
 #include "keeper/tree.h"
+#include "keeper/cgroup-file.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include <dirent.h>
@@ -19,39 +20,6 @@
 #define PIDS_TEXT_MAX 65536 /* bytes of cgroup.procs read at once: some 9000 processes */
 #define DEPTH_MAX 16
 #define TIDY_MAX 4 /* leaves a turn */
-
-static ssize_t read_at(int dir_fd, const char *name, char *buf, size_t size) {
-        _cleanup_fd_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-        size_t n = 0;
-
-        if (fd < 0)
-                return -errno;
-        while (n < size - 1) {
-                ssize_t k = read(fd, buf + n, size - 1 - n);
-
-                if (k < 0)
-                        return -errno;
-                if (k == 0)
-                        break;
-                n += (size_t) k;
-        }
-        buf[n] = '\0';
-        return (ssize_t) n;
-}
-
-static int write_at(int dir_fd, const char *name, const char *value) {
-        _cleanup_fd_ int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0 || write(fd, value, strlen(value)) < 0)
-                return -errno;
-        return 0;
-}
-
-static int open_dir(int dir_fd, const char *name) {
-        int fd = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-        return fd < 0 ? -errno : fd;
-}
 
 /* mountinfo: "... <root> <mount point> <options> ... - cgroup2 ...": the first such mount. */
 static int find_mount(char *root, size_t root_size, char *point, size_t point_size) {
@@ -75,6 +43,14 @@ static int find_mount(char *root, size_t root_size, char *point, size_t point_si
         return r;
 }
 
+/* Started in the subgroup of a delegated unit (DelegateSubgroup=), or by a keeper that has moved there: the unit's. */
+static void leave_supervisor(char *path) {
+        char *end = strrchr(path, '/');
+
+        if (end && end > path && streq(end, "/" CONTROLLER_SUPERVISOR))
+                *end = '\0';
+}
+
 int cgroup_own_path(char *buf, size_t size) {
         char root[PATH_MAX], point[PATH_MAX], text[PATH_MAX * 2];
         const char *own;
@@ -83,7 +59,7 @@ int cgroup_own_path(char *buf, size_t size) {
 
         if (r < 0)
                 return r;
-        n = read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
+        n = cgroup_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
         if (n < 0)
                 return (int) n;
         own = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
@@ -99,6 +75,7 @@ int cgroup_own_path(char *buf, size_t size) {
                 return -ENAMETOOLONG;
         for (; n > 1 && buf[n - 1] == '/'; n--)
                 buf[n - 1] = '\0';
+        leave_supervisor(buf);
         return 0;
 }
 
@@ -109,14 +86,36 @@ static int tree_make(Tree *t, Slot *s, int *ret_fd) {
         (void) slot_leaf(t->table, s, leaf);
         if (mkdirat(t->base_fd, leaf, 0755) < 0)
                 return -errno;
-        fd = open_dir(t->base_fd, leaf);
+        fd = cgroup_open_dir(t->base_fd, leaf);
         if (fd < 0) {
                 (void) unlinkat(t->base_fd, leaf, AT_REMOVEDIR);
                 return fd;
         }
         s->has_leaf = true;
+        controller_prepare(&t->controllers, fd);
         *ret_fd = fd;
         return 0;
+}
+
+static int tree_set(Tree *t, Slot *s, const KeeperCgroup *values) {
+        char leaf[SLOT_LEAF_MAX];
+        _cleanup_fd_ int fd = -EBADF;
+
+        if (!s->has_leaf)
+                return -ESRCH;
+        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
+        return fd < 0 ? fd : controller_set(&t->controllers, t->base_fd, fd, values);
+}
+
+static void tree_account(Tree *t, Slot *s) {
+        char leaf[SLOT_LEAF_MAX];
+        _cleanup_fd_ int fd = -EBADF;
+
+        if (!s->has_leaf || !(t->controllers.handed & KEEPER_CONTROLLER_MEMORY))
+                return;
+        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
+        if (fd >= 0)
+                controller_account(&t->controllers, fd, &s->exited);
 }
 
 static void tree_discard(Tree *t, Slot *s) {
@@ -132,7 +131,7 @@ static bool is_member(pid_t pid, const char *leaf) {
         const char *line;
 
         (void) snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-        if (read_at(AT_FDCWD, path, text, sizeof(text)) < 0)
+        if (cgroup_read(AT_FDCWD, path, text, sizeof(text)) < 0)
                 return false;
         line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
         return line && strstr(line, leaf) != NULL;
@@ -148,22 +147,51 @@ static int signal_member(pid_t pid, const char *leaf, int sig) {
         return syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) < 0 ? -errno : 0;
 }
 
-static int signal_each(int leaf_fd, const char *leaf, int sig) {
+static int each_member(int leaf_fd, int (*what)(pid_t pid, void *userdata), void *userdata) {
         static char text[PIDS_TEXT_MAX];
-        ssize_t n = read_at(leaf_fd, "cgroup.procs", text, sizeof(text));
+        ssize_t n = cgroup_read(leaf_fd, "cgroup.procs", text, sizeof(text));
         int r = -ESRCH;
 
         if (n < 0)
                 return (int) n;
         for (char *p = text; *p;) {
                 pid_t pid = (pid_t) strtol(p, &p, 10);
+                int k;
 
                 if (*p == '\n')
                         p++;
-                if (pid > 0 && signal_member(pid, leaf, sig) == 0)
-                        r = 0;
+                k = pid > 0 ? what(pid, userdata) : -ESRCH;
+                if (r == -ESRCH || k == 0)
+                        r = k;
         }
         return r;
+}
+
+typedef struct SignalJob {
+        const char *leaf;
+        int sig;
+} SignalJob;
+
+static int signal_one(pid_t pid, void *userdata) {
+        const SignalJob *job = userdata;
+
+        return signal_member(pid, job->leaf, job->sig);
+}
+
+static int signal_each(int leaf_fd, const char *leaf, int sig) {
+        SignalJob job = {leaf, sig};
+
+        return each_member(leaf_fd, signal_one, &job);
+}
+
+static int tree_each(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata) {
+        char leaf[SLOT_LEAF_MAX];
+        _cleanup_fd_ int fd = -EBADF;
+
+        if (!s->has_leaf)
+                return -ESRCH;
+        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
+        return fd < 0 ? fd : each_member(fd, what, userdata);
 }
 
 static int tree_signal(Tree *t, Slot *s, int sig) {
@@ -172,10 +200,10 @@ static int tree_signal(Tree *t, Slot *s, int sig) {
 
         if (!s->has_leaf)
                 return -ESRCH;
-        fd = open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
+        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         if (fd < 0)
                 return fd;
-        if (sig == SIGKILL && write_at(fd, "cgroup.kill", "1") == 0)
+        if (sig == SIGKILL && cgroup_write(fd, "cgroup.kill", "1") == 0)
                 return 0;
         return signal_each(fd, leaf, sig);
 }
@@ -184,7 +212,7 @@ static unsigned count_members(int leaf_fd) {
         static char text[PIDS_TEXT_MAX];
         unsigned n = 0;
 
-        if (read_at(leaf_fd, "cgroup.procs", text, sizeof(text)) < 0)
+        if (cgroup_read(leaf_fd, "cgroup.procs", text, sizeof(text)) < 0)
                 return 0;
         for (const char *p = text; *p; p++)
                 n += *p == '\n';
@@ -207,7 +235,7 @@ static bool is_empty(const Tree *t, const char *leaf) {
         char path[SLOT_LEAF_MAX + 16], text[256];
 
         (void) snprintf(path, sizeof(path), "%s/cgroup.events", leaf);
-        return read_at(t->base_fd, path, text, sizeof(text)) > 0 && strstr(text, "populated 0") != NULL;
+        return cgroup_read(t->base_fd, path, text, sizeof(text)) > 0 && strstr(text, "populated 0") != NULL;
 }
 
 static bool throw_away(TreeRubbish *rubbish, const char *leaf) {
@@ -246,7 +274,7 @@ static int tree_end(Tree *t, Slot *s) {
                 s->has_leaf = false;
                 return 0;
         }
-        fd = open_dir(t->base_fd, leaf);
+        fd = cgroup_open_dir(t->base_fd, leaf);
         if (fd < 0)
                 return 0;
         n = count_members(fd);
@@ -255,7 +283,7 @@ static int tree_end(Tree *t, Slot *s) {
                 return 0;
         }
         s->exited.stragglers = MAX(s->exited.stragglers, n);
-        if (write_at(fd, "cgroup.kill", "1") < 0)
+        if (cgroup_write(fd, "cgroup.kill", "1") < 0)
                 (void) signal_each(fd, leaf, SIGKILL); /* before Linux 5.14: again at each look, until it is empty */
         return 1;
 }
@@ -268,7 +296,10 @@ const TreeOps tree_cgroup = {
         .mode = KEEPER_TREE_CGROUP,
         .make = tree_make,
         .discard = tree_discard,
+        .set = tree_set,
+        .account = tree_account,
         .send = tree_signal,
+        .each = tree_each,
         .look = look_at_nothing,
         .end = tree_end,
 };
@@ -278,7 +309,7 @@ unsigned cgroup_kill_below(int dir_fd, unsigned depth) {
         char text[PIDS_TEXT_MAX / 4];
         DIR *d;
 
-        if (read_at(dir_fd, "cgroup.procs", text, sizeof(text)) > 0)
+        if (cgroup_read(dir_fd, "cgroup.procs", text, sizeof(text)) > 0)
                 for (char *p = text; *p;) {
                         pid_t pid = (pid_t) strtol(p, &p, 10);
 
@@ -293,7 +324,7 @@ unsigned cgroup_kill_below(int dir_fd, unsigned depth) {
 
                 if (e->d_type != DT_DIR || e->d_name[0] == '.')
                         continue;
-                fd = open_dir(dir_fd, e->d_name);
+                fd = cgroup_open_dir(dir_fd, e->d_name);
                 n += fd >= 0 ? cgroup_kill_below(fd, depth + 1) : 0;
         }
         if (d)
@@ -349,7 +380,7 @@ static int try_once(Tree *t, SpawnMethod *method) {
 
         if (mkdirat(t->base_fd, "trial", 0755) < 0)
                 return -errno;
-        leaf = open_dir(t->base_fd, "trial");
+        leaf = cgroup_open_dir(t->base_fd, "trial");
         pid = leaf < 0 ? leaf : spawn(method, leaf, &pidfd, &inside);
         if (pid == 0)
                 _exit(inside || cgroup_enter(leaf) == 0 ? 0 : 1);
@@ -375,6 +406,13 @@ static int make_base(Tree *t, const char *own) {
         return -EEXIST;
 }
 
+/* Before any process is made: it would have to be moved too. */
+static void open_controllers(Tree *t, const char *own) {
+        t->own_fd = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (t->own_fd >= 0)
+                controllers_open(&t->controllers, t->own_fd, t->base_fd, controllers_why_not_move(t->own_fd));
+}
+
 int cgroup_open(Tree *t) {
         char own[PATH_MAX - 64];
         const char *step = "find the cgroup v2 of this process";
@@ -389,6 +427,8 @@ int cgroup_open(Tree *t) {
                 t->base_fd = open(t->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 step = "start a process in a cgroup of";
                 r = t->base_fd < 0 ? -errno : -EAGAIN;
+                if (t->base_fd >= 0)
+                        open_controllers(t, own);
                 for (SpawnMethod m = SPAWN_INTO_CGROUP; r < 0 && m <= SPAWN_FORK; m++) {
                         t->method = m;
                         r = try_once(t, &t->method);
@@ -405,8 +445,12 @@ int cgroup_open(Tree *t) {
 void cgroup_close(Tree *t) {
         if (t->base_fd >= 0) {
                 (void) cgroup_remove_below(t->base_fd, 0);
-                (void) rmdir(t->base);
+                if (t->own_fd >= 0 && rmdir(t->base) == 0)
+                        controllers_close(&t->controllers, t->own_fd, -EBADF);
+                else
+                        (void) rmdir(t->base);
         }
+        t->own_fd = fd_close(t->own_fd);
         t->base_fd = fd_close(t->base_fd);
         t->base[0] = '\0';
 }

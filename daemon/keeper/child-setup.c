@@ -1,14 +1,16 @@
 /* child-setup.c - between fork and foreign code. See child-setup.h.
  *
- * The order matters: what needs privilege comes before identity is given up (limits, nice, oom score), what must
+ * The order matters: what needs privilege comes before identity is given up (limits, nice, oom score, mounts), what must
  * be checked as the new user comes after it (directory, stdio). The soft limit of descriptors comes last: the new
  * process still holds copies of all the keeper's, and could open nothing below a small limit. */
 #include "keeper/child-setup.h"
+#include "keeper/capability.h"
+#include "keeper/isolation.h"
+#include "keeper/landlock.h"
 #include "keeper/spawn.h"
 #include "base/fd.h"
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -163,14 +165,6 @@ static int check_identity(const LaunchSpec *s) {
         return 0;
 }
 
-static int drop_capabilities(void) {
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        struct __user_cap_data_struct none[2] = {};
-
-        (void) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
-}
-
 static void take_identity(const LaunchSpec *s, int report_fd) {
         int r;
 
@@ -184,10 +178,60 @@ static void take_identity(const LaunchSpec *s, int report_fd) {
         if (setresuid(s->uid, s->uid, s->uid) < 0)
                 fail(report_fd, LAUNCH_UID, -errno, (int) s->uid);
         r = check_identity(s);
-        if (r >= 0 && s->uid != 0)
-                r = drop_capabilities();
         if (r < 0)
                 fail(report_fd, LAUNCH_UID, r, (int) s->uid);
+}
+
+/* What may never be had again goes while we still may say so. The rest goes with the identity, but for what is to be
+ * kept over it. */
+static void limit_capabilities(const LaunchSpec *s, int report_fd) {
+        int r = s->set_capabilities ? capability_drop_bounding(s->capabilities) : 0;
+
+        if (r < 0 && r != -EPERM) /* without CAP_SETPCAP: a weakened promise, said elsewhere */
+                fail(report_fd, LAUNCH_CAPABILITIES, r, 0);
+        if (s->set_capabilities && s->capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                fail(report_fd, LAUNCH_CAPABILITIES, -errno, 0);
+}
+
+static void take_capabilities(const LaunchSpec *s, int report_fd) {
+        bool is_other_user = s->set_identity && s->uid != 0;
+        int r = 0;
+
+        if (s->set_capabilities && s->capabilities)
+                r = capability_set(s->capabilities, is_other_user);
+        else if (is_other_user || s->set_capabilities)
+                r = capability_set(0, false);
+        if (r < 0)
+                fail(report_fd, LAUNCH_CAPABILITIES, r, 0);
+}
+
+/* Returns the Landlock ruleset that is still to be enforced, or -EBADF. */
+static int apply_isolation(const LaunchSpec *s, int report_fd) {
+        LaunchStage stage = LAUNCH_LANDLOCK;
+        int detail = 0, fd = -EBADF, r = 0;
+
+        if (s->isolation == LAUNCH_ISOLATION_MOUNT)
+                r = isolation_mount(s, &stage, &detail);
+        else if (s->isolation == LAUNCH_ISOLATION_LANDLOCK)
+                r = landlock_prepare(s, &fd, &detail);
+        if (r < 0)
+                fail(report_fd, stage, r, detail);
+        return fd;
+}
+
+static void apply_privileges(const LaunchSpec *s, int report_fd) {
+        int ruleset = apply_isolation(s, report_fd), r;
+
+        limit_capabilities(s, report_fd);
+        if (s->set_identity)
+                take_identity(s, report_fd);
+        take_capabilities(s, report_fd);
+        if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                fail(report_fd, LAUNCH_NO_NEW_PRIVS, -errno, 0);
+        r = ruleset >= 0 ? landlock_enforce(ruleset) : 0;
+        if (r < 0)
+                fail(report_fd, LAUNCH_LANDLOCK, r, -1);
+        (void) fd_close(ruleset);
 }
 
 /* @path NULL: /dev/null. */
@@ -338,10 +382,7 @@ void child_setup(const ChildPlan *plan) {
                 fail(report_fd, LAUNCH_SESSION, -errno, 0);
         /* Dispositions are the defaults already: the keeper reset its own at its start and never changes one. */
         apply_scheduling(&s, plan);
-        if (s.set_identity)
-                take_identity(&s, report_fd);
-        if (s.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                fail(report_fd, LAUNCH_NO_NEW_PRIVS, -errno, 0);
+        apply_privileges(&s, report_fd);
         apply_files(&s, plan, &report_fd);
         r = child_apply_last_limit(&s, plan->n_fds_soft);
         if (r < 0)

@@ -33,6 +33,11 @@ static int say_hello(Keeper *k) {
         };
 
         memcpy(m.hello.tree_reason, k->tree.reason, sizeof(m.hello.tree_reason));
+        m.hello.means = k->means.bits;
+        m.hello.landlock_abi = k->means.landlock_abi;
+        m.hello.controllers = k->tree.controllers.on;
+        memcpy(m.hello.controllers_reason, k->tree.controllers.reason, sizeof(m.hello.controllers_reason));
+        memcpy(m.hello.mount_reason, k->means.mount_reason, sizeof(m.hello.mount_reason));
         return say(k, &m, NULL);
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ static void on_signal(Keeper *k, const KeeperMessage *m, const int *fds, size_t 
 
         if (!s || s->pid <= 0 || m->signal.number < 1 || m->signal.number > 64)
                 return;
+        s->last_signal = (uint8_t) m->signal.number;
         if (whole)
                 (void) k->tree.ops->send(&k->tree, s, m->signal.number);
         if (!whole || m->signal.number == SIGKILL)
@@ -39,8 +41,47 @@ static void on_kill_tree(Keeper *k, const KeeperMessage *m, const int *fds, size
 
         if (!s || s->pid <= 0)
                 return;
+        s->last_signal = SIGKILL;
         (void) k->tree.ops->send(&k->tree, s, SIGKILL);
         (void) signal_main(s, SIGKILL); /* also where it has moved itself out of its cgroup */
+}
+
+static void on_set_cgroup(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        int r = s && s->pid > 0 ? k->tree.ops->set(&k->tree, s, &m->cgroup) : 0;
+
+        if (r < 0 && r != -EOPNOTSUPP)
+                log_warning("%s: cannot set all values of its cgroup: %s", s->name, strerror(-r));
+}
+
+/* A process that ended meanwhile is no failure; one that runs as somebody we may not touch is. */
+static int set_limits_of(pid_t pid, void *userdata) {
+        const KeeperMessage *m = userdata;
+        int r = 0;
+
+        for (uint64_t i = 0; i < MIN(m->limits.n, (uint64_t) KEEPER_LIMITS_MAX); i++) {
+                const KeeperLimit *l = &m->limits.items[i];
+                struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard};
+
+                if (l->resource >= RLIM_NLIMITS)
+                        continue;
+                if (prlimit(pid, (__rlimit_resource_t) l->resource, &value, NULL) < 0 && errno != ESRCH)
+                        r = -errno;
+        }
+        return r;
+}
+
+static void on_set_limits(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        KeeperMessage copy = *m;
+        int r;
+
+        if (!s || s->pid <= 0)
+                return;
+        r = set_limits_of(s->pid, &copy);
+        (void) k->tree.ops->each(&k->tree, s, set_limits_of, &copy);
+        if (r < 0)
+                log_warning("%s: cannot set all of its limits: %s", s->name, strerror(-r));
 }
 
 static void on_ack(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
@@ -117,6 +158,8 @@ static const Handler handlers[] = {
         [KEEPER_QUIT] = on_quit,
         [KEEPER_REOPEN] = on_reopen,
         [KEEPER_SWEEP] = on_sweep,
+        [KEEPER_SET_CGROUP] = on_set_cgroup,
+        [KEEPER_SET_LIMITS] = on_set_limits,
 };
 
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {

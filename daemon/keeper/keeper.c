@@ -349,7 +349,7 @@ static void keeper_init(Keeper *k) {
                 .epoll_fd = -EBADF, .signal_fd = -EBADF, .timer_fd = -EBADF, .scratch_fd = -EBADF,
                 .peer_fds = {-EBADF, -EBADF}, .armed_usec = USEC_INFINITY, .started_usec = clock_realtime(),
                 .to_droverd = {.fd = -EBADF}, .to_logger = {.fd = -EBADF}, .notify = {.fd = -EBADF},
-                .tree = {.base_fd = -EBADF},
+                .tree = {.base_fd = -EBADF, .own_fd = -EBADF},
         };
         for (unsigned i = 0; i < _TIMER_MAX; i++)
                 k->due[i] = USEC_INFINITY;
@@ -388,6 +388,8 @@ int keeper_open(Keeper *k, const KeeperOptions *o) {
         if (r < 0)
                 return r;
         tree_open(&k->tree, k->table);
+        oom_watch_open(&k->oom);
+        means_probe(&k->means, &k->tree);
         keeper_refill_reserve(k);
         return 0;
 }

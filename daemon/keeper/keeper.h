@@ -9,7 +9,9 @@
 #define DROVER_KEEPER_KEEPER_H
 
 #include "keeper/kept.h"
+#include "keeper/means.h"
 #include "keeper/notify-relay.h"
+#include "keeper/oom.h"
 #include "keeper/peer-link.h"
 #include "keeper/program.h"
 #include "keeper/slot.h"
@@ -65,6 +67,8 @@ typedef struct Keeper {
 
         SlotTable *table;
         Tree tree;
+        Means means;
+        OomWatch oom;
         Program droverd, logger;
         PeerLink to_droverd, to_logger;
         uint32_t droverd_events, logger_events; /* what epoll waits for on the lines */

@@ -178,6 +178,11 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
                 fail_now(k, s, LAUNCH_CGROUP, r, 0);
                 return;
         }
+        r = controller_has_values(&m->launch.cgroup) ? k->tree.ops->set(&k->tree, s, &m->launch.cgroup) : 0;
+        if (r < 0 && r != -EOPNOTSUPP) {
+                fail_now(k, s, LAUNCH_CGROUP, r, 1);
+                return;
+        }
         r = make_channels(&j, s, m->launch.flags & KEEPER_LAUNCH_READY_PIPE);
         if (r < 0) {
                 fail_now(k, s, LAUNCH_PIPE, r, 0);

@@ -95,5 +95,11 @@ int leftovers_sweep(void) {
         (void) sweep_directories(fd, true, &has_protected);
         if (getenv("SERVICE_RESULT") && getenv("INVOCATION_ID") && !has_protected)
                 (void) cgroup_kill_below(fd, 0);
-        return sweep_directories(fd, false, &has_protected);
+        r = sweep_directories(fd, false, &has_protected);
+        /* What hands controllers down may hold no process: the next main process of the unit could not begin. */
+        if (getenv("SERVICE_RESULT") && getenv("INVOCATION_ID")) {
+                controllers_off_below(fd, 0);
+                (void) unlinkat(fd, CONTROLLER_SUPERVISOR, AT_REMOVEDIR);
+        }
+        return r;
 }

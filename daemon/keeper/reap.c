@@ -11,6 +11,7 @@
 #include "link/launch-request.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,6 +41,17 @@ static void reap_pid(pid_t pid) {
         (void) waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG);
 }
 
+/* Who or what killed it? Its leaf is still there. */
+static void note_circumstances(Keeper *k, Slot *s) {
+        KeeperExit *e = &s->exited;
+
+        e->sent = s->last_signal;
+        k->tree.ops->account(&k->tree, s);
+        if (e->oom == KEEPER_OOM_NO && e->code != CLD_EXITED && e->status == SIGKILL && s->last_signal != SIGKILL &&
+            oom_watch_look(&k->oom, k->now_usec))
+                e->oom = KEEPER_OOM_MACHINE;
+}
+
 void reap_slot(Keeper *k, Slot *s) {
         struct rusage usage = {};
         siginfo_t info;
@@ -54,6 +66,7 @@ void reap_slot(Keeper *k, Slot *s) {
                 .cpu_usec = timeval_usec(usage.ru_utime) + timeval_usec(usage.ru_stime),
                 .max_rss_bytes = (uint64_t) usage.ru_maxrss * 1024,
         };
+        note_circumstances(k, s);
         launch_read_report(k, s);
         if (s->is_failed && s->failed.stage == LAUNCH_KILLED)
                 s->failed.detail = info.si_status;

@@ -22,6 +22,7 @@
 typedef struct Slot {
         uint64_t generation;
         uint8_t state; /* KeeperSlotState */
+        uint8_t last_signal; /* that droverd has had sent to its main process; 0: none */
         bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused;
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */

@@ -225,13 +225,19 @@ static unsigned signal_members(int sig, int *ret_error) {
         return n;
 }
 
-static unsigned signal_tree(Tree *t, const Slot *s, uint64_t not_before, int sig, int *ret_error) {
-        if (walk_processes(not_before) < 0)
-                return 0;
+static int mark_tree(Tree *t, const Slot *s, uint64_t not_before) {
+        int r = walk_processes(not_before);
+
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n_processes; i++)
                 processes[i].is_member = processes[i].pid != getpid() && is_root_of(t, s, &processes[i]);
         mark_descendants();
-        return signal_members(sig, ret_error);
+        return 0;
+}
+
+static unsigned signal_tree(Tree *t, const Slot *s, uint64_t not_before, int sig, int *ret_error) {
+        return mark_tree(t, s, not_before) < 0 ? 0 : signal_members(sig, ret_error);
 }
 
 static int sweep_make(Tree *t, Slot *s, int *ret_fd) {
@@ -244,6 +250,32 @@ static int sweep_make(Tree *t, Slot *s, int *ret_fd) {
 static void sweep_discard(Tree *t, Slot *s) {
         (void) t;
         (void) s;
+}
+
+static int sweep_set(Tree *t, Slot *s, const KeeperCgroup *values) {
+        (void) t;
+        (void) s;
+        (void) values;
+        return -EOPNOTSUPP;
+}
+
+static void sweep_account(Tree *t, Slot *s) {
+        (void) t;
+        (void) s;
+}
+
+static int sweep_each(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata) {
+        int r = -ESRCH, k;
+
+        sweep_look(t);
+        if (mark_tree(t, s, UINT64_MAX) < 0)
+                return -ESRCH;
+        for (size_t i = 0; i < n_processes; i++) {
+                k = processes[i].is_member && !processes[i].is_zombie ? what(processes[i].pid, userdata) : -ESRCH;
+                if (r == -ESRCH || k == 0)
+                        r = k;
+        }
+        return r;
 }
 
 /* When many trees are signalled at once, one walk serves for all: it must only be younger than the process. What was
@@ -272,7 +304,10 @@ const TreeOps tree_sweep = {
         .mode = KEEPER_TREE_SWEEP,
         .make = sweep_make,
         .discard = sweep_discard,
+        .set = sweep_set,
+        .account = sweep_account,
         .send = sweep_signal,
+        .each = sweep_each,
         .look = sweep_look,
         .end = sweep_end,
 };

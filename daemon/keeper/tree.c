@@ -7,7 +7,7 @@ void tree_open(Tree *t, SlotTable *table) {
         const char *wish = getenv("DROVER_TREE");
         bool without = wish && streq(wish, "sweep");
 
-        *t = (Tree) {.ops = &tree_cgroup, .table = table, .base_fd = -EBADF, .method = SPAWN_INTO_CGROUP};
+        *t = (Tree) {.ops = &tree_cgroup, .table = table, .base_fd = -EBADF, .own_fd = -EBADF, .method = SPAWN_INTO_CGROUP};
         if (without)
                 (void) snprintf(t->reason, sizeof(t->reason), "DROVER_TREE=sweep");
         else if (cgroup_open(t) >= 0) {

@@ -8,6 +8,7 @@
 #ifndef DROVER_KEEPER_TREE_H
 #define DROVER_KEEPER_TREE_H
 
+#include "keeper/controller.h"
 #include "keeper/slot.h"
 #include "keeper/spawn.h"
 #include "base/macro.h"
@@ -22,8 +23,12 @@ typedef struct TreeOps {
         /* A place for a new process. *ret_fd: the leaf's directory, the caller's; -EBADF where there is none. */
         int (*make)(Tree *t, Slot *s, int *ret_fd);
         void (*discard)(Tree *t, Slot *s); /* no process was made after all */
+        int (*set)(Tree *t, Slot *s, const KeeperCgroup *values); /* -EOPNOTSUPP where there is no leaf at all */
+        void (*account)(Tree *t, Slot *s); /* its main process is dead: what its leaf knows goes to s->exited */
         /* @sig to every process of it; 0, -ESRCH when there was none, or the first other error. */
         int (*send)(Tree *t, Slot *s, int sig);
+        /* @what for every process of it; 0 when it was 0 for one, else its first error; -ESRCH when there was none. */
+        int (*each)(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata);
         void (*look)(Tree *t); /* before a round of end() calls */
         /* The main process is gone: 0 when nothing is left; 1 when the rest was killed and is still dying. */
         int (*end)(Tree *t, Slot *s);
@@ -39,7 +44,9 @@ struct Tree {
         const TreeOps *ops;
         SlotTable *table;
         int base_fd;             /* cgroup only */
+        int own_fd;              /* cgroup only: the one above it */
         char base[PATH_MAX];     /* cgroup only: its path */
+        Controllers controllers; /* cgroup only */
         char reason[128];        /* why it is not cgroup; "" when it is */
         SpawnMethod method;
         pid_t known[2];          /* droverd and the logger: children, but nobody's orphans */

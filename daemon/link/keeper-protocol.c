@@ -17,6 +17,8 @@ static const uint16_t sizes[] = {
         [KEEPER_QUIT] = WITH(quit),
         [KEEPER_REOPEN] = HEAD,
         [KEEPER_SWEEP] = HEAD,
+        [KEEPER_SET_CGROUP] = WITH(cgroup),
+        [KEEPER_SET_LIMITS] = WITH(limits),
 
         [KEEPER_HELLO] = WITH(hello),
         [KEEPER_SLOT] = WITH(slot_info),

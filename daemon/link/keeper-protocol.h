@@ -38,6 +38,8 @@ typedef enum KeeperMessageType {
         KEEPER_QUIT,       /* all workers are gone: end the logger, clean up, exit with quit.code */
         KEEPER_REOPEN,     /* the logger shall reopen its files */
         KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
+        KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
+        KEEPER_SET_LIMITS, /* slot, generation, limits: prlimit() of every process of its tree */
 
         /* notices, keeper -> droverd */
         KEEPER_HELLO = 64,
@@ -74,6 +76,41 @@ typedef enum KeeperTreeMode {
 
 #define KEEPER_LAUNCH_READY_PIPE 1u /* make a ready pipe and watch it */
 
+/* Controllers of cgroup v2, as bits. */
+#define KEEPER_CONTROLLER_MEMORY 1u
+#define KEEPER_CONTROLLER_CPU 2u
+#define KEEPER_CONTROLLER_PIDS 4u
+
+/* What a keeper could do when it tried, as bits of hello.means. */
+#define KEEPER_CAN_PIDFD 1u         /* a handle from a process's birth on */
+#define KEEPER_CAN_CLONE_INTO 2u    /* born inside its cgroup */
+#define KEEPER_CAN_CGROUP_KILL 4u   /* one write kills a whole leaf */
+#define KEEPER_CAN_MOUNT 8u         /* a mount namespace for a worker */
+#define KEEPER_CAN_SETPCAP 16u      /* drop from the bounding set */
+#define KEEPER_CAN_SETUID 32u       /* become another user */
+#define KEEPER_CAN_MACHINE_OOM 64u  /* /proc/vmstat counts out-of-memory kills */
+
+/* Values for the leaf of a process; 0: leave it alone, UINT64_MAX: the word "max". */
+typedef struct KeeperCgroup {
+        uint64_t memory_max, memory_high; /* bytes */
+        uint64_t cpu_max;    /* us of CPU per 100 ms */
+        uint64_t cpu_weight; /* 1..10000 */
+        uint64_t pids_max;
+} KeeperCgroup;
+
+#define KEEPER_LIMITS_MAX 16
+typedef struct KeeperLimit {
+        uint64_t resource; /* RLIMIT_* */
+        uint64_t soft, hard;
+} KeeperLimit;
+
+/* Was it killed for want of memory? */
+typedef enum KeeperOom {
+        KEEPER_OOM_NO,
+        KEEPER_OOM_CGROUP,  /* memory.events of its leaf says so */
+        KEEPER_OOM_MACHINE, /* perhaps: a SIGKILL from elsewhere, and the kernel's own count of such kills has grown */
+} KeeperOom;
+
 typedef struct KeeperExit {
         int32_t code;           /* as siginfo_t: CLD_EXITED, CLD_KILLED, CLD_DUMPED */
         int32_t status;         /* exit code or signal */
@@ -82,6 +119,10 @@ typedef struct KeeperExit {
         uint64_t at_usec;       /* CLOCK_REALTIME µs of the death notice */
         uint64_t cpu_usec;      /* user + system */
         uint64_t max_rss_bytes;
+        uint32_t oom;           /* KeeperOom */
+        uint32_t sent;          /* the last signal that droverd had sent to it; 0: none */
+        uint64_t memory_limit;  /* memory.max of its leaf; 0: none, or unknown */
+        uint64_t memory_peak;   /* memory.peak of its leaf; 0: unknown */
 } KeeperExit;
 
 typedef struct KeeperFailure {
@@ -101,6 +142,7 @@ typedef struct KeeperMessage {
                         uint32_t n_fds;
                         char name[KEEPER_NAME_MAX]; /* "web/0" */
                         LogSpec log;
+                        KeeperCgroup cgroup;
                 } launch;
                 struct {
                         int32_t number; /* 1..64; SIGKILL allowed */
@@ -115,6 +157,11 @@ typedef struct KeeperMessage {
                         uint32_t leave_running; /* 1: processes in slots are to live on (on_daemon_exit "keep") */
                 } quit;
                 char text[KEEPER_TEXT_MAX];
+                KeeperCgroup cgroup;
+                struct {
+                        uint64_t n;
+                        KeeperLimit items[KEEPER_LIMITS_MAX];
+                } limits;
                 struct {
                         uint32_t version;
                         uint32_t flags;     /* KEEPER_HELLO_* */
@@ -126,6 +173,12 @@ typedef struct KeeperMessage {
                         uint64_t watchdog_usec, ping_usec;
                         uint64_t n_fds_soft; /* the soft RLIMIT_NOFILE the keeper was started with: workers get it back */
                         char tree_reason[128]; /* why the mode is SWEEP; "" for CGROUP */
+                        uint32_t means;        /* KEEPER_CAN_* */
+                        uint32_t controllers;  /* KEEPER_CONTROLLER_*: those that leaves can have */
+                        uint32_t landlock_abi; /* 0: none */
+                        uint32_t pad;
+                        char controllers_reason[128]; /* why some are missing; "" when none is */
+                        char mount_reason[64];        /* why there is no mount namespace; "" when there is */
                 } hello;
                 struct {
                         int32_t pid;

@@ -5,8 +5,8 @@
  *     LaunchImage                    fixed
  *     ImageLimit [n_limits]
  *     gid_t [n_groups]
- *     strings, each with its NUL, in this order: argv, env, candidates, directory, stdio 0..2 (the last four only
- *     where their flag is set), nothing after them
+ *     strings, each with its NUL, in this order: argv, env, candidates, paths of each kind, directory, stdio 0..2 (the
+ *     last four only where their flag is set), nothing after them
  *
  * There are no offsets in it, so nothing can point outside: the reader walks on and refuses what does not end in
  * time. Counts are bounded by the size before they are believed. */
@@ -16,7 +16,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define IMAGE_MAGIC 0x31727672646c6e63u /* changes with the layout */
+#define IMAGE_MAGIC 0x32727672646c6e63u /* changes with the layout */
 #define IMAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 enum {
@@ -27,7 +27,9 @@ enum {
         HAS_OOM_SCORE_ADJ = 1u << 6,
         HAS_AFFINITY = 1u << 7,
         HAS_NO_NEW_PRIVS = 1u << 8,
-        HAS_ALL = (1u << 9) - 1,
+        HAS_CAPABILITIES = 1u << 9,
+        HAS_PRIVATE_TMP = 1u << 10,
+        HAS_ALL = (1u << 11) - 1,
 };
 
 typedef struct ImageLimit {
@@ -40,6 +42,9 @@ typedef struct LaunchImage {
         uint32_t size; /* of the whole */
         uint32_t flags;
         uint32_t n_argv, n_env, n_candidates;
+        uint32_t n_paths[_LAUNCH_PATH_MAX];
+        uint32_t isolation;
+        uint64_t capabilities;
         uint32_t n_limits, n_groups, n_fds;
         uint32_t uid, gid, umask;
         int32_t nice, oom_score_adj, ready_fd;
@@ -78,6 +83,8 @@ static uint32_t spec_flags(const LaunchSpec *s) {
         flags |= s->has_oom_score_adj ? HAS_OOM_SCORE_ADJ : 0;
         flags |= s->has_affinity ? HAS_AFFINITY : 0;
         flags |= s->no_new_privs ? HAS_NO_NEW_PRIVS : 0;
+        flags |= s->set_capabilities ? HAS_CAPABILITIES : 0;
+        flags |= s->private_tmp ? HAS_PRIVATE_TMP : 0;
         return flags;
 }
 
@@ -91,6 +98,8 @@ static void image_put(Pen *p, const LaunchSpec *s) {
                 .uid = s->uid,
                 .gid = s->gid,
                 .umask = s->umask,
+                .isolation = s->isolation,
+                .capabilities = s->capabilities,
                 .nice = s->nice,
                 .oom_score_adj = s->oom_score_adj,
                 .ready_fd = s->ready_fd,
@@ -111,6 +120,8 @@ static void image_put(Pen *p, const LaunchSpec *s) {
         image.n_argv = pen_put_strings(p, s->argv);
         image.n_env = pen_put_strings(p, s->env);
         image.n_candidates = pen_put_strings(p, s->candidates);
+        for (unsigned i = 0; i < _LAUNCH_PATH_MAX; i++)
+                image.n_paths[i] = pen_put_strings(p, s->paths[i]);
         if (s->directory)
                 pen_put(p, s->directory, strlen(s->directory) + 1);
         for (unsigned i = 0; i < 3; i++)
@@ -133,11 +144,19 @@ static bool targets_are_sane(const LaunchImage *image) {
         return image->ready_fd == -1 || image->ready_fd >= 3;
 }
 
+static bool isolation_is_sane(const LaunchImage *image) {
+        uint64_t n = 0;
+
+        for (unsigned i = 0; i < _LAUNCH_PATH_MAX; i++)
+                n += image->n_paths[i];
+        return n <= LAUNCH_PATHS_MAX && image->n_paths[LAUNCH_PATH_TMP] == 0 && image->isolation < _LAUNCH_ISOLATION_MAX;
+}
+
 static bool image_is_sane(const LaunchImage *image, size_t size) {
         return image->magic == IMAGE_MAGIC && image->size == size && (image->flags & ~(uint32_t) HAS_ALL) == 0 &&
                 image->n_argv > 0 && image->n_candidates > 0 && image->n_limits <= RLIM_NLIMITS &&
                 image->n_groups <= LAUNCH_GROUPS_MAX && image->n_fds <= LAUNCH_FDS_MAX && image->umask <= 07777 &&
-                targets_are_sane(image);
+                isolation_is_sane(image) && targets_are_sane(image);
 }
 
 static int image_to_memfd(const char *data, size_t size, int *ret_fd) {
@@ -276,6 +295,9 @@ static int reader_all_strings(Reader *r, const LaunchImage *image, LaunchSpec *s
                 k = reader_strings(r, image->n_env, &s->env);
         if (k >= 0)
                 k = reader_strings(r, image->n_candidates, &s->candidates);
+        for (unsigned i = 0; k >= 0 && i < _LAUNCH_PATH_MAX; i++)
+                if (image->n_paths[i] > 0)
+                        k = reader_strings(r, image->n_paths[i], &s->paths[i]);
         if (k >= 0 && image->flags & HAS_DIRECTORY)
                 k = reader_string(r, &s->directory);
         for (unsigned i = 0; k >= 0 && i < 3; i++)
@@ -296,6 +318,10 @@ static void image_to_spec(const LaunchImage *image, LaunchSpec *s) {
                 .has_oom_score_adj = image->flags & HAS_OOM_SCORE_ADJ,
                 .has_affinity = image->flags & HAS_AFFINITY,
                 .no_new_privs = image->flags & HAS_NO_NEW_PRIVS,
+                .set_capabilities = image->flags & HAS_CAPABILITIES,
+                .capabilities = image->capabilities,
+                .isolation = (LaunchIsolation) image->isolation,
+                .private_tmp = image->flags & HAS_PRIVATE_TMP,
                 .nice = image->nice,
                 .oom_score_adj = image->oom_score_adj,
                 .affinity = image->affinity,

@@ -23,10 +23,14 @@ typedef enum LaunchStage {
         LAUNCH_NICE,
         LAUNCH_AFFINITY,
         LAUNCH_LIMIT,     /* detail: RLIMIT number */
+        LAUNCH_NAMESPACE, /* its own view of the file system */
+        LAUNCH_MOUNT,     /* detail: LaunchPathKind << 16 | index of the path */
         LAUNCH_GROUPS,
         LAUNCH_GID,
         LAUNCH_UID,
+        LAUNCH_CAPABILITIES,
         LAUNCH_NO_NEW_PRIVS,
+        LAUNCH_LANDLOCK,  /* detail: as of LAUNCH_MOUNT; -1: the ruleset itself */
         LAUNCH_UMASK,
         LAUNCH_DIRECTORY,
         LAUNCH_STDIO,     /* detail: 0, 1, 2 */
@@ -42,6 +46,23 @@ typedef struct LaunchLimit {
         struct rlimit value;
 } LaunchLimit;
 
+/* Paths that a worker sees otherwise than its user would. */
+typedef enum LaunchPathKind {
+        LAUNCH_PATH_TMP, /* detail of a failing /tmp (0) or /var/tmp (1) only */
+        LAUNCH_PATH_READ_ONLY,
+        LAUNCH_PATH_READ_WRITE,
+        LAUNCH_PATH_INACCESSIBLE,
+        _LAUNCH_PATH_MAX,
+} LaunchPathKind;
+
+typedef enum LaunchIsolation {
+        LAUNCH_ISOLATION_NONE,
+        LAUNCH_ISOLATION_MOUNT,    /* a mount namespace */
+        LAUNCH_ISOLATION_LANDLOCK, /* rules on the paths; no private /tmp */
+        _LAUNCH_ISOLATION_MAX,
+} LaunchIsolation;
+
+#define LAUNCH_PATHS_MAX 64 /* of all kinds together */
 #define LAUNCH_FDS_MAX 24 /* the listening sockets of a pool, and some */
 #define LAUNCH_GROUPS_MAX 256
 #define LAUNCH_REQUEST_MAX (4u << 20) /* bytes; beyond it execve itself says E2BIG */
@@ -62,6 +83,11 @@ typedef struct LaunchSpec {
         size_t n_groups;
         mode_t umask;
         bool has_nice, has_oom_score_adj, has_affinity, no_new_privs;
+        bool set_capabilities;     /* only those of .capabilities remain; a bit per CAP_* */
+        uint64_t capabilities;
+        LaunchIsolation isolation;
+        bool private_tmp;          /* with LAUNCH_ISOLATION_MOUNT */
+        char **paths[_LAUNCH_PATH_MAX]; /* absolute; NULL: none. The first kind is unused */
         int nice, oom_score_adj;
         cpu_set_t affinity;
         const LaunchLimit *limits;

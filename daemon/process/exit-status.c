@@ -24,7 +24,11 @@ static const char *const stage_sentences[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_GROUPS] = "cannot set its groups",
         [LAUNCH_GID] = "cannot change to group",
         [LAUNCH_UID] = "cannot change to user",
+        [LAUNCH_NAMESPACE] = "cannot make its own view of the file system",
+        [LAUNCH_MOUNT] = "cannot isolate",
+        [LAUNCH_CAPABILITIES] = "cannot set its capabilities",
         [LAUNCH_NO_NEW_PRIVS] = "cannot set no_new_privileges",
+        [LAUNCH_LANDLOCK] = "cannot isolate",
         [LAUNCH_UMASK] = "cannot set umask",
         [LAUNCH_DIRECTORY] = "cannot change to directory",
         [LAUNCH_STDIO] = "cannot open",
@@ -61,14 +65,73 @@ bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t 
         return false;
 }
 
+static bool is_killed(const KeeperExit *e) {
+        return e->code != CLD_EXITED;
+}
+
+const char *exit_status_killer(const ExitStatus *e) {
+        if (e->is_failure_to_start || !is_killed(&e->exit))
+                return NULL;
+        if (e->exit.oom == KEEPER_OOM_CGROUP)
+                return "kernel";
+        return e->exit.sent == (uint32_t) e->exit.status ? "drover" : "other";
+}
+
+/* " (limit 64M, peak 63M)", as far as known. */
+static void put_memory(const KeeperExit *e, char *buf, size_t size) {
+        char limit[16], peak[16];
+
+        buf[0] = '\0';
+        if (e->memory_limit > 0)
+                (void) snprintf(buf, size, " (limit %s%s%s)", size_format(limit, e->memory_limit),
+                                e->memory_peak > 0 ? ", peak " : "",
+                                e->memory_peak > 0 ? size_format(peak, e->memory_peak) : "");
+}
+
+/* What stands behind "killed by SIGKILL" or "exited with code 1". */
+static void put_circumstances(const KeeperExit *e, char *buf, size_t size) {
+        char memory[2 * 16 + 32];
+
+        put_memory(e, memory, sizeof(memory));
+        buf[0] = '\0';
+        if (e->oom == KEEPER_OOM_CGROUP && is_killed(e) && e->status == SIGKILL)
+                (void) snprintf(buf, size, ": out of memory%s", memory);
+        else if (e->oom == KEEPER_OOM_CGROUP)
+                (void) snprintf(buf, size, ", one of its processes was killed: out of memory%s", memory);
+        else if (e->oom == KEEPER_OOM_MACHINE)
+                (void) snprintf(buf, size, ", perhaps by the kernel: this machine ran out of memory");
+        else if (is_killed(e) && e->sent == (uint32_t) e->status)
+                (void) snprintf(buf, size, " on request");
+}
+
 void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, char *buf, size_t size) {
-        if (e->is_failure_to_start)
+        char more[160];
+
+        if (e->is_failure_to_start) {
                 launch_failure_describe(&e->failure, spec_or_null, buf, size);
-        else if (e->exit.code == CLD_EXITED)
-                (void) snprintf(buf, size, "exited with code %d", e->exit.status);
+                return;
+        }
+        put_circumstances(&e->exit, more, sizeof(more));
+        if (!is_killed(&e->exit))
+                (void) snprintf(buf, size, "exited with code %d%s", e->exit.status, more);
         else
-                (void) snprintf(buf, size, "killed by %s%s", signal_to_string(e->exit.status),
-                                e->exit.code == CLD_DUMPED ? " (core dumped)" : "");
+                (void) snprintf(buf, size, "killed by %s%s%s", signal_to_string(e->exit.status),
+                                e->exit.code == CLD_DUMPED ? " (core dumped)" : "", more);
+}
+
+/* The path that LAUNCH_MOUNT and LAUNCH_LANDLOCK are about. */
+static const char *isolated_path(const KeeperFailure *f, const LaunchSpec *spec) {
+        static const char *const tmp[] = {"/tmp", "/var/tmp"};
+        unsigned kind = (unsigned) f->detail >> 16, n = f->detail & 0xffff;
+
+        if (f->detail < 0 || kind >= _LAUNCH_PATH_MAX)
+                return NULL;
+        if (kind == LAUNCH_PATH_TMP)
+                return n < ARRAY_SIZE(tmp) ? tmp[n] : NULL;
+        for (unsigned i = 0; spec && spec->paths[kind] && spec->paths[kind][i]; i++)
+                if (i == n)
+                        return spec->paths[kind][i];
+        return NULL;
 }
 
 /* What the sentence of @f is about: " /srv/x", " nofile", " 3"; "" when the sentence stands alone. */
@@ -96,6 +159,10 @@ static void failure_object(const KeeperFailure *f, const LaunchSpec *spec, char 
                 break;
         case LAUNCH_DESCRIPTOR:
                 (void) snprintf(buf, size, " %d", f->detail);
+                break;
+        case LAUNCH_MOUNT:
+        case LAUNCH_LANDLOCK:
+                (void) snprintf(buf, size, " %s", isolated_path(f, spec) ? isolated_path(f, spec) : "its files");
                 break;
         case LAUNCH_UID:
                 if (spec)

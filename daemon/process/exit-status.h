@@ -22,9 +22,20 @@ typedef struct ExitStatus {
 int exit_status_exitcode(const ExitStatus *e);
 /** exit_status_is_clean() - its exitcode is one of @success_codes; a failed start never is, nor a faulty one. */
 bool exit_status_is_clean(const ExitStatus *e, const int *success_codes, size_t n);
-/** exit_status_describe() - "exited with code 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)", or for a failed
- *  start launch_failure_describe(). Fills @buf, always terminated. */
+/** exit_status_describe() - why it ended, one clause for people, or for a failed start launch_failure_describe():
+ *
+ *     exited with code 3
+ *     killed by SIGSEGV (core dumped)
+ *     killed by SIGKILL                        by somebody else, or by the kernel without a word
+ *     killed by SIGTERM on request             drover sent it
+ *     killed by SIGKILL: out of memory (limit 64M, peak 64M)
+ *     killed by SIGKILL, perhaps by the kernel: this machine ran out of memory
+ *     exited with code 1, one of its processes was killed: out of memory (limit 64M)
+ *
+ * Fills @buf, always terminated. */
 void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, char *buf, size_t size);
+/** exit_status_killer() - who ended it: "drover", "kernel" (out of memory), "other", or NULL when it ended by itself. */
+const char *exit_status_killer(const ExitStatus *e);
 /** launch_failure_describe() - "cannot change to directory /srv/x: No such file or directory" */
 void launch_failure_describe(const KeeperFailure *f, const LaunchSpec *spec_or_null, char *buf, size_t size);
 
