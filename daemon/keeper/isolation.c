@@ -23,18 +23,33 @@ bool isolation_is_below(const char *path, const char *above) {
         return strncmp(path, above, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-size_t isolation_list(const LaunchSpec *s, IsolatedPath out[static LAUNCH_PATHS_MAX]) {
+static void insert(IsolatedPath *list, size_t *n, const char *path, LaunchPathKind kind, int detail) {
+        size_t at = (*n)++;
+
+        for (; at > 0 && strlen(list[at - 1].path) > strlen(path); at--)
+                list[at] = list[at - 1];
+        list[at] = (IsolatedPath) {.path = path, .kind = kind, .detail = detail, .fd = -EBADF};
+}
+
+static bool is_listed(const IsolatedPath *list, size_t n, const char *path) {
+        for (size_t i = 0; i < n; i++)
+                if (isolation_is_below(list[i].path, path) && isolation_is_below(path, list[i].path))
+                        return true;
+        return false;
+}
+
+size_t isolation_list(const LaunchSpec *s, IsolatedPath out[static ISOLATED_PATHS_MAX]) {
+        static const char *const writable[] = {"/dev", "/proc", "/sys"};
         size_t n = 0;
 
         for (unsigned kind = LAUNCH_PATH_READ_ONLY; kind < _LAUNCH_PATH_MAX; kind++)
-                for (int i = 0; s->paths[kind] && s->paths[kind][i] && n < LAUNCH_PATHS_MAX; i++) {
-                        IsolatedPath p = {.path = s->paths[kind][i], .kind = kind, .detail = (int) kind << 16 | i, .fd = -EBADF};
-                        size_t at = n++;
-
-                        for (; at > 0 && strlen(out[at - 1].path) > strlen(p.path); at--)
-                                out[at] = out[at - 1];
-                        out[at] = p;
-                }
+                for (int i = 0; s->paths[kind] && s->paths[kind][i] && n < LAUNCH_PATHS_MAX; i++)
+                        insert(out, &n, s->paths[kind][i], kind, (int) kind << 16 | i);
+        if (n == 0 || !isolation_is_below("/", out[0].path) || out[0].kind != LAUNCH_PATH_READ_ONLY)
+                return n;
+        for (size_t i = 0; i < ARRAY_SIZE(writable); i++)
+                if (!is_listed(out, n, writable[i]) && access(writable[i], F_OK) == 0)
+                        insert(out, &n, writable[i], LAUNCH_PATH_READ_WRITE, out[0].detail);
         return n;
 }
 
@@ -160,7 +175,7 @@ static int own_namespace(void) {
 }
 
 int isolation_mount(const LaunchSpec *s, LaunchStage *ret_stage, int *ret_detail) {
-        IsolatedPath paths[LAUNCH_PATHS_MAX];
+        IsolatedPath paths[ISOLATED_PATHS_MAX];
         size_t n = isolation_list(s, paths);
         int r = own_namespace();
 

@@ -27,8 +27,11 @@ typedef struct IsolatedPath {
         int fd;     /* of what lies below a directory that is about to be covered, or -EBADF */
 } IsolatedPath;
 
-/** isolation_list() - all paths of @s, shorter ones first. Returns how many. */
-size_t isolation_list(const LaunchSpec *s, IsolatedPath out[static LAUNCH_PATHS_MAX]);
+#define ISOLATED_PATHS_MAX (LAUNCH_PATHS_MAX + 3)
+
+/** isolation_list() - all paths of @s, shorter ones first; how many. Where all of "/" is read-only, /dev, /proc and /sys are
+ *  not: devices are written to, and the other two are the kernel's own to guard. */
+size_t isolation_list(const LaunchSpec *s, IsolatedPath out[static ISOLATED_PATHS_MAX]);
 /** isolation_is_below() - is @path @above, or below it? Textually. */
 bool isolation_is_below(const char *path, const char *above);
 

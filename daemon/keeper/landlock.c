@@ -172,7 +172,7 @@ static const Level levels[_LAUNCH_PATH_MAX] = {
 };
 
 static int read_rules(Rules *r, const LaunchSpec *s, int *ret_detail) {
-        IsolatedPath paths[LAUNCH_PATHS_MAX];
+        IsolatedPath paths[ISOLATED_PATHS_MAX];
         size_t n = isolation_list(s, paths);
 
         for (size_t i = 0; i < n; i++) {
@@ -208,7 +208,7 @@ static int make_ruleset(Rules *r) {
 
 int landlock_prepare(const LaunchSpec *s, int *ret_fd, int *ret_detail) {
         static Rules r; /* of this process alone: it is about to be another program */
-        static char room[LAUNCH_PATHS_MAX][sizeof(*r.items)] __attribute__((aligned(16)));
+        static char room[ISOLATED_PATHS_MAX][sizeof(*r.items)] __attribute__((aligned(16)));
         int k;
 
         *ret_detail = -1;

@@ -19,6 +19,8 @@ static char *full_candidates[] = {(char *) "/usr/local/bin/sh", (char *) "/bin/s
 static const gid_t full_groups[] = {4, 27, 65534};
 static const LaunchLimit full_limits[] = {{RLIMIT_NOFILE, {64, 128}}, {RLIMIT_CORE, {0, RLIM_INFINITY}}};
 
+static char *full_paths[] = {(char *) "/etc", (char *) "/srv", NULL};
+
 static LaunchSpec full_spec(void) {
         LaunchSpec s = {
                 .argv = full_argv, .env = full_env, .candidates = full_candidates, .directory = "/srv",
@@ -26,6 +28,8 @@ static LaunchSpec full_spec(void) {
                 .set_identity = true, .uid = 65534, .gid = 65533, .groups = full_groups, .n_groups = 3,
                 .umask = 027, .has_nice = true, .nice = -5, .has_oom_score_adj = true, .oom_score_adj = 300,
                 .has_affinity = true, .no_new_privs = true, .limits = full_limits, .n_limits = 2,
+                .set_capabilities = true, .capabilities = UINT64_C(1) << 40 | 3, .isolation = LAUNCH_ISOLATION_MOUNT,
+                .private_tmp = true, .paths = {NULL, full_paths, NULL, full_paths},
                 .fd_targets = {3, 9}, .n_fds = 2, .ready_fd = 7,
         };
 
@@ -58,6 +62,11 @@ START_TEST(everything_comes_back) {
         for (int i = 0; i < 3; i++)
                 ck_assert_pstr_eq(out.candidates[i], full_candidates[i]);
         ck_assert_str_eq(out.directory, "/srv");
+        ck_assert_ptr_null(out.paths[LAUNCH_PATH_READ_WRITE]);
+        for (int i = 0; i < 3; i++)
+                ck_assert_pstr_eq(out.paths[LAUNCH_PATH_INACCESSIBLE][i], full_paths[i]);
+        ck_assert(out.set_capabilities && out.private_tmp && out.isolation == LAUNCH_ISOLATION_MOUNT);
+        ck_assert_uint_eq(out.capabilities, UINT64_C(1) << 40 | 3);
         for (int i = 0; i < 3; i++)
                 ck_assert_pstr_eq(out.stdio_path[i], in.stdio_path[i]);
         ck_assert(out.set_identity && out.has_nice && out.has_oom_score_adj && out.has_affinity && out.no_new_privs);
@@ -185,7 +194,7 @@ static const struct {
         uint32_t type;
         size_t size;
 } keeper_sizes[] = {
-        {0, 0}, {KEEPER_ACK, 16}, {KEEPER_SIGNAL, 28}, {KEEPER_KEEP, 80}, {KEEPER_NOTIFY, 16 + KEEPER_TEXT_MAX},
+        {0, 0}, {KEEPER_ACK, 16}, {KEEPER_SIGNAL, 28}, {KEEPER_KEEP, 16 + KEEPER_KEPT_NAME_MAX}, {KEEPER_NOTIFY, 16 + KEEPER_TEXT_MAX},
         {KEEPER_HELLO - 1, 0}, {KEEPER_TABLE_END, 16}, {KEEPER_RELOAD, 16}, {KEEPER_RELOAD + 1, 0}, {UINT32_MAX, 0},
 };
 
