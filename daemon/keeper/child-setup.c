@@ -4,7 +4,7 @@
  * be checked as the new user comes after it (directory, stdio). The soft limit of descriptors comes last: the new
  * process still holds copies of all the keeper's, and could open nothing below a small limit. */
 #include "keeper/child-setup.h"
-#include "keeper/capability.h"
+#include "keeper/privilege.h"
 #include "keeper/isolation.h"
 #include "keeper/landlock.h"
 #include "keeper/spawn.h"
@@ -185,7 +185,7 @@ static void take_identity(const LaunchSpec *s, int report_fd) {
 /* What may never be had again goes while we still may say so. The rest goes with the identity, but for what is to be
  * kept over it. */
 static void limit_capabilities(const LaunchSpec *s, int report_fd) {
-        int r = s->set_capabilities ? capability_drop_bounding(s->capabilities) : 0;
+        int r = s->set_capabilities ? privilege_drop_bounding(s->capabilities) : 0;
 
         if (r < 0 && r != -EPERM) /* without CAP_SETPCAP: a weakened promise, said elsewhere */
                 fail(report_fd, LAUNCH_CAPABILITIES, r, 0);
@@ -198,9 +198,9 @@ static void take_capabilities(const LaunchSpec *s, int report_fd) {
         int r = 0;
 
         if (s->set_capabilities && s->capabilities)
-                r = capability_set(s->capabilities, is_other_user);
+                r = privilege_set(s->capabilities, is_other_user);
         else if (is_other_user || s->set_capabilities)
-                r = capability_set(0, false);
+                r = privilege_set(0, false);
         if (r < 0)
                 fail(report_fd, LAUNCH_CAPABILITIES, r, 0);
 }

@@ -1,7 +1,7 @@
 /* means.c - try what is not certain to be there. Versions of the kernel are never asked: distributions backport,
  * containers forbid. */
 #include "keeper/means.h"
-#include "keeper/capability.h"
+#include "keeper/privilege.h"
 #include "keeper/isolation.h"
 #include "keeper/landlock.h"
 #include "keeper/oom.h"
@@ -44,7 +44,7 @@ static bool has_cgroup_kill(const Tree *t) {
 }
 
 static bool has_capability(int cap) {
-        return capability_effective() & UINT64_C(1) << cap;
+        return privilege_effective() & UINT64_C(1) << cap;
 }
 
 void means_probe(Means *m, const Tree *t) {

@@ -1,5 +1,5 @@
-/* capability.c - capability sets of a new process. See capability.h. */
-#include "keeper/capability.h"
+/* privilege.c - capability sets of a new process. See privilege.h. */
+#include "keeper/privilege.h"
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -7,7 +7,7 @@
 
 #define CAPABILITIES_MAX 64
 
-int capability_drop_bounding(uint64_t kept) {
+int privilege_drop_bounding(uint64_t kept) {
         for (int cap = 0; cap < CAPABILITIES_MAX; cap++) {
                 int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
@@ -19,7 +19,7 @@ int capability_drop_bounding(uint64_t kept) {
         return 0;
 }
 
-int capability_set(uint64_t kept, bool is_ambient) {
+int privilege_set(uint64_t kept, bool is_ambient) {
         struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
         struct __user_cap_data_struct data[2];
 
@@ -36,7 +36,7 @@ int capability_set(uint64_t kept, bool is_ambient) {
         return 0;
 }
 
-uint64_t capability_effective(void) {
+uint64_t privilege_effective(void) {
         struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
         struct __user_cap_data_struct data[2] = {};
 
