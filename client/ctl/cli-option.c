@@ -11,7 +11,8 @@
 
 static const char *const output_choices[] = {"table", "wide", "json", "jsonl", "name", NULL};
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
-static const char *const for_choices[] = {"exit", "ready", "stopped", NULL};
+static const char *const for_choices[] = {"exit", "ready", "stopped", "idle", NULL};
+static const char *const sort_choices[] = {"name", "cpu", "mem", NULL};
 static const char *const stream_choices[] = {"stdout", "stderr", NULL};
 static const char *const restart_choices[] = {"always", "on-failure", "never", NULL};
 
@@ -30,12 +31,13 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_ALL] = {"all", 'a', OPTION_FLAG, NULL, "also show run processes that have ended"},
         [OPT_SIGNAL] = {"signal", 's', OPTION_SIGNAL, "SIGNAL", "HUP, SIGHUP or 1"},
         [OPT_TREE] = {"tree", 0, OPTION_FLAG, NULL, "signal the process and all its descendants"},
-        [OPT_FOR] = {"for", 0, OPTION_CHOICE, "WHAT", "exit (default), ready or stopped", for_choices},
+        [OPT_FOR] = {"for", 0, OPTION_CHOICE, "WHAT", "exit (default), ready, stopped or idle", for_choices},
         [OPT_LINES] = {"lines", 'n', OPTION_COUNT, "N", "show the last N (default 10)"},
         [OPT_FOLLOW] = {"follow", 'f', OPTION_FLAG, NULL, "go on with what is new"},
         [OPT_STREAM] = {"stream", 0, OPTION_CHOICE, "STREAM", "only stdout or only stderr", stream_choices},
         [OPT_TIMESTAMPS] = {"timestamps", 't', OPTION_FLAG, NULL, "begin each line with its time"},
-        [OPT_SINCE] = {"since", 0, OPTION_COUNT, "SEQ", "begin after the event with this number"},
+        [OPT_SINCE] = {"since", 0, OPTION_TEXT, "WHEN",
+                       "events: after this number; logs: 10m ago, or a time as 2026-01-02T03:04:05Z"},
         [OPT_TYPES] = {"types", 0, OPTION_TEXT, "TYPE,...", "only these events: worker.exited, 'pool.*'"},
         [OPT_NAME] = {"name", 0, OPTION_TEXT, "NAME",
                       "name of the new process (default: made from the command)"},
@@ -49,6 +51,20 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_RESTART] = {"restart", 0, OPTION_CHOICE, "POLICY", "always, on-failure or never",
                          restart_choices},
         [OPT_WORKERS] = {"workers", 0, OPTION_TEXT, "N", "how many: a number, cpus, 2*cpus"},
+        [OPT_WATCH] = {"watch", 'w', OPTION_FLAG, NULL, "stay, and show every change until Ctrl-C"},
+        [OPT_NOW] = {"now", 0, OPTION_FLAG, NULL, "also start or stop it now"},
+        [OPT_MAX_UNAVAILABLE] = {"max-unavailable", 0, OPTION_TEXT, "N|P%",
+                                 "so many workers may be missing meanwhile (else the pool's own: 1)"},
+        [OPT_MAX_SURGE] = {"max-surge", 0, OPTION_TEXT, "N|P%",
+                           "so many new ones may run beside the old ones (else the pool's own: 0)"},
+        [OPT_SOAK] = {"soak", 0, OPTION_SPAN, "SPAN", "a new worker must stay ready so long to count as good"},
+        [OPT_UNSET] = {"unset", 0, OPTION_FLAG, NULL, "back to what the configuration file says"},
+        [OPT_TEMPORARY] = {"temporary", 0, OPTION_FLAG, NULL, "only until the daemon ends"},
+        [OPT_DRY_RUN] = {"dry-run", 0, OPTION_FLAG, NULL, "show what would be done, and change nothing"},
+        [OPT_ROTATE] = {"rotate", 0, OPTION_FLAG, NULL, "begin new log files now; the old ones are kept as by size"},
+        [OPT_CLEAR] = {"clear", 0, OPTION_FLAG, NULL, "delete what the logs hold"},
+        [OPT_SNAPSHOT] = {"snapshot", 0, OPTION_FLAG, NULL, "first the state of everything, then what changes it"},
+        [OPT_SORT] = {"sort", 0, OPTION_CHOICE, "BY", "name (default), cpu or mem", sort_choices},
 };
 
 const CliOption *cli_option(OptionId id) {

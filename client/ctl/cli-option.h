@@ -38,6 +38,18 @@ typedef enum OptionId {
         OPT_USER,
         OPT_RESTART,
         OPT_WORKERS,
+        OPT_WATCH,
+        OPT_NOW,
+        OPT_MAX_UNAVAILABLE,
+        OPT_MAX_SURGE,
+        OPT_SOAK,
+        OPT_UNSET,
+        OPT_TEMPORARY,
+        OPT_DRY_RUN,
+        OPT_ROTATE,
+        OPT_CLEAR,
+        OPT_SNAPSHOT,
+        OPT_SORT,
         _OPT_MAX,
 } OptionId;
 

@@ -1,8 +1,9 @@
-/* cmd-config.c - add, rm, check, apply. */
+/* cmd-config.c - add, rm, check. */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "ctl/command.h"
+#include "ctl/fault-view.h"
 #include "ctl/interrupt.h"
 #include "ctl/json-relax.h"
 #include "ctl/output.h"
@@ -162,36 +163,6 @@ int cmd_rm(Ctl *c) {
         return worst;
 }
 
-/* file:line:column: key: text, with what is not known left out. */
-static void put_fault(Text *out, const json_t *fault) {
-        const char *file = member_text(fault, "file", ""), *key = member_text(fault, "key", "");
-        double line = member_number(fault, "line", 0), column = member_number(fault, "column", 0);
-
-        if (json_is_string(fault)) {
-                escape_append(out, json_string_value(fault));
-                text_append_char(out, '\n');
-                return;
-        }
-        escape_append(out, file);
-        if (line > 0)
-                text_appendf(out, ":%.0f", line);
-        if (line > 0 && column > 0)
-                text_appendf(out, ":%.0f", column);
-        text_append(out, *file || line > 0 ? ": " : "");
-        escape_append(out, key);
-        text_append(out, *key ? ": " : "");
-        escape_append(out, member_text(fault, "text", member_text(fault, "message", "?")));
-        text_append_char(out, '\n');
-}
-
-static void put_faults(Text *out, const json_t *faults) {
-        const json_t *fault;
-        size_t i;
-
-        json_array_foreach(faults, i, fault)
-                put_fault(out, fault);
-}
-
 int cmd_check(Ctl *c) {
         _cleanup_json_ json_t *result = NULL;
         _cleanup_text_ Text out = {};
@@ -206,87 +177,8 @@ int cmd_check(Ctl *c) {
         if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
                 json_append(&out, result, c->show == SHOW_JSON);
         else
-                put_faults(&out, faults);
+                fault_view_put(&out, faults);
         if (!json_array_size(faults) && c->show == SHOW_TABLE)
                 ctl_hint(c, "the configuration is good");
         return c->is_quiet ? status : ctl_put_text(&out, status);
-}
-
-/* "add web", "change web: workers (live)": whatever members a change has, in people's order. */
-static void put_change(Text *out, const json_t *change) {
-        const char *kind = member_text(change, "change", member_text(change, "kind", "changed"));
-        const json_t *keys = json_object_get(change, "keys"), *key;
-        const char *cost = member_text(change, "cost", member_text(change, "class", ""));
-        size_t i;
-
-        escape_append(out, kind);
-        text_append_char(out, ' ');
-        escape_append(out, member_text(change, "pool", "?"));
-        if (json_is_string(keys) && *json_string_value(keys)) {
-                text_append(out, ": ");
-                escape_append(out, json_string_value(keys));
-        }
-        json_array_foreach(keys, i, key) {
-                text_append(out, i ? ", " : ": ");
-                escape_append(out, json_is_string(key) ? json_string_value(key) : "?");
-        }
-        if (*cost) {
-                text_append(out, " (");
-                escape_append(out, cost);
-                text_append_char(out, ')');
-        }
-        if (*member_text(change, "error", "")) {
-                text_append(out, ": failed: ");
-                escape_append(out, member_text(change, "error", ""));
-        }
-        text_append_char(out, '\n');
-}
-
-/* One change that could not be made does not hold up the others, but is a failure. */
-static int show_changes(const Ctl *c, const json_t *result) {
-        const json_t *changes = json_object_get(result, "changes"), *change;
-        int status = CTL_DONE;
-        _cleanup_text_ Text out = {};
-        size_t i;
-
-        json_array_foreach(changes, i, change) {
-                if (*member_text(change, "error", ""))
-                        status = CTL_FAILED;
-                if (c->show == SHOW_TABLE || c->show == SHOW_WIDE)
-                        put_change(&out, change);
-                else if (c->show == SHOW_JSONL)
-                        json_append(&out, change, false);
-                else if (c->show == SHOW_NAME) {
-                        escape_append(&out, member_text(change, "pool", "?"));
-                        text_append_char(&out, '\n');
-                }
-        }
-        if (c->show == SHOW_JSON)
-                json_append(&out, result, true);
-        if (!json_array_size(changes) && c->show == SHOW_TABLE)
-                ctl_hint(c, "nothing has changed");
-        return c->is_quiet ? status : ctl_put_text(&out, status);
-}
-
-int cmd_apply(Ctl *c) {
-        _cleanup_json_ json_t *result = NULL, *params = json_object();
-        _cleanup_call_error_ CallError error = {};
-        _cleanup_text_ Text out = {};
-
-        int status = ctl_open(c);
-        if (status != CTL_DONE)
-                return status;
-        if (session_call(c->session, "config.apply", params, c->has_timeout ? c->timeout : 60 * USEC_PER_SEC,
-                         &result, &error) < 0) {
-                put_faults(&out, json_object_get(error.data, "faults"));
-                (void) ctl_put_text(&out, 0);
-                if (json_array_size(json_object_get(error.data, "faults"))) {
-                        ctl_say("the configuration is faulty, nothing was changed");
-                        return CTL_FAILED;
-                }
-                int failed = ctl_fail(c, &error);
-                return failed == CTL_USAGE ? CTL_FAILED
-                                           : failed; /* the files are wrong, not how we were called */
-        }
-        return show_changes(c, result);
 }

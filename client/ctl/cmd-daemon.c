@@ -1,8 +1,9 @@
-/* cmd-daemon.c - info, version, shutdown. */
+/* cmd-daemon.c - info, promises, metrics, version, shutdown. */
 #include "build-config.h"
 #include "ctl/command.h"
 #include "ctl/interrupt.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 
 #define KEY_WIDTH_MIN 22
 
@@ -56,6 +57,82 @@ int cmd_info(Ctl *c) {
                 json_append(&out, result, c->show == SHOW_JSON);
         else
                 put_members(&out, result, "", key_width(result, 0));
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+static const TableColumn promise_columns[] = {
+        {"PROMISE"}, {"STATE"}, {"MECHANISM"}, {"MEANS", false, 1}, {"WHY"},
+};
+
+static Tint tint_of_promise(const char *state) {
+        return streq(state, "full") ? TINT_GOOD : streq(state, "weakened") ? TINT_MOVING : TINT_BAD;
+}
+
+static void put_promises(const Ctl *c, Text *out, const json_t *promises) {
+        _cleanup_table_ Table t = {};
+        const json_t *p;
+        size_t i;
+
+        table_init(&t, promise_columns, ARRAY_SIZE(promise_columns));
+        json_array_foreach(promises, i, p) {
+                const char *state = member_text(p, "state", "?");
+                table_cell(&t, TINT_NONE, member_text(p, "name", "?"));
+                table_cell(&t, tint_of_promise(state), state);
+                table_cell(&t, TINT_NONE, member_text(p, "mechanism", "-"));
+                table_cell(&t, TINT_NONE, member_text(p, "text", "-"));
+                table_cell(&t, TINT_NONE, member_text(p, "why", ""));
+        }
+        if (t.n_cells)
+                table_print(&t, out, c->show == SHOW_WIDE ? 0 : c->width, c->show == SHOW_WIDE, c->use_color);
+}
+
+int cmd_promises(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {};
+        const json_t *p;
+        size_t i;
+
+        int status = ctl_call(c, "daemon.promises", json_object(), &result);
+        if (status != CTL_DONE || c->is_quiet)
+                return status;
+        const json_t *promises = json_object_get(result, "promises");
+        if (c->show == SHOW_JSON)
+                json_append(&out, result, true);
+        else if (c->show == SHOW_JSONL)
+                json_array_foreach(promises, i, p)
+                        json_append(&out, p, false);
+        else if (c->show == SHOW_NAME)
+                json_array_foreach(promises, i, p) {
+                        escape_append(&out, member_text(p, "name", "?"));
+                        text_append_char(&out, '\n');
+                }
+        else
+                put_promises(c, &out, promises);
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+/* For a scraper the text goes out as it came; a terminal gets nothing it could obey. */
+static void put_metrics(const Ctl *c, Text *out, const char *text) {
+        while (c->is_terminal && *text) {
+                size_t n = strcspn(text, "\n");
+                escape_line(out, text, n);
+                text_append_char(out, '\n');
+                text += n + (text[n] == '\n');
+        }
+        text_append(out, text);
+}
+
+int cmd_metrics(Ctl *c) {
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {};
+
+        int status = ctl_call(c, "daemon.metrics", json_object(), &result);
+        if (status != CTL_DONE || c->is_quiet)
+                return status;
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        else
+                put_metrics(c, &out, member_text(result, "text", ""));
         return ctl_put_text(&out, CTL_DONE);
 }
 

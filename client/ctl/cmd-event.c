@@ -3,6 +3,7 @@
  * Following survives a restart of the daemon: the sequence numbers go on, so asking for what came after the
  * last one seen neither loses nor repeats any. */
 #include "base/alloc.h"
+#include "base/parse.h"
 #include "ctl/command.h"
 #include "ctl/follow.h"
 #include "ctl/output.h"
@@ -11,7 +12,7 @@
 typedef struct EventView {
         Ctl *ctl;
         Follow follow;
-        json_int_t last_seq;
+        json_int_t last_seq, since; /* since: from --since */
         bool has_seq;
         size_t n_connections;
         usec_t started_at; /* CLOCK_REALTIME; following only */
@@ -85,6 +86,26 @@ static bool is_too_old(const EventView *v, const json_t *e) {
         return v->n_connections > 1 && view_time(member_text(e, "time", "")) < v->started_at;
 }
 
+/* For programs as it came; for people a line a pool. */
+static void put_snapshot(const Ctl *c, Text *out, const json_t *snapshot) {
+        const json_t *pool;
+        size_t i;
+
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL) {
+                json_append(out, snapshot, false);
+                return;
+        }
+        json_array_foreach(json_object_get(snapshot, "pools"), i, pool) {
+                escape_append(out, member_text(snapshot, "time", "-"));
+                text_appendf(out, "  %6.0f  snapshot             ", member_number(snapshot, "seq", 0));
+                escape_append(out, member_text(pool, "name", "?"));
+                text_append(out, "  ");
+                escape_append(out, member_text(pool, "state", "?"));
+                text_appendf(out, "  ready=%.0f/%.0f\n", member_number(pool, "ready", 0),
+                             member_number(pool, "wanted", 0));
+        }
+}
+
 static void on_notify(const char *kind, json_t *params, void *userdata) {
         EventView *v = userdata;
         const Ctl *c = v->ctl;
@@ -95,6 +116,9 @@ static void on_notify(const char *kind, json_t *params, void *userdata) {
                         json_append(&line, params, false);
                 else
                         ctl_hint(c, "%.0f events are no longer remembered", member_number(params, "lost", 0));
+        } else if (streq(kind, "snapshot") || streq(member_text(params, "type", ""), "snapshot")) {
+                note_seq(v, params);
+                put_snapshot(c, &line, params);
         } else if (!streq(kind, "event") || is_too_old(v, params)) {
                 return;
         } else {
@@ -123,7 +147,7 @@ static json_t *split_types(const char *text) {
 
 static int put_since(const EventView *v, json_t *params) {
         const CliArgs *a = &v->ctl->args;
-        json_int_t since = v->has_seq ? v->last_seq : (json_int_t) a->number[OPT_SINCE];
+        json_int_t since = v->has_seq ? v->last_seq : v->since;
 
         if (!v->has_seq && !cli_given(a, OPT_SINCE) && v->n_connections == 1)
                 return 0; /* the daemon's choice: all it has, or when following only new ones */
@@ -143,6 +167,9 @@ static json_t *make_params(void *userdata) {
         if (cli_given(a, OPT_TYPES) &&
             json_object_set_new(params, "types", split_types(a->text[OPT_TYPES])) < 0)
                 return NULL;
+        if (cli_given(a, OPT_SNAPSHOT) && v->n_connections == 1 &&
+            json_object_set_new(params, "snapshot", json_true()) < 0)
+                return NULL;
         return TAKE_PTR(params);
 }
 
@@ -161,6 +188,12 @@ int cmd_events(Ctl *c) {
         bool is_following = cli_given(&c->args, OPT_FOLLOW);
         EventView v = {.ctl = c, .started_at = clock_realtime()};
 
+        if (cli_given(&c->args, OPT_SINCE)) {
+                uint64_t since;
+                if (parse_u64(c->args.text[OPT_SINCE], &since) < 0 || since > INT64_MAX)
+                        return ctl_usage(c, "--since: \"%s\" is no number of an event", c->args.text[OPT_SINCE]);
+                v.since = (json_int_t) since;
+        }
         if (cli_given(&c->args, OPT_LINES)) {
                 if (is_following)
                         return ctl_usage(c, "-n and -f do not go together; use --since");

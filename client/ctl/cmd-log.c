@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 
 #define LINES_DEFAULT 10
+/* With --since the time is the bound; the daemon has one of its own. */
+#define LINES_ALL 1000000
 /* Lines asked for again, per worker, after the daemon was away: shared among all workers followed. */
 #define LINES_AGAIN 20000
 #define LINES_AGAIN_MIN 200
@@ -118,7 +120,9 @@ static json_t *make_params(void *userdata) {
         LogView *v = userdata;
         const CliArgs *a = &v->ctl->args;
         _cleanup_json_ json_t *params = ctl_select_params(v->ctl);
-        uint64_t n = cli_given(a, OPT_LINES) ? a->number[OPT_LINES] : LINES_DEFAULT;
+        uint64_t n = cli_given(a, OPT_LINES)   ? a->number[OPT_LINES]
+                     : cli_given(a, OPT_SINCE) ? LINES_ALL
+                                               : LINES_DEFAULT;
 
         if (v->n_connections++ && v->filter) {
                 n = MAX((uint64_t) LINES_AGAIN / MAX(v->n_workers, (size_t) 1), (uint64_t) LINES_AGAIN_MIN);
@@ -130,10 +134,40 @@ static json_t *make_params(void *userdata) {
         if (cli_given(a, OPT_STREAM) &&
             json_object_set_new(params, "stream", json_string(a->text[OPT_STREAM])) < 0)
                 return NULL;
+        if (cli_given(a, OPT_SINCE) && v->n_connections == 1 &&
+            json_object_set_new(params, "since", json_string(a->text[OPT_SINCE])) < 0)
+                return NULL;
         return TAKE_PTR(params);
 }
 
+/* --rotate and --clear: a call instead of lines. */
+static int change_files(Ctl *c, const char *method) {
+        const uint64_t others = OPT_BIT(OPT_LINES) | OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_STREAM) | OPT_BIT(OPT_SINCE);
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {};
+
+        if (c->args.given & others || (cli_given(&c->args, OPT_ROTATE) && cli_given(&c->args, OPT_CLEAR)))
+                return ctl_usage(c, "--rotate and --clear stand alone");
+        int status = ctl_call(c, method, ctl_select_params(c), &result);
+        if (status != CTL_DONE || c->is_quiet)
+                return status;
+        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
+                json_append(&out, result, c->show == SHOW_JSON);
+        return ctl_put_text(&out, CTL_DONE);
+}
+
+static bool is_when(const char *text) {
+        usec_t span;
+
+        return view_time(text) || span_parse(text, &span) >= 0 || (strlen(text) >= 10 && text[4] == '-');
+}
+
 int cmd_logs(Ctl *c) {
+        if (cli_given(&c->args, OPT_ROTATE) || cli_given(&c->args, OPT_CLEAR))
+                return change_files(c, cli_given(&c->args, OPT_CLEAR) ? "logs.clear" : "logs.rotate");
+        if (cli_given(&c->args, OPT_SINCE) && !is_when(c->args.text[OPT_SINCE]))
+                return ctl_usage(c, "--since: \"%s\" is neither a span (10m) nor a time (2026-01-02T03:04:05Z)",
+                                 c->args.text[OPT_SINCE]);
         bool is_following = cli_given(&c->args, OPT_FOLLOW);
         _cleanup_free_ ReplayFilter *filter = is_following ? NEW0(ReplayFilter) : NULL;
         LogView v = {.ctl = c, .filter = filter};

@@ -1,7 +1,11 @@
 /* cmd-status.c - status and describe. */
+#include "ctl/cmd-watch.h"
 #include "ctl/command.h"
 #include "ctl/output.h"
 #include "ctl/view.h"
+
+/* The last lines of many workers come from the logger. */
+#define DETAIL_TIMEOUT (30 * USEC_PER_SEC)
 
 /* A name with a slash means workers, and so does the wide form. */
 static bool wants_workers(const Ctl *c) {
@@ -63,7 +67,11 @@ static void put_table(const Ctl *c, Text *out, const json_t *pools) {
         }
         if (t.n_cells)
                 table_print(&t, out, c->width, c->show == SHOW_WIDE, c->use_color);
-        else if (!n_hidden)
+        if (cli_given(&c->args, OPT_WATCH)) {
+                text_append(out, t.n_cells ? "" : "no pools\n");
+                return;
+        }
+        if (!t.n_cells && !n_hidden)
                 ctl_hint(c, "no pools yet; add one with: droverctl add NAME -- COMMAND");
         if (n_hidden && c->is_terminal)
                 ctl_hint(c, "%zu ended run process%s not shown; -a shows %s", n_hidden,
@@ -89,23 +97,30 @@ static int status_of(const Ctl *c, const json_t *pools) {
         return CTL_DONE;
 }
 
+static void put_result(const Ctl *c, Text *out, const json_t *result) {
+        const json_t *pools = json_object_get(result, "pools");
+
+        if (c->show == SHOW_JSON)
+                json_append(out, result, true);
+        else if (c->show == SHOW_JSONL || c->show == SHOW_NAME)
+                put_lines(c, out, pools);
+        else
+                put_table(c, out, pools);
+}
+
 int cmd_status(Ctl *c) {
         _cleanup_json_ json_t *result = NULL;
         _cleanup_text_ Text out = {};
 
+        if (cli_given(&c->args, OPT_WATCH))
+                return c->is_quiet ? ctl_usage(c, "-w and -q contradict each other") : watch_run(c, put_result);
         int status = ctl_call(c, "status", ctl_select_params(c), &result);
         if (status != CTL_DONE)
                 return status;
-        const json_t *pools = json_object_get(result, "pools");
-        status = status_of(c, pools);
+        status = status_of(c, json_object_get(result, "pools"));
         if (c->is_quiet)
                 return status;
-        if (c->show == SHOW_JSON)
-                json_append(&out, result, true);
-        else if (c->show == SHOW_JSONL || c->show == SHOW_NAME)
-                put_lines(c, &out, pools);
-        else
-                put_table(c, &out, pools);
+        put_result(c, &out, result);
         return ctl_put_text(&out, status);
 }
 
@@ -136,8 +151,23 @@ static void describe_pool(const Ctl *c, Text *out, const json_t *pool, const jso
         }
         json_array_foreach(json_object_get(pool, "workers"), i, w) {
                 text_append(out, out->length ? "\n" : "");
-                view_put_worker(out, w, clock_realtime(), c->use_color);
+                view_put_worker(out, w, json_object_get(configs, name), clock_realtime(), c->use_color);
         }
+}
+
+/* A daemon that does not know the parameter has no more to tell. */
+static int load_detail(Ctl *c, json_t **ret) {
+        _cleanup_json_ json_t *params = ctl_select_params(c);
+        _cleanup_call_error_ CallError error = {};
+
+        int status = ctl_open(c);
+        if (status != CTL_DONE || json_object_set_new(params, "detail", json_true()) < 0)
+                return status != CTL_DONE ? status : CTL_FAILED;
+        if (session_call(c->session, "status", params, c->has_timeout ? c->timeout : DETAIL_TIMEOUT, ret, &error) >= 0)
+                return CTL_DONE;
+        if (!call_error_is(&error, "invalid"))
+                return ctl_fail(c, &error);
+        return ctl_call(c, "status", ctl_select_params(c), ret);
 }
 
 int cmd_describe(Ctl *c) {
@@ -146,7 +176,7 @@ int cmd_describe(Ctl *c) {
         const json_t *p;
         size_t i;
 
-        int status = ctl_call(c, "status", ctl_select_params(c), &result);
+        int status = load_detail(c, &result);
         if (status != CTL_DONE || c->is_quiet)
                 return status;
         const json_t *pools = json_object_get(result, "pools");

@@ -9,40 +9,61 @@
 
 /* clang-format off */
 static const CliCommand commands[] = {
-        {.name = "status", .alias = "ls", .group = "See", .summary = "show pools and workers", .usage = "[NAME...]",
+        {.name = "status", .alias = "ls", .group = "See", .summary = "show pools and workers", .usage = "[-w] [NAME...]",
          .help = "Without a NAME, all pools; with one that names workers, or with -o wide, a line per worker.\n" SELECTORS
                  "The status is 3 when something that was named is not running. Run processes that have ended are\n"
-                 "shown when named, or with -a.\n"
+                 "shown when named, or with -a. With -w it stays until Ctrl-C: on a terminal the table is drawn again\n"
+                 "at every event and its figures once a second; into a pipe it is printed again after each change.\n"
+                 "CPU% is then that of the last second, without -w that since the process began.\n"
                  "\n"
                  "    droverctl status                    all pools\n"
                  "    droverctl status 'web/*'            each worker of web\n"
                  "    droverctl status -o json | jq .     the daemon's own words\n"
-                 "    droverctl status -q web && echo up\n",
-         .options = OPT_BIT(OPT_ALL), .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_status},
+                 "    droverctl status -q web && echo up\n"
+                 "    droverctl status -w                 stays, and shows every change\n",
+         .options = OPT_BIT(OPT_ALL) | OPT_BIT(OPT_WATCH), .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_status},
         {.name = "describe", .group = "See", .summary = "everything about a pool or a worker", .usage = "NAME...",
-         .help = "Many lines: state, process, use of CPU and memory, how it last ended, its configuration.\n"
+         .help = "Many lines: state, process, use of CPU and memory, its last five ends with the last lines it wrote,\n"
+                 "promises that are weakened here, limits, listening sockets, configuration.\n"
                  "\n"
                  "    droverctl describe web/0\n",
          .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_describe},
-        {.name = "logs", .group = "See", .summary = "what workers wrote", .usage = "[-n N] [-f] NAME...",
+        {.name = "top", .group = "See", .summary = "workers by CPU and memory, live", .usage = "[--sort BY] [NAME...]",
+         .help = "A full screen that shows the workers once a second and at every event. Keys: arrows or j and k, PgUp,\n"
+                 "PgDn, Home, End choose a worker; s stops it, S starts, r restarts, R reloads its pool, p pauses and\n"
+                 "resumes, f follows its log; / filters by name, state or note; c, m, n sort by CPU, memory or name;\n"
+                 "? shows this, q ends. Without a terminal it prints the table once.\n"
+                 "\n"
+                 "    droverctl top\n"
+                 "    droverctl top --sort cpu web\n",
+         .options = OPT_BIT(OPT_SORT) | OPT_BIT(OPT_ALL), .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_top},
+        {.name = "logs", .group = "See", .summary = "what workers wrote", .usage = "[-n N] [-f] [--since WHEN] [--rotate | --clear] NAME...",
          .help = "Lines of stdout go to stdout, lines of stderr to stderr. With more than one worker each line begins\n"
-                 "with its name. -f goes on until Ctrl-C, across rotation and restarts of the daemon.\n"
+                 "with its name. -f goes on until Ctrl-C, across rotation and restarts of the daemon. --since takes a\n"
+                 "span (10m: ten minutes ago) or a time as in RFC 3339, and then shows all lines from there on\n"
+                 "unless -n bounds them. --rotate begins new files, --clear deletes what there is; these are options,\n"
+                 "since a word after logs is a name.\n"
                  "\n"
                  "    droverctl logs -n 100 web/0\n"
                  "    droverctl logs -f web               all workers of web as they write\n"
                  "    droverctl logs --stream stderr web\n"
+                 "    droverctl logs --since 10m web/0\n"
+                 "    droverctl logs --clear job-1\n"
                  "    droverctl logs -o jsonl web         an object a line, with its time\n",
-         .options = OPT_BIT(OPT_LINES) | OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_STREAM) | OPT_BIT(OPT_TIMESTAMPS),
+         .options = OPT_BIT(OPT_LINES) | OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_STREAM) | OPT_BIT(OPT_TIMESTAMPS) |
+                    OPT_BIT(OPT_SINCE) | OPT_BIT(OPT_ROTATE) | OPT_BIT(OPT_CLEAR),
          .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_logs},
-        {.name = "events", .group = "See", .summary = "what has happened", .usage = "[-f] [--since SEQ] [--types T,...] [NAME...]",
+        {.name = "events", .group = "See", .summary = "what has happened", .usage = "[-f] [--since SEQ] [--snapshot] [--types T,...] [NAME...]",
          .help = "Prints the events the daemon remembers; -f prints new ones as they happen, across restarts of the\n"
                  "daemon, and with --since those after that number first. Names keep only events of those pools and\n"
-                 "workers. Events that are no longer remembered are said to be missing.\n"
+                 "workers. Events that are no longer remembered are said to be missing. --snapshot begins with the\n"
+                 "state of everything, and goes on with exactly the events behind it.\n"
                  "\n"
                  "    droverctl events -f\n"
                  "    droverctl events -n 50 --types 'worker.*' web\n"
-                 "    droverctl events --since 1200 -o jsonl\n",
-         .options = OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_SINCE) | OPT_BIT(OPT_TYPES) | OPT_BIT(OPT_LINES),
+                 "    droverctl events --since 1200 -o jsonl\n"
+                 "    droverctl events -f --snapshot -o jsonl | ./mirror\n",
+         .options = OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_SINCE) | OPT_BIT(OPT_TYPES) | OPT_BIT(OPT_LINES) | OPT_BIT(OPT_SNAPSHOT),
          .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_events},
 
         {.name = "start", .group = "Control", .summary = "start workers, wait until they are ready", .usage = "NAME...",
@@ -62,6 +83,33 @@ static const CliCommand commands[] = {
                  "\n"
                  "    droverctl restart web\n",
          .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_restart},
+        {.name = "reload", .group = "Control", .summary = "replace workers a few at a time", .usage = "[OPTIONS] NAME...",
+         .help = SELECTORS "The next ones are replaced only when the new ones are ready. The first batch that does not become\n"
+                 "ready ends it: its workers are put back and the status is 1.\n"
+                 "\n"
+                 "    droverctl reload web\n"
+                 "    droverctl reload --max-surge 1 --max-unavailable 0 --soak 5s web\n",
+         .options = OPT_BIT(OPT_MAX_UNAVAILABLE) | OPT_BIT(OPT_MAX_SURGE) | OPT_BIT(OPT_SOAK), .min_names = 1,
+         .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_reload},
+        {.name = "rollback", .group = "Control", .summary = "undo the last reload or apply of a pool", .usage = "POOL...",
+         .help = "Back to the configuration the pool had before, by a rolling replacement.\n"
+                 "\n"
+                 "    droverctl rollback web\n",
+         .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_POOLS, .run = cmd_rollback},
+        {.name = "pause", .group = "Control", .summary = "freeze workers", .usage = "NAME...",
+         .help = SELECTORS "A paused worker keeps its memory and its sockets and uses no CPU. Its watchdog and health checks rest.\n"
+                 "\n"
+                 "    droverctl pause web/2\n",
+         .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_pause},
+        {.name = "resume", .group = "Control", .summary = "thaw what was paused, give tasks to what was drained", .usage = "NAME...",
+         .help = SELECTORS "\n    droverctl resume web/2\n",
+         .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_resume},
+        {.name = "drain", .group = "Control", .summary = "give workers no new tasks", .usage = "NAME...",
+         .help = SELECTORS "What they have begun they finish; wait --for idle waits for that.\n"
+                 "\n"
+                 "    droverctl drain math/3\n"
+                 "    droverctl wait --for idle math/3 && droverctl stop math/3\n",
+         .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_drain},
         {.name = "scale", .group = "Control", .summary = "change how many workers a pool has", .usage = "POOL N",
          .help = "Workers that stay are not touched; the highest numbers go first. N is a number, cpus or 2*cpus.\n"
                  "\n"
@@ -82,7 +130,7 @@ static const CliCommand commands[] = {
                  "    droverctl kill -s HUP web           all workers reread their files\n",
          .options = OPT_BIT(OPT_SIGNAL) | OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY,
          .complete = COMPLETE_WORKERS, .run = cmd_kill},
-        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, or are ready", .usage = "[--for WHAT] NAME...",
+        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, are ready, stopped or idle", .usage = "[--for WHAT] NAME...",
          .help = "Waiting for the exit of one process, droverctl exits with its code, 128+N when signal N killed it.\n"
                  "\n"
                  "    droverctl wait job-1; echo $?\n"
@@ -123,17 +171,63 @@ static const CliCommand commands[] = {
                  "\n"
                  "    droverctl check && droverctl apply\n",
          .run = cmd_check},
+        {.name = "plan", .group = "Pools and configuration", .summary = "show what apply would do",
+         .help = "A line for each key that differs, with its class: live (while it runs), next-start, or restart.\n"
+                 "The status is 2 when there are changes, 0 when there are none.\n"
+                 "\n"
+                 "    droverctl plan\n"
+                 "    droverctl plan -q; [ $? = 2 ] && echo changed\n",
+         .run = cmd_plan},
         {.name = "apply", .group = "Pools and configuration", .summary = "apply the changed configuration files",
+         .usage = "[--dry-run]",
          .help = "By difference: pools that did not change are not touched. A fault anywhere changes nothing.\n"
+                 "--dry-run is plan.\n"
                  "\n"
                  "    droverctl apply\n",
-         .run = cmd_apply},
+         .options = OPT_BIT(OPT_DRY_RUN), .run = cmd_apply},
+        {.name = "set", .group = "Pools and configuration", .summary = "override a key of a pool", .usage = "POOL KEY VALUE | --unset POOL KEY",
+         .help = "KEY as in the configuration, with dots: stop.timeout. VALUE is JSON, or else plain text. The override\n"
+                 "is kept in the state file and stands over the configuration file until --unset; plan shows it.\n"
+                 "With --temporary it is forgotten when the daemon ends.\n"
+                 "\n"
+                 "    droverctl set web stop.timeout 30s\n"
+                 "    droverctl set web env.DEBUG '\"1\"'\n"
+                 "    droverctl set --unset web stop.timeout\n",
+         .options = OPT_BIT(OPT_UNSET) | OPT_BIT(OPT_TEMPORARY), .min_names = 2, .max_names = 3,
+         .complete = COMPLETE_POOLS, .run = cmd_set},
+        {.name = "get", .group = "Pools and configuration", .summary = "a key of a pool, as it is in force", .usage = "POOL [KEY]",
+         .help = "Without KEY, all that is set. Text is printed bare, anything else as JSON.\n"
+                 "\n"
+                 "    droverctl get web stop.timeout\n",
+         .min_names = 1, .max_names = 2, .complete = COMPLETE_POOLS, .run = cmd_get},
+        {.name = "enable", .group = "Pools and configuration", .summary = "start pools with the daemon", .usage = "[--now] POOL...",
+         .help = "The wish is kept in the state file, over what the configuration says by autostart.\n"
+                 "\n"
+                 "    droverctl enable --now web\n",
+         .options = OPT_BIT(OPT_NOW), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_POOLS, .run = cmd_enable},
+        {.name = "disable", .group = "Pools and configuration", .summary = "do not start pools with the daemon", .usage = "[--now] POOL...",
+         .help = "What runs now runs on; --now stops it.\n"
+                 "\n"
+                 "    droverctl disable --now web\n",
+         .options = OPT_BIT(OPT_NOW), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_POOLS, .run = cmd_disable},
 
         {.name = "info", .group = "Daemon", .summary = "about the daemon",
          .help = "Version, pids, socket, limits.\n"
                  "\n"
                  "    droverctl info -o json | jq .keeper_pid\n",
          .run = cmd_info},
+        {.name = "promises", .group = "Daemon", .summary = "what this system lets the daemon keep",
+         .help = "Each promise, the mechanism behind it here, and whether it is full, weakened or off, and why. -o wide\n"
+                 "adds what each one means.\n"
+                 "\n"
+                 "    droverctl promises\n"
+                 "    droverctl promises -o jsonl | jq -r 'select(.state != \"full\") | .why'\n",
+         .run = cmd_promises},
+        {.name = "metrics", .group = "Daemon", .summary = "print the metrics as OpenMetrics text",
+         .help = "For Prometheus: as a scrape, or in a file for the node exporter (see metrics_file in drover.json(5)).\n"
+                 "\n"
+                 "    droverctl metrics | promtool check metrics\n",
+         .run = cmd_metrics},
         {.name = "version", .group = "Daemon", .summary = "versions of droverctl and of the daemon",
          .help = "\n    droverctl version\n", .run = cmd_version},
         {.name = "shutdown", .group = "Daemon", .summary = "stop the daemon and its workers",

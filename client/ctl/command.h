@@ -51,6 +51,14 @@ int cmd_scale(Ctl *c);
 int cmd_terminate(Ctl *c);
 int cmd_kill(Ctl *c);
 int cmd_wait(Ctl *c);
+/* cmd-reload.c */
+int cmd_reload(Ctl *c);
+int cmd_rollback(Ctl *c);
+int cmd_pause(Ctl *c);
+int cmd_resume(Ctl *c);
+int cmd_drain(Ctl *c);
+/* cmd-top.c */
+int cmd_top(Ctl *c);
 /* cmd-run.c */
 int cmd_run(Ctl *c);
 /* cmd-log.c, cmd-event.c */
@@ -60,9 +68,18 @@ int cmd_events(Ctl *c);
 int cmd_add(Ctl *c);
 int cmd_rm(Ctl *c);
 int cmd_check(Ctl *c);
+/* cmd-plan.c */
+int cmd_plan(Ctl *c);
 int cmd_apply(Ctl *c);
+/* cmd-wish.c */
+int cmd_set(Ctl *c);
+int cmd_get(Ctl *c);
+int cmd_enable(Ctl *c);
+int cmd_disable(Ctl *c);
 /* cmd-daemon.c */
 int cmd_info(Ctl *c);
+int cmd_promises(Ctl *c);
+int cmd_metrics(Ctl *c);
 int cmd_version(Ctl *c);
 int cmd_shutdown(Ctl *c);
 /* completion.c */

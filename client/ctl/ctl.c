@@ -4,6 +4,7 @@
 #include "ctl/command.h"
 #include "ctl/interrupt.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -170,8 +171,7 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
                 if (put_wait_params(c, params, left) < 0)
                         return CTL_FAILED;
                 call_error_done(&error);
-                int r = interrupt_call(c->session, method, params, usec_add(deadline, CALL_GRACE), ret,
-                                       &error);
+                int r = progress_call(c, method, params, usec_add(deadline, CALL_GRACE), ret, &error);
                 if (r >= 0)
                         return CTL_DONE;
                 if (!is_repeatable || !call_error_is(&error, "disconnected"))

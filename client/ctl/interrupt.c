@@ -57,18 +57,29 @@ static int why_to_give_up(int r, bool is_interrupted, usec_t deadline, CallError
 
 int interrupt_call(Session *s, const char *method, json_t *params, usec_t deadline, json_t **ret,
                    CallError *error) {
+        return interrupt_call_ticking(s, method, params, deadline, NULL, ret, error);
+}
+
+int interrupt_call_ticking(Session *s, const char *method, json_t *params, usec_t deadline, const InterruptTick *tick,
+                           json_t **ret, CallError *error) {
         struct pollfd signal_fd = {.fd = interrupt_open(), .events = POLLIN};
         /* A call given up here may still be answered: from session_free() at the latest. */
         static Waiting waiting;
+
+        usec_t next = tick ? usec_add(clock_now(), tick->first) : USEC_INFINITY;
 
         waiting = (Waiting){.error = error};
         int r = session_call_async(s, method, params, on_reply, &waiting);
         if (r < 0)
                 call_error_set(error, "disconnected", "the daemon went away: %s", strerror(-r));
         while (r >= 0 && !waiting.is_done) {
-                r = session_poll(s, &signal_fd, 1, deadline);
+                r = session_poll(s, &signal_fd, 1, MIN(deadline, next));
                 if (!waiting.is_done)
                         r = why_to_give_up(r, signal_fd.revents & POLLIN, deadline, error);
+                if (r >= 0 && !waiting.is_done && clock_now() >= next) {
+                        tick->on_tick(s, tick->userdata);
+                        next = usec_add(clock_now(), tick->period);
+                }
         }
         waiting.error = NULL;
         if (!waiting.is_done)

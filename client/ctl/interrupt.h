@@ -17,6 +17,15 @@
  */
 int interrupt_call(Session *s, const char *method, json_t *params, usec_t deadline, json_t **ret,
                    CallError *error);
+/* Something to do while it is waited: @on_tick after @first, then every @period. */
+typedef struct InterruptTick {
+        usec_t first, period;
+        void (*on_tick)(Session *s, void *userdata);
+        void *userdata;
+} InterruptTick;
+/** interrupt_call_ticking() - the same; @tick may be NULL */
+int interrupt_call_ticking(Session *s, const char *method, json_t *params, usec_t deadline, const InterruptTick *tick,
+                           json_t **ret, CallError *error);
 /**
  * interrupt_reopen() - connect again, with growing pauses, for REOPEN_TIMEOUT at most
  * Return: 0, -EINTR (SIGINT), -ETIMEDOUT.

@@ -2,6 +2,7 @@
 #include "ctl/session.h"
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "drover.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,12 +14,15 @@ struct Session {
         char *path;
 };
 
-/* A call on its way: libdrover's callbacks turned into ours. Freed by the reply, which always comes. */
-typedef struct Pending {
+/* A call on its way: libdrover's callbacks turned into ours. Freed by the reply, which always comes, or by
+ * session_cancel(). */
+struct SessionCall {
+        uint64_t id;
         session_notify_cb on_notify;
         session_reply_cb on_reply;
         void *userdata;
-} Pending;
+};
+typedef struct SessionCall Pending;
 
 void call_error_done(CallError *e) {
         free(e->message);
@@ -131,8 +135,8 @@ static void on_notify(_unused_ drover_client *client, const char *kind, json_t *
         p->on_notify(kind, params, p->userdata);
 }
 
-int session_stream(Session *s, const char *method, json_t *params, session_notify_cb notify,
-                   session_reply_cb on_end, void *userdata) {
+int session_stream_start(Session *s, const char *method, json_t *params, session_notify_cb notify,
+                         session_reply_cb on_end, void *userdata, SessionCall **ret) {
         Pending *p = NEW0(Pending);
         int r;
 
@@ -140,12 +144,28 @@ int session_stream(Session *s, const char *method, json_t *params, session_notif
                 return -ENOMEM;
         *p = (Pending){.on_notify = notify, .on_reply = on_end, .userdata = userdata};
         if (notify)
-                r = drover_subscribe(s->client, method, params, on_notify, on_reply, p, NULL, NULL);
+                r = drover_subscribe(s->client, method, params, on_notify, on_reply, p, &p->id, NULL);
         else
-                r = drover_call_async(s->client, method, params, on_reply, p, NULL, NULL);
+                r = drover_call_async(s->client, method, params, on_reply, p, &p->id, NULL);
         if (r < 0)
                 free(p);
+        else if (ret)
+                *ret = p;
         return r;
+}
+
+int session_stream(Session *s, const char *method, json_t *params, session_notify_cb notify,
+                   session_reply_cb on_end, void *userdata) {
+        return session_stream_start(s, method, params, notify, on_end, userdata, NULL);
+}
+
+void session_cancel(Session *s, SessionCall *call) {
+        _cleanup_json_ json_t *params = json_pack("{s:I}", "id", (json_int_t) call->id);
+
+        (void) drover_cancel(s->client, call->id);
+        if (params && session_is_open(s))
+                (void) drover_call_async(s->client, "call.cancel", params, NULL, NULL, NULL, NULL);
+        free(call);
 }
 
 int session_call_async(Session *s, const char *method, json_t *params, session_reply_cb cb, void *userdata) {

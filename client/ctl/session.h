@@ -50,6 +50,12 @@ int session_call_async(Session *s, const char *method, json_t *params, session_r
 /** session_stream() - as session_call_async(), with @on_notify for each message before the reply. */
 int session_stream(Session *s, const char *method, json_t *params, session_notify_cb on_notify,
                    session_reply_cb on_end, void *userdata);
+typedef struct SessionCall SessionCall;
+/** session_stream_start() - as session_stream(), for session_cancel(). *@ret is valid until @on_end is called. */
+int session_stream_start(Session *s, const char *method, json_t *params, session_notify_cb on_notify,
+                         session_reply_cb on_end, void *userdata, SessionCall **ret);
+/** session_cancel() - end a stream from our side; its callbacks are not called any more. */
+void session_cancel(Session *s, SessionCall *call);
 /**
  * session_poll() - wait for the session and for @extra descriptors, then handle what the session has
  * @extra: revents are filled in as by poll(2)

@@ -53,6 +53,25 @@ static void put_word(Text *out, const char *s) {
         text_append(out, "'");
 }
 
+/* "memory_max=64M pids_max=10": strings bare, the rest as JSON. */
+static void put_pairs(Text *out, const json_t *o) {
+        const char *key, *gap = "";
+        json_t *v;
+
+        json_object_foreach((json_t *) o, key, v) {
+                text_append(out, gap);
+                escape_append(out, key);
+                text_append_char(out, '=');
+                if (json_is_string(v))
+                        put_word(out, json_string_value(v));
+                else {
+                        json_append(out, v, false);
+                        text_truncate(out, out->length - (out->length > 0)); /* its newline */
+                }
+                gap = " ";
+        }
+}
+
 /* A value of any type on one line: strings bare, an argv as for a shell, the rest as JSON. */
 static void put_value(Text *out, const char *label, const json_t *v) {
         const json_t *item;
@@ -66,6 +85,8 @@ static void put_value(Text *out, const char *label, const json_t *v) {
                         text_append(out, i ? " " : "");
                         put_word(out, json_is_string(item) ? json_string_value(item) : "...");
                 }
+        } else if (json_is_object(v) && json_object_size(v)) {
+                put_pairs(out, v);
         } else {
                 json_append(out, v, false);
                 return; /* has its newline */
@@ -123,17 +144,10 @@ static void put_process(Text *out, const json_t *w, usec_t now) {
                 put_line(out, "Memory", size_format(size, (uint64_t) memory));
 }
 
-static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
+static void put_when(Text *out, const char *at, usec_t now) {
         char span[SPAN_TEXT_MAX];
-        const char *at = member_text(last_exit, "at", "");
         usec_t when = view_time(at);
 
-        if (!json_is_object(last_exit))
-                return;
-        put_label(out, "Last exit");
-        escape_append(out, member_text(last_exit, "cause", "?"));
-        if (json_is_number(json_object_get(last_exit, "exitcode")))
-                text_appendf(out, ", exitcode %.0f", member_number(last_exit, "exitcode", 0));
         if (*at) {
                 text_append(out, ", at ");
                 escape_append(out, at);
@@ -143,11 +157,88 @@ static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
         text_append_char(out, '\n');
 }
 
-void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
+static void put_last_exit(Text *out, const json_t *last_exit, usec_t now) {
+        if (!json_is_object(last_exit))
+                return;
+        put_label(out, "Last exit");
+        escape_append(out, member_text(last_exit, "cause", "?"));
+        if (json_is_number(json_object_get(last_exit, "exitcode")))
+                text_appendf(out, ", exitcode %.0f", member_number(last_exit, "exitcode", 0));
+        put_when(out, member_text(last_exit, "at", ""), now);
+}
+
+/* Lines of output: texts, or objects as `logs` has them. */
+static void put_output(Text *out, const json_t *lines) {
+        const json_t *line;
+        size_t i;
+
+        json_array_foreach(lines, i, line) {
+                text_append(out, "              | ");
+                escape_append(out, json_is_string(line) ? json_string_value(line) : member_text(line, "line", "?"));
+                text_append_char(out, '\n');
+        }
+}
+
+/* The last five, the latest first, each with what it wrote in the end. */
+static void put_ends(Text *out, const json_t *ends, usec_t now) {
+        size_t n = json_array_size(ends);
+
+        for (size_t i = n; i-- > 0;) {
+                const json_t *end = json_array_get(ends, i);
+                char span[SPAN_TEXT_MAX];
+                double uptime = member_number(end, "uptime", -1);
+
+                put_label(out, i + 1 == n ? "Ends" : "");
+                escape_append(out, member_text(end, "cause", "?"));
+                if (uptime >= 0 && uptime < 1e12)
+                        text_appendf(out, " after %s", span_format(span, (usec_t) (uptime * 1e3) * USEC_PER_MSEC));
+                put_when(out, member_text(end, "at", ""), now);
+                put_output(out, json_object_get(end, "lines"));
+        }
+}
+
+static void put_tail(Text *out, const json_t *tail) {
+        if (!json_array_size(tail))
+                return;
+        text_append(out, "Output\n");
+        put_output(out, tail);
+}
+
+/* Only what is not kept in full here. */
+static void put_promises(Text *out, const json_t *promises) {
+        const json_t *p;
+        size_t i;
+
+        json_array_foreach(promises, i, p) {
+                put_label(out, i == 0 ? "Weakened" : "");
+                escape_append(out, json_is_string(p) ? json_string_value(p) : member_text(p, "name", "?"));
+                if (*member_text(p, "state", ""))
+                        text_appendf(out, " (%s)", streq(member_text(p, "state", ""), "off") ? "off" : "weakened");
+                if (*member_text(p, "why", "")) {
+                        text_append(out, ": ");
+                        escape_append(out, member_text(p, "why", ""));
+                }
+                text_append_char(out, '\n');
+        }
+}
+
+/* What bounds the process and what it was given, from the pool's configuration. */
+static void put_bounds(Text *out, const json_t *config) {
+        static const char *const keys[] = {"limits", "cgroup", "isolation", "capabilities", "listen"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                const json_t *v = json_object_get(config, keys[i]);
+                if (v)
+                        put_value(out, keys[i], v);
+        }
+}
+
+void view_put_worker(Text *out, const json_t *w, const json_t *config, usec_t now, bool is_color) {
         static const char *const told[] = {"name",   "pool",      "slot",       "pid",      "ppid",
                                            "state",  "alive",     "started_at", "uptime",   "cpu",
                                            "memory", "last_exit", "exitcode",   "restarts", "status_text",
-                                           "note",   "ready",     "wanted",     NULL};
+                                           "note",   "ready",     "wanted",     "ends",     "tail",
+                                           "promises", "usage_age", NULL};
         _cleanup_text_ Text note = {};
 
         put_line(out, "Worker", member_text(w, "name", "?"));
@@ -156,6 +247,8 @@ void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
         view_note(&note, w, now);
         if (note.length)
                 put_line(out, "Note", note.data);
+        if (*member_text(w, "status_text", "") && note.length && !streq(note.data, member_text(w, "status_text", "")))
+                put_line(out, "Says", member_text(w, "status_text", ""));
         put_process(out, w, now);
         put_label(out, "Restarts");
         text_appendf(out, "%.0f\n", member_number(w, "restarts", 0));
@@ -163,14 +256,21 @@ void view_put_worker(Text *out, const json_t *w, usec_t now, bool is_color) {
                 put_label(out, "Exitcode");
                 text_appendf(out, "%.0f\n", member_number(w, "exitcode", 0));
         }
-        put_last_exit(out, json_object_get(w, "last_exit"), now);
+        const json_t *ends = json_object_get(w, "ends");
+        if (json_array_size(ends))
+                put_ends(out, ends, now);
+        else
+                put_last_exit(out, json_object_get(w, "last_exit"), now);
+        put_promises(out, json_object_get(w, "promises"));
+        put_bounds(out, config);
         put_others(out, w, told, false);
+        put_tail(out, json_object_get(w, "tail"));
 }
 
 void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width,
                    bool is_color) {
         static const char *const told[] = {"name",     "state", "ready",  "wanted", "workers",
-                                           "restarts", "note",  "origin", "size",   NULL};
+                                           "restarts", "note",  "origin", "size",   "promises", NULL};
         static const char *const none[] = {NULL};
         _cleanup_table_ Table t = {};
         const json_t *w;
@@ -187,6 +287,7 @@ void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t n
         put_label(out, "Restarts");
         text_appendf(out, "%.0f\n", member_number(pool, "restarts", 0));
         put_others(out, pool, told, false);
+        put_promises(out, json_object_get(pool, "promises"));
         if (json_is_object(config) && json_object_size(config)) {
                 text_append(out, "\nConfiguration\n");
                 put_others(out, config, none, true);

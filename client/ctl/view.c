@@ -150,7 +150,10 @@ static void sums_add(Sums *s, const json_t *w) {
                 s->age = MAX(s->age, uptime);
                 s->has_age = true;
         }
-        if (uptime > 0 && is_member_number(w, "cpu")) {
+        if (is_member_number(w, "cpu_percent")) { /* of the last second: from a live view */
+                s->cpu_percent += member_number(w, "cpu_percent", 0);
+                s->has_cpu = true;
+        } else if (uptime > 0 && is_member_number(w, "cpu")) {
                 s->cpu_percent += 100 * member_number(w, "cpu", 0) / uptime;
                 s->has_cpu = true;
         }

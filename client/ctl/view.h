@@ -19,7 +19,8 @@ void view_worker_row(Table *t, const json_t *worker, usec_t now_realtime);
 /** view_put_pool() - many lines about one pool and its workers; @config may be NULL. */
 void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now_realtime, unsigned width,
                    bool is_color);
-void view_put_worker(Text *out, const json_t *worker, usec_t now_realtime, bool is_color);
+/** view_put_worker() - many lines about one worker; @config is its pool's and may be NULL. */
+void view_put_worker(Text *out, const json_t *worker, const json_t *config, usec_t now_realtime, bool is_color);
 
 /** view_note() - why a worker is not simply running: "killed by SIGKILL 40s ago, next try in 8s"; "" when it
  * is. */

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import struct
@@ -271,9 +272,29 @@ class Config(CliTest):
         self.assertEqual(len(self.daemon.calls), 1)
 
     def test_apply(self):
-        self.daemon.answers['config.apply'] = {'changes': [{'pool': 'a', 'change': 'add'}, {'pool': 'b', 'change': 'change', 'cost': 'live',
-                                                                                               'keys': 'workers'}]}
-        self.assertEqual(self.ctl('apply'), (0, 'add a\nchange b: workers (live)\n', ''))
+        changes = {'changes': [
+            {'pool': 'old', 'kind': 'remove', 'keys': [], 'class': 'restart', 'reason': 'no file names it any more'},
+            {'pool': 'web', 'kind': 'change', 'class': 'restart', 'reason': '', 'keys': [
+                {'key': 'workers', 'from': 2, 'to': 4, 'class': 'live'},
+                {'key': 'command', 'from': ['a'], 'to': ['a', '-v'], 'class': 'restart'},
+                {'key': 'stop.timeout', 'from': None, 'to': '30s', 'class': 'live'}]},
+            {'pool': 'new', 'kind': 'add', 'keys': [], 'class': 'live', 'reason': 'new in pools.d/new.json'}]}
+        self.daemon.answers['config.plan'] = self.daemon.answers['config.apply'] = changes
+        status, out, err = self.ctl('plan')
+        self.assertEqual((status, err), (2, ''))
+        self.expect('plan.txt', out)
+        self.assertEqual(self.ctl('apply'), (0, out, ''))
+        self.assertEqual(self.ctl('apply', '--dry-run'), (2, out, ''))
+        self.assertEqual(self.daemon.calls[-1][0], 'config.plan')
+        self.assertEqual(self.ctl('plan', '-o', 'name')[1], 'old\nweb\nnew\n')
+        self.assertEqual(json.loads(self.ctl('plan', '-o', 'json')[1]), changes)
+        self.assertEqual(self.ctl('plan', '-q'), (2, '', ''))
+        self.daemon.answers['config.plan'] = {'changes': []}
+        self.assertEqual(self.ctl('plan'), (0, '', 'droverctl: nothing has changed\n'))
+        self.daemon.answers['config.apply'] = {'changes': [dict(changes['changes'][2], error='no such user: bob')]}
+        status, out, _ = self.ctl('apply')
+        self.assertEqual(status, 1)
+        self.assertIn('failed: no such user: bob', out)
         self.daemon.answers['config.apply'] = Error('invalid', 'x.json:1:2: bad (and 1 more)', code=-32004, faults=[
             {'file': 'x.json', 'line': 1, 'column': 2, 'key': 'a', 'text': 'bad'}, {'file': 'x.json', 'key': 'b', 'text': 'worse'}])
         self.assertEqual(self.ctl('apply'), (1, 'x.json:1:2: a: bad\nx.json: b: worse\n',
@@ -287,6 +308,73 @@ class Config(CliTest):
     def test_shutdown(self):
         self.daemon.answers['daemon.shutdown'] = Stream('x', [], {}, then_close=True)
         self.assertEqual(self.ctl('shutdown')[0], 0)
+
+
+class Wishes(CliTest):
+    def called(self, *args):
+        """Exit status and the calls that were made."""
+        self.daemon.calls.clear()
+        return self.ctl(*args)[0], self.daemon.calls
+
+    def test_reload(self):
+        self.daemon.answers['reload'] = self.daemon.answers['rollback'] = {'workers': WEB['workers']}
+        self.assertEqual(self.ctl('reload', 'web'), (0, 'web: 4 running\n', ''))
+        self.assertEqual(self.called('reload', '--max-unavailable', '25%', '--max-surge', '2', '--soak', '1500ms', '-T', '9', 'web'),
+                         (0, [('reload', {'select': ['web'], 'max_unavailable': '25%', 'max_surge': 2, 'soak': 1.5, 'timeout': 9.0})]))
+        self.assertEqual(self.called('rollback', 'web', '--no-wait'), (0, [('rollback', {'select': ['web'], 'wait': False})]))
+        self.daemon.answers['reload'] = Error('failed', 'web/0: exited with code 1; put back', pool='web', worker='web/0',
+                                              reason='exited with code 1', replaced=1, put_back=1)
+        self.assertEqual(self.ctl('reload', 'web'), (1, '', 'droverctl: web/0: exited with code 1; put back\n'))
+
+    def test_pause(self):
+        for verb in ('pause', 'resume', 'drain'):
+            self.daemon.answers[verb] = {'workers': WEB['workers'][:1]}
+            self.assertEqual(self.called(verb, 'web/0', '-o', 'name'), (0, [(verb, {'select': ['web/0']})]))
+
+    def test_enable(self):
+        for verb, now in (('enable', 'start'), ('disable', 'stop')):
+            self.daemon.answers[verb], self.daemon.answers[now] = {}, {'workers': WEB['workers']}
+            self.assertEqual(self.called(verb, 'web', 'w*'), (0, [(verb, {'select': ['web', 'w*']})]))
+            self.assertEqual(self.called(verb, '--now', 'web'), (0, [(verb, {'select': ['web']}), (now, {'select': ['web']})]))
+
+    def test_set(self):
+        self.daemon.answers['config.set'] = {}
+        for text, value in (('4', 4), ('30s', '30s'), ('"4"', '4'), ('true', True), ('{"a": 1}', {'a': 1}), ('', '')):
+            self.assertEqual(self.called('set', 'web', 'a.b', text), (0, [('config.set', {'pool': 'web', 'key': 'a.b', 'value': value, 'persist': True})]))
+        self.assertEqual(self.called('set', '--unset', 'web', 'a.b'), (0, [('config.set', {'pool': 'web', 'key': 'a.b', 'value': None, 'persist': True})]))
+        self.assertEqual(self.called('set', '--temporary', 'web', 'a', '1')[1][0][1]['persist'], False)
+        for wrong in (['set', 'web', 'a'], ['set', '--unset', 'web', 'a', '1'], ['set', 'web']):
+            self.assertEqual(self.called(*wrong), (2, []))
+
+    def test_get(self):
+        for value, out in (('30s', '30s\n'), (4, '4\n'), ({'a': 1}, '{\n  "a": 1\n}\n'), (None, 'null\n')):
+            self.daemon.answers['config.get'] = {'value': value}
+            self.assertEqual(self.ctl('get', 'web', 'x')[:2], (0, out))
+        self.assertEqual(self.called('get', 'web')[1], [('config.get', {'pool': 'web'})])
+
+    def test_promises(self):
+        self.daemon.answers['daemon.promises'] = {'promises': [
+            {'name': 'whole-tree', 'text': 'a worker ends with all its children', 'mechanism': 'cgroup.kill', 'state': 'full', 'why': ''},
+            {'name': 'memory', 'text': 'memory_max holds', 'mechanism': 'memory.max', 'state': 'off', 'why': 'the controller is not delegated'}]}
+        for form in ('table', 'wide'):
+            self.expect('promises-%s.txt' % form, self.ctl('promises', '-o', form)[1])
+        self.assertEqual(self.ctl('promises', '-o', 'name')[1], 'whole-tree\nmemory\n')
+
+    def test_metrics(self):
+        self.daemon.answers['daemon.metrics'] = {'text': '# TYPE drover_up gauge\ndrover_up 1\n# EOF\n'}
+        self.assertEqual(self.ctl('metrics')[1], '# TYPE drover_up gauge\ndrover_up 1\n# EOF\n')
+
+    def test_describe_detail(self):
+        end = {'exitcode': -9, 'cause': 'killed by SIGKILL', 'at': '2026-01-02T03:04:05.678Z', 'uptime': 12.5, 'lines': ['one', 'two\033[2J']}
+        w = worker('web', 0, ends=[dict(end, cause='exited with code 1', exitcode=1, lines=[]), end], tail=['now'], status_text='serving 3',
+                   promises=[{'name': 'memory', 'state': 'off', 'why': 'the controller is not delegated'}], started_at=None)
+        self.daemon.answers['status'] = {'pools': [pool('web', 'running', [w], 1, 1)]}
+        self.daemon.answers['config.show'] = {'pools': {'web': {'limits': {'nofile': 1024}, 'cgroup': {'memory_max': '64M', 'pids_max': 9},
+                                                                'listen': {'http': '8080'}}}}
+        status, out, _ = self.ctl('describe', 'web/0')
+        self.assertEqual((status, self.daemon.calls[0]), (0, ('status', {'select': ['web/0'], 'detail': True})))
+        out = re.sub(r' \(\w+ ago\)', '', out)
+        self.expect('describe-worker.txt', out)
 
 
 class Streams(CliTest):
@@ -304,6 +392,27 @@ class Streams(CliTest):
         self.assertEqual(self.ctl('logs', '-n', '5', 'web/0'), (0, 'one\nlong line\n', 'oops\n'))
         self.assertEqual(self.daemon.calls[-1], ('logs', {'select': ['web/0'], 'lines': 5, 'follow': False}))
         self.assertEqual(self.ctl('logs', '-t', 'web/0')[1].splitlines()[0], '2026-01-02T03:04:05.678Z one')
+
+    def test_logs_options(self):
+        self.daemon.answers['logs'] = lambda _: Stream('log', [], {'lines': 0})
+        for method in ('rotate', 'clear'):
+            self.daemon.answers['logs.' + method] = {}
+            self.assertEqual(self.ctl('logs', '--' + method, 'w*')[0], 0)
+            self.assertEqual(self.daemon.calls[-1], ('logs.' + method, {'select': ['w*']}))
+            self.assertEqual(self.ctl('logs', '--' + method, '-f', 'web')[0], 2)
+        for when in ('10m', '2026-01-02T03:04:05Z'):
+            self.assertEqual(self.ctl('logs', '--since', when, '--stream', 'stderr', 'web')[0], 0)
+            self.assertEqual(self.daemon.calls[-1][1], {'select': ['web'], 'lines': 1000000, 'follow': False, 'stream': 'stderr', 'since': when})
+        self.assertEqual(self.ctl('logs', '--since', 'yesterday', 'web')[0], 2)
+
+    def test_events_snapshot(self):
+        event = {'seq': 8, 'time': '2026-01-02T03:04:06.000Z', 'event': 'pool.added', 'pool': 'x', 'worker': None, 'data': {}}
+        snapshot = {'kind': 'snapshot', 'type': 'snapshot', 'seq': 7, 'time': '2026-01-02T03:04:05.678Z', 'pools': STATUS['pools']}
+        self.daemon.answers['events'] = lambda _: Stream('event', [dict(snapshot), dict(event)], {})
+        self.expect('events-snapshot.txt', self.ctl('events', '--snapshot')[1])
+        self.assertEqual(self.daemon.calls[-1][1], {'follow': False, 'snapshot': True})
+        self.assertEqual([json.loads(x)['seq'] for x in self.ctl('events', '--snapshot', '-o', 'jsonl')[1].splitlines()], [7, 8])
+        self.assertEqual(self.ctl('events', '--since', '10m')[0], 2)
 
     def test_logs_of_many(self):
         self.daemon.answers['logs'] = lambda _: Stream('log', [self.line('one'), self.line('two', 'web/1')], {'lines': 2})

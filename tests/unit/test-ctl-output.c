@@ -163,7 +163,7 @@ START_TEST(odd_json_does_no_harm) {
                 table_print(&p, &t, 80, false, false);
                 table_print(&w, &t, 80, true, true);
                 view_put_pool(&t, j, j, 1, 80, true);
-                view_put_worker(&t, j, 1, false);
+                view_put_worker(&t, j, j, 1, false);
                 ck_assert_int_eq(text_check(&t), 0);
                 json_decref(j);
         }
