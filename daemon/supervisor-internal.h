@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "event/hub.h"
 #include "handover/journal.h"
+#include "hook/hook.h"
 #include "metrics/metrics.h"
 #include "pool/notify.h"
 #include "pool/pool.h"
@@ -37,6 +38,7 @@ struct Supervisor {
         NotifySocket *notify;
         Control *control;
         Metrics *metrics;
+        HookSet *hooks;
         Config *config; /* the last one carried out: places and files. What the pools are stands in the pools */
 
         Places places;

@@ -32,6 +32,8 @@ void supervisor_use_config(Supervisor *s, Config *c) {
         config_unref(s->config);
         s->config = config_ref(c);
         pool_set_set_log_dir(s->pools, c->log_dir);
+        if (hook_set_configure(s->hooks, c) < 0)
+                log_error("out of memory: the hooks are those of before");
         if (metrics_set_file(s->metrics, c->metrics_file, c->metrics_interval) < 0)
                 log_error("out of memory: no metrics are written to %s", c->metrics_file);
         if (s->control)

@@ -1,6 +1,7 @@
 /* supervisor-stop.c - the orderly end.
  *
- *   asked -> workers are stopped, each with its own signal and timeout -> quiet -> what is left outside is swept ->
+ *   asked -> workers are stopped, each with its own signal and timeout -> quiet -> hooks have run -> what is left outside
+ *   is swept ->
  *   waiting clients get their answers -> sockets are unlinked -> QUIT
  *
  * Nothing here has a deadline of its own: a worker that does not stop is killed after its stop.timeout, and its tree
@@ -35,6 +36,10 @@ void stop_proceed(Supervisor *s) {
         bool is_kept;
 
         if (!s->is_stopping || s->is_quit || !pool_set_is_quiet(s->pools))
+                return;
+        hook_set_finish(s->hooks);
+        hook_set_converge(s->hooks);
+        if (!hook_set_is_idle(s->hooks))
                 return;
         s->is_quit = true;
         control_settle(s->control);

@@ -3,7 +3,7 @@
  * Everything that happens only notes what it wants changed. After each round of the loop the post source brings it
  * about, in an order that lets no promise out before it is kept:
  *
- *   converge   workers are started and stopped
+ *   converge   workers are started and stopped, hooks run
  *   settle     calls whose wish came true get their answer
  *   record     the journal is written
  *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded
@@ -24,6 +24,7 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
         if (s->is_quit)
                 return 0;
         pool_set_converge(s->pools);
+        hook_set_converge(s->hooks);
         stop_proceed(s);
         if (s->is_quit)
                 return 0;
@@ -124,7 +125,8 @@ static int build_pools(Supervisor *s, int notify_fd_consume) {
         return 0;
 }
 
-static int build_metrics(Supervisor *s) {
+/* Those who listen to the hub: hooks and metrics. */
+static int build_listeners(Supervisor *s) {
         const KeeperMessage *m = keeper_link_hello(s->keeper);
         MetricsWorld world = {
                 .event = s->event,
@@ -135,7 +137,10 @@ static int build_metrics(Supervisor *s) {
                 .n_lives = (unsigned) m->hello.n_lives,
         };
 
-        return metrics_new(&s->metrics, &world);
+        HookWorld hooks = {.event = s->event, .keeper = s->keeper, .hub = s->hub, .control_socket = s->places.control_socket};
+        int r = hook_set_new(&s->hooks, &hooks);
+
+        return r < 0 ? r : metrics_new(&s->metrics, &world);
 }
 
 static int build_control(Supervisor *s, int listen_fd_consume) {
@@ -183,10 +188,10 @@ static int build_house(Supervisor *s, KeeperTable *t) {
                 fd_close(listen_fd);
                 return fail("pools", r);
         }
-        r = build_metrics(s);
+        r = build_listeners(s);
         if (r < 0) {
                 fd_close(listen_fd);
-                return fail("metrics", r);
+                return fail("hooks and metrics", r);
         }
         r = build_control(s, listen_fd);
         if (r < 0)
@@ -296,6 +301,7 @@ Supervisor *supervisor_free(Supervisor *s) {
         s->socket_timer = sd_event_source_disable_unref(s->socket_timer);
         s->control = control_free(s->control);
         s->metrics = metrics_free(s->metrics);
+        s->hooks = hook_set_free(s->hooks);
         notify_free(s->notify);
         pool_set_free(s->pools);
         logger_link_free(s->logger);

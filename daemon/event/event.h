@@ -28,6 +28,7 @@
         X(WORKER_FAILED, "worker.failed", "it is given up")                                                 \
         X(WORKER_DONE, "worker.done", "it ended by itself and is not started again")                        \
         X(WORKER_ADOPTED, "worker.adopted", "found running after droverd's own restart")                    \
+        X(HOOK_FAILED, "hook.failed", "the command of a hook did not end with 0; data.hook and data.cause")  \
         X(LOGGER_RESTARTED, "logger.restarted", "the logger was started again; no line was lost")           \
         X(AUDIT, "audit", "somebody changed something: data has uid, pid, comm, method, object, result, duration, request; for administrators only")
 

@@ -132,10 +132,11 @@ static void image_put(Pen *p, const LaunchSpec *s) {
                 memcpy(p->data, &image, sizeof(image));
 }
 
-/* Target numbers may not repeat, nor take the place of the standard three. */
+/* Target numbers may not repeat, nor take the place of stdout and stderr. */
 static bool targets_are_sane(const LaunchImage *image) {
         for (uint32_t i = 0; i < image->n_fds; i++) {
-                if (image->fd_targets[i] < 3 || image->fd_targets[i] == image->ready_fd)
+                if (image->fd_targets[i] < 0 || image->fd_targets[i] == 1 || image->fd_targets[i] == 2 ||
+                    image->fd_targets[i] == image->ready_fd)
                         return false;
                 for (uint32_t j = 0; j < i; j++)
                         if (image->fd_targets[j] == image->fd_targets[i])

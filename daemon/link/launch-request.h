@@ -93,7 +93,7 @@ typedef struct LaunchSpec {
         const LaunchLimit *limits;
         size_t n_limits;
         /* Descriptors that came with the LAUNCH message after the memfd, in that order, and the ready pipe:
-         * their numbers in the new process. */
+         * their numbers in the new process: 0, which then is its stdin, or 3 and more. */
         int fd_targets[LAUNCH_FDS_MAX];
         size_t n_fds;
         int ready_fd; /* where the write end of the keeper's ready pipe goes; -1: none */

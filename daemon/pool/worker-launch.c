@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "process/candidates.h"
 #include <stdio.h>
 
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define ENV_ADDED_MAX 8
 
 /* ---- environment ---- */
@@ -88,47 +88,7 @@ static const char *path_of(const PoolConfig *c) {
         for (char **e = c->env; e && *e; e++)
                 if (strncmp(*e, "PATH=", 5) == 0)
                         return *e + 5;
-        return PATH_DEFAULT;
-}
-
-/* A command without '/' in each absolute directory of the worker's own PATH; empty and relative ones are passed over. */
-static int candidates_in_path(const char *path, const char *command, char **out) {
-        size_t n = 0;
-
-        while (*path) {
-                size_t length = strcspn(path, ":");
-
-                if (*path == '/' && !(out[n++] = alloc_printf("%.*s/%s", (int) length, path, command)))
-                        return -ENOMEM;
-                path += length + (path[length] == ':');
-        }
-        return 0;
-}
-
-static int launch_candidates(const PoolConfig *c, const char *command, char ***ret) {
-        const char *path = path_of(c);
-        _cleanup_(strv_freep) char **v = NULL;
-        size_t n = 2;
-        int r = 0;
-
-        for (const char *p = path; *p; p++)
-                n += *p == ':';
-        v = NEW0_ARRAY(char *, n + 1);
-        if (!v)
-                return -ENOMEM;
-        if (*command == '/')
-                v[0] = alloc_strdup(command);
-        else if (strchr(command, '/'))
-                v[0] = alloc_printf("%s/%s", c->directory ? c->directory : "", command);
-        else
-                r = candidates_in_path(path, command, v);
-        if (r < 0 || (!v[0] && strchr(command, '/')))
-                return -ENOMEM;
-        if (!v[0] &&
-            !(v[0] = alloc_printf("/%s", command))) /* an empty PATH finds nothing: say so by ENOENT */
-                return -ENOMEM;
-        *ret = TAKE_PTR(v);
-        return 0;
+        return CANDIDATES_PATH_DEFAULT;
 }
 
 static size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLIMITS]) {
@@ -237,7 +197,8 @@ static int worker_ask_keeper(Worker *w) {
         r = launch_env_make(w, w->pool->config, false, &env);
         if (r < 0)
                 return r;
-        r = launch_candidates(w->pool->config, w->pool->config->command[0], &candidates);
+        r = candidates_make(w->pool->config->command[0], path_of(w->pool->config), w->pool->config->directory,
+                            &candidates);
         if (r < 0)
                 return r;
         spec.env = env.env;
@@ -259,7 +220,7 @@ int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **
         int r = launch_env_make(w, c, true, &env);
 
         if (r >= 0)
-                r = launch_candidates(c, command[0], &candidates);
+                r = candidates_make(command[0], path_of(c), c->directory, &candidates);
         if (r < 0)
                 return r;
         launch_spec_fill(w, c, &spec);
