@@ -77,6 +77,8 @@ static void on_pool_changed(Pool *p, bool is_removed, void *userdata) {
                 state_delete_pool(s, p);
         else
                 state_put_pool(s, p);
+        if (!is_removed)
+                wish_note_size(s, p);
         if (s->control)
                 control_pool_changed(s->control, p, is_removed);
         status_changed(s);
@@ -108,6 +110,22 @@ static json_t *on_config_show(void *userdata) {
 
 static const Config *on_config(void *userdata) {
         return ((Supervisor *) userdata)->config;
+}
+
+static int on_config_plan(ConfigFaults *faults, char **ret_changes, void *userdata) {
+        return supervisor_plan(userdata, faults, ret_changes);
+}
+
+static int on_config_set(Pool *p, const char *key, json_t *value, bool persist, ConfigFaults *faults, char **ret_changes,
+                         void *userdata) {
+        return wish_set(userdata, p, key, value, persist, faults, ret_changes);
+}
+
+static json_t *on_config_overrides(void *userdata) {
+        Supervisor *s = userdata;
+        json_t *all = wish_overrides(s->config ? s->config->state_dir : s->places.state_dir, s);
+
+        return all ? json_incref(all) : json_object();
 }
 
 static const ConfigContext *on_config_context(void *userdata) {
@@ -165,6 +183,9 @@ const ControlHooks supervisor_control_hooks = {
         .config_check = on_config_check,
         .config_apply = on_config_apply,
         .config_show = on_config_show,
+        .config_plan = on_config_plan,
+        .config_set = on_config_set,
+        .config_overrides = on_config_overrides,
         .config_context = on_config_context,
         .config = on_config,
         .info_put_json = on_info_put_json,

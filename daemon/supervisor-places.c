@@ -12,6 +12,8 @@
 #include "supervisor-internal.h"
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sysexits.h>
@@ -56,6 +58,37 @@ static void places_init_dirs(Places *p, bool is_system) {
                 p->log_dir = alloc_printf("%s/log", p->state_dir);
 }
 
+static const char *const *event_types(void) {
+        static const char *names[_EVENT_KIND_MAX + 1];
+
+        for (int i = 0; i < _EVENT_KIND_MAX; i++)
+                names[i] = event_kind_to_string((EventKind) i);
+        return names;
+}
+
+/* What one worker costs in descriptors: pipes and the leaf in the keeper, pipes and files in the logger. */
+#define DESCRIPTORS_PER_WORKER 4u
+#define DESCRIPTORS_RESERVED 64u
+
+/* The keeper's hard limit is this program's too: it is inherited, and each of the three raises its soft one to it. */
+void places_note_room(Supervisor *s, const KeeperMessage *hello) {
+        unsigned slots = hello->hello.n_slots_max, workers = slots;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
+                workers = (unsigned) MIN((rlim_t) slots, limit.rlim_max > DESCRIPTORS_RESERVED
+                                                                 ? (limit.rlim_max - DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_WORKER
+                                                                 : 1);
+        if (workers < slots)
+                (void) snprintf(s->workers_max_reason, sizeof(s->workers_max_reason),
+                                "each needs %u descriptors of drover-keeper and of drover-logger, which may open %llu; raise LimitNOFILE= of "
+                                "the unit, or ulimit -Hn", DESCRIPTORS_PER_WORKER, (unsigned long long) limit.rlim_max);
+        else
+                (void) snprintf(s->workers_max_reason, sizeof(s->workers_max_reason), "drover-keeper holds at most %u processes", slots);
+        s->context.workers_max = workers;
+        s->context.workers_max_reason = s->workers_max_reason;
+}
+
 int places_init(Supervisor *s, const Options *o) {
         Places *p = &s->places;
         _cleanup_free_ char *socket = o->socket ? alloc_strdup(o->socket) : socket_default_path();
@@ -68,6 +101,7 @@ int places_init(Supervisor *s, const Options *o) {
                 return -ENOMEM;
         s->context.log_dir = p->log_dir;
         s->context.state_dir = p->state_dir;
+        s->context.event_types = event_types();
         return 0;
 }
 

@@ -1,7 +1,7 @@
 /* supervisor-reload.c - from files to pools.
  *
- * Start is a reload from nothing, so there is one sequence: load and check all -> compare with what runs -> refuse what
- * cannot be -> carry out. A fault anywhere before the last step changes nothing. What runs is asked from the pools
+ * Start is a reload from nothing, so there is one sequence: load and check all -> compare with what runs -> carry out.
+ * A pool whose name is that of one still stopping waits for it; one whose name is taken is left out. A fault anywhere before the last step changes nothing. What runs is asked from the pools
  * themselves, never from a remembered file, so it holds after any number of lives. Only pools that came from the
  * configuration are touched; those of pool.add and run are not its business. */
 #include "base/alloc.h"
@@ -42,11 +42,15 @@ void supervisor_use_config(Supervisor *s, Config *c) {
 }
 
 int supervisor_running_config(Supervisor *s, bool with_calls, Config **ret) {
-        _cleanup_(config_unrefp) Config *c = config_new();
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_json_ json_t *none = json_object();
+        int r = none ? config_top_unpack(s->config ? s->config->source : none, &s->context, &c) : -ENOMEM;
 
-        if (!c)
-                return -ENOMEM;
-        c->pools = NEW0_ARRAY(PoolConfig *, pool_count(s->pools) + 1);
+        if (r < 0)
+                return r;
+        free(c->log_dir);
+        free(c->state_dir);
+        c->pools = NEW0_ARRAY(PoolConfig *, pool_count(s->pools) + s->n_pending + 1);
         c->files = NEW0_ARRAY(char *, 1);
         c->log_dir = alloc_strdup(s->config ? s->config->log_dir : s->places.log_dir);
         c->state_dir = alloc_strdup(s->config ? s->config->state_dir : s->places.state_dir);
@@ -58,44 +62,88 @@ int supervisor_running_config(Supervisor *s, bool with_calls, Config **ret) {
                 if (is_ours && !pool_is_removing(p))
                         c->pools[c->n_pools++] = pool_config_ref(pool_config(p));
         }
+        for (size_t i = 0; i < s->n_pending; i++)
+                c->pools[c->n_pools++] = pool_config_ref(s->pending[i]);
+        config_sort(c);
         *ret = TAKE_PTR(c);
         return 0;
 }
 
-/* A new pool whose name is taken by one that is not of the configuration, or is still stopping. */
-static int check_names(Supervisor *s, const ConfigDiff *d, ConfigFaults *faults) {
-        ConfigCheck check = {.ctx = &s->context, .faults = faults};
-        size_t n = faults->n;
+/* ---- pools that wait for their name ---- */
 
-        for (size_t i = 0; i < d->n; i++) {
-                Pool *p = d->items[i].kind == CONFIG_POOL_ADD ? pool_find(s->pools, d->items[i].pool) : NULL;
-                char key[16 + NAME_LENGTH_MAX];
+static size_t pending_find(const Supervisor *s, const char *name) {
+        size_t i = 0;
 
-                if (!p)
-                        continue;
-                (void) snprintf(key, sizeof(key), "pools.%s", d->items[i].pool);
-                if (pool_is_removing(p))
-                        config_fault_unplaced(&check, NULL, 0, 0, key,
-                                              "the pool of this name that was removed is still stopping; "
-                                              "apply again when it is gone");
-                else
-                        config_fault_unplaced(&check, NULL, 0, 0, key,
-                                              "a %s of this name was made at run time; remove it first "
-                                              "(droverctl rm %s), or choose another name",
-                                              pool_is_run(p) ? "process" : "pool", d->items[i].pool);
-        }
-        if (check.error < 0)
-                return check.error;
-        return faults->n > n ? -EBADMSG : 0;
+        while (i < s->n_pending && !streq(s->pending[i]->name, name))
+                i++;
+        return i;
 }
 
-static int carry_out_one(Supervisor *s, const ConfigChange *c) {
-        Pool *p = pool_find(s->pools, c->pool);
+static void pending_drop(Supervisor *s, const char *name) {
+        size_t i = pending_find(s, name);
 
+        if (i == s->n_pending)
+                return;
+        state_delete_pending(s, name);
+        pool_config_unref(s->pending[i]);
+        s->pending[i] = s->pending[--s->n_pending];
+}
+
+int supervisor_add_later(Supervisor *s, PoolConfig *c) {
+        pending_drop(s, c->name);
+        if (alloc_grow(&s->pending, &s->pending_capacity, s->n_pending + 1, sizeof(*s->pending)) < 0)
+                return -ENOMEM;
+        s->pending[s->n_pending++] = pool_config_ref(c);
+        state_put_pending(s, c);
+        return 0;
+}
+
+/* With the size it was scaled to before. */
+static int add_pool(Supervisor *s, PoolConfig *c) {
+        unsigned size = 0;
+        bool is_scaled = wish_size(s, c, &size);
+        Pool *p;
+        int r = pool_add(s->pools, c, POOL_FROM_CONFIG, c->autostart, &p);
+
+        if (r == 0 && is_scaled)
+                pool_set_size(p, size);
+        return r;
+}
+
+bool supervisor_add_pending(Supervisor *s) {
+        bool is_any = false;
+
+        for (size_t i = s->n_pending; i-- > 0 && !s->is_stopping;) {
+                _cleanup_(pool_config_unrefp) PoolConfig *c = pool_config_ref(s->pending[i]);
+                int r;
+
+                if (pool_find(s->pools, c->name))
+                        continue;
+                r = add_pool(s, c);
+                if (r < 0)
+                        log_error("cannot add pool %s, which waited for its name: %s", c->name, strerrordesc_np(-r));
+                pending_drop(s, c->name);
+                is_any = true;
+        }
+        return is_any;
+}
+
+/* ---- carrying out ---- */
+
+static int carry_out_one(Supervisor *s, const ConfigChange *c) {
+        Pool *p = c->pool ? pool_find(s->pools, c->pool) : NULL;
+        PlanFate fate = plan_fate(s, c);
+
+        if (!c->pool || fate == PLAN_TAKEN)
+                return 0; /* the keys of the file are in the Config that is used from now on */
+        if (fate == PLAN_QUEUE && c->kind != CONFIG_POOL_REMOVE)
+                return supervisor_add_later(s, c->to);
         switch (c->kind) {
         case CONFIG_POOL_ADD:
-                return pool_add(s->pools, c->to, POOL_FROM_CONFIG, c->to->autostart, NULL);
+                return add_pool(s, c->to);
         case CONFIG_POOL_REMOVE:
+                pending_drop(s, c->pool);
+                wish_forget(s, c->pool);
                 if (p)
                         pool_remove(p);
                 return 0;
@@ -107,31 +155,21 @@ static int carry_out_one(Supervisor *s, const ConfigChange *c) {
         return -EINVAL;
 }
 
-static void put_change(Text *t, const ConfigChange *c, int error) {
-        static const char *const kinds[] = {
-                [CONFIG_POOL_ADD] = "add", [CONFIG_POOL_REMOVE] = "remove", [CONFIG_POOL_CHANGE] = "change"};
-
-        json_put_object(t, NULL);
-        json_put_string(t, "pool", c->pool);
-        json_put_string(t, "change", kinds[c->kind]);
-        if (c->kind == CONFIG_POOL_CHANGE) {
-                json_put_string(t, "cost", config_cost_to_string(c->cost));
-                json_put_string(t, "keys", c->keys);
-        }
-        if (error < 0)
-                json_put_string(t, "error", strerrordesc_np(-error));
-        json_end_object(t);
-}
-
 /* What cannot be done for want of memory is in the list, and is done by the next apply. */
-static void carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
+void supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
         json_put_array(changes, NULL);
         for (size_t i = 0; i < d->n; i++) {
-                int r = carry_out_one(s, &d->items[i]);
+                _cleanup_text_ Text one = {0};
+                int r;
 
-                if (r < 0)
+                plan_put_change(s, &one, &d->items[i], 0); /* in the words of before */
+                r = carry_out_one(s, &d->items[i]);
+                if (r < 0) {
                         log_error("cannot carry out the change of pool %s: %s", d->items[i].pool, strerrordesc_np(-r));
-                put_change(changes, &d->items[i], r);
+                        text_clear(&one);
+                        plan_put_change(s, &one, &d->items[i], r);
+                }
+                json_put_raw(changes, NULL, text_check(&one) < 0 ? "{}" : one.data);
         }
         json_end_array(changes);
 }
@@ -160,7 +198,13 @@ static void emit_refused(Supervisor *s, const ConfigFaults *faults) {
         hub_emit(s->hub, EVENT_CONFIG_REFUSED, NULL, NULL, text_check(&t) < 0 ? NULL : t.data);
 }
 
-static int apply_config(Supervisor *s, Config *to, ConfigFaults *faults, char **ret_changes) {
+static void warn_taken(Supervisor *s, const ConfigDiff *d) {
+        for (size_t i = 0; i < d->n; i++)
+                if (d->items[i].kind == CONFIG_POOL_ADD && plan_fate(s, &d->items[i]) == PLAN_TAKEN)
+                        log_warning("pool %s of the configuration is left out: its name belongs to one that was made at run time", d->items[i].pool);
+}
+
+static int apply_config(Supervisor *s, Config *to, char **ret_changes) {
         _cleanup_(config_unrefp) Config *from = NULL;
         _cleanup_(config_diff_done) ConfigDiff d = {0};
         _cleanup_text_ Text changes = {0};
@@ -168,16 +212,15 @@ static int apply_config(Supervisor *s, Config *to, ConfigFaults *faults, char **
 
         if (r >= 0)
                 r = config_diff(from, to, &d);
-        if (r >= 0)
-                r = check_names(s, &d, faults);
         if (r < 0)
                 return r;
+        warn_taken(s, &d);
         supervisor_use_config(s, to);
-        carry_out(s, &d, &changes);
+        supervisor_carry_out(s, &d, &changes);
         if (text_check(&changes) < 0)
                 return -ENOMEM;
         emit_applied(s, changes.data);
-        log_at(d.n > 0 ? LOG_INFO : LOG_DEBUG, "configuration applied: %zu pools changed", d.n);
+        log_at(d.n > 0 ? LOG_INFO : LOG_DEBUG, "configuration applied: %zu changes", d.n);
         *ret_changes = text_take(&changes);
         return 0;
 }
@@ -187,10 +230,32 @@ int supervisor_apply(Supervisor *s, ConfigFaults *faults, char **ret_changes) {
         int r = supervisor_load(s, &to, faults);
 
         if (r >= 0)
-                r = apply_config(s, to, faults, ret_changes);
+                r = apply_config(s, to, ret_changes);
         if (r < 0)
                 emit_refused(s, faults);
         return r;
+}
+
+int supervisor_plan(Supervisor *s, ConfigFaults *faults, char **ret_changes) {
+        _cleanup_(config_unrefp) Config *from = NULL, *to = NULL;
+        _cleanup_(config_diff_done) ConfigDiff d = {0};
+        _cleanup_text_ Text changes = {0};
+        int r = supervisor_load(s, &to, faults);
+
+        if (r >= 0)
+                r = supervisor_running_config(s, false, &from);
+        if (r >= 0)
+                r = config_diff(from, to, &d);
+        if (r < 0)
+                return r;
+        json_put_array(&changes, NULL);
+        for (size_t i = 0; i < d.n; i++)
+                plan_put_change(s, &changes, &d.items[i], 0);
+        json_end_array(&changes);
+        if (text_check(&changes) < 0)
+                return -ENOMEM;
+        *ret_changes = text_take(&changes);
+        return 0;
 }
 
 void supervisor_reload(Supervisor *s) {
@@ -218,6 +283,17 @@ int supervisor_first_config(Supervisor *s) {
         _cleanup_free_ char *changes = NULL;
         int r = supervisor_apply(s, &faults, &changes);
 
+        if (r == -EBADMSG && json_object_size(s->wishes.pools) > 0) { /* nobody is there to take them back */
+                _cleanup_config_faults_ ConfigFaults without = {0};
+
+                s->ignores_overrides = true;
+                r = supervisor_apply(s, &without, &changes);
+                if (r >= 0) {
+                        supervisor_log_faults(&faults);
+                        log_warning("what was set at run time does not fit the configuration any more; starting without it");
+                }
+                s->ignores_overrides = false;
+        }
         if (r >= 0)
                 return 0;
         supervisor_log_faults(&faults);

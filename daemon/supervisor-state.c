@@ -4,7 +4,10 @@
  *                  from here, and looks at a changed file only when it is told to apply it
  *   "worker:NAME"  {"pool","slot","state": as worker_serialize() has it}
  *   "seq"          event numbers up to this one are used up, EVENT_SEQ_STEP ahead of the last one
- *   "config"       {"log_dir","state_dir","files"}: of the configuration that was carried out
+ *   "config"       {"log_dir","state_dir","files","keys"}: of the configuration that was carried out; keys are those of
+ *                  the file as they were written
+ *   "wish:NAME"    what was set or scaled for the pool at run time; supervisor-wish.c
+ *   "pending:NAME" as pool_config_pack() has it: a pool that waits for one of its name to be gone
  *   "daemon"       {"stopping"}
  *
  * The truth about processes is the keeper's table; both are joined by pool_set_adopt(). */
@@ -12,6 +15,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "pool/errand.h"
 #include "supervisor-internal.h"
 #include <stdio.h>
@@ -88,8 +92,14 @@ static void put_socket(const Config *c, Text *t) {
 
 static int restore_socket(Config *c, const json_t *value) {
         const json_t *group = json_object_get(value, "socket_group"), *mode = json_object_get(value, "socket_mode");
-        int r = access_config_unpack(json_object_get(value, "access"), &c->access);
+        int r;
 
+        /* what was looked up anew with the other keys gives way to what was in force */
+        for (size_t i = 0; i < _ROLE_MAX; i++)
+                access_list_done(&c->access.roles[i]);
+        free(c->socket_group);
+        c->socket_group = NULL;
+        r = access_config_unpack(json_object_get(value, "access"), &c->access);
         if (r < 0)
                 return r;
         if (json_is_string(group)) {
@@ -103,6 +113,7 @@ static int restore_socket(Config *c, const json_t *value) {
 }
 
 void state_put_config(Supervisor *s) {
+        _cleanup_free_ char *keys = s->config ? json_dumps(s->config->source, JSON_COMPACT) : NULL;
         _cleanup_text_ Text t = {0};
 
         if (!s->config)
@@ -115,8 +126,41 @@ void state_put_config(Supervisor *s) {
                 json_put_string(&t, NULL, *f);
         json_end_array(&t);
         put_socket(s->config, &t);
+        if (keys)
+                json_put_raw(&t, "keys", keys);
         json_end_object(&t);
         state_put(s, "config", &t);
+}
+
+static void state_put_json(Supervisor *s, const char *key, const json_t *v) {
+        _cleanup_free_ char *text = v ? json_dumps(v, JSON_COMPACT) : NULL;
+
+        if (text)
+                journal_put(s->journal, key, text);
+        else
+                log_warning("out of memory: %s is not on record", key);
+}
+
+void state_put_pending(Supervisor *s, const PoolConfig *c) {
+        _cleanup_json_ json_t *pack = pool_config_pack(c);
+        char key[STATE_KEY_MAX];
+
+        state_put_json(s, state_key(key, "pending", c->name), pack);
+}
+
+void state_delete_pending(Supervisor *s, const char *name) {
+        char key[STATE_KEY_MAX];
+
+        journal_delete(s->journal, state_key(key, "pending", name));
+}
+
+void state_put_wish(Supervisor *s, const char *name, const json_t *wish) {
+        char key[STATE_KEY_MAX];
+
+        if (wish)
+                state_put_json(s, state_key(key, "wish", name), wish);
+        else
+                journal_delete(s->journal, state_key(key, "wish", name));
 }
 
 static void state_put_seq(Supervisor *s) {
@@ -133,6 +177,9 @@ static void state_put_all(Supervisor *s) {
         s->seq_reserved = 0;
         state_put_daemon(s);
         state_put_config(s);
+        wish_put_all(s);
+        for (size_t i = 0; i < s->n_pending; i++)
+                state_put_pending(s, s->pending[i]);
         for (Pool *p = pool_first(s->pools); p; p = pool_next(p)) {
                 state_put_pool(s, p);
                 for (size_t i = 0; i < pool_n_workers(p); i++)
@@ -166,12 +213,16 @@ static int journal_on_new_fd(Journal *j, int fd, void *userdata) {
 
 /* Places and files of the configuration in force; its pools are restored by themselves. */
 static int restore_config(Supervisor *s, const json_t *value) {
-        _cleanup_(config_unrefp) Config *c = config_new();
-        const json_t *files = json_object_get(value, "files");
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_json_ json_t *none = json_object();
+        json_t *files = json_object_get(value, "files"), *keys = json_object_get(value, "keys");
         size_t n = json_array_size(files);
+        int r = none ? config_top_unpack(keys ? keys : none, &s->context, &c) : -ENOMEM;
 
-        if (!c)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
+        free(c->log_dir);
+        free(c->state_dir);
         c->log_dir = alloc_strdup(json_string_value(json_object_get(value, "log_dir")));
         c->state_dir = alloc_strdup(json_string_value(json_object_get(value, "state_dir")));
         c->files = NEW0_ARRAY(char *, n + 1);
@@ -220,6 +271,24 @@ int state_open(Supervisor *s, KeeperTable *t) {
         return hub_new(&s->hub, EVENT_RING_MAX, EVENT_RING_BYTES_MAX, s->seq_reserved + 1);
 }
 
+static void restore_pending(Supervisor *s, const char *name, json_t *value) {
+        _cleanup_(pool_config_unrefp) PoolConfig *c = NULL;
+        int r = name_is_valid(name) ? pool_config_unpack(name, value, &s->context, &c) : -EBADMSG;
+
+        if (r == 0)
+                r = supervisor_add_later(s, c);
+        if (r < 0)
+                log_error("cannot take over pool %s, which waited for its name: %s; apply again", name, strerrordesc_np(-r));
+}
+
+static int restore_wish(const char *key, json_t *value, void *userdata) {
+        if (strncmp(key, "wish:", 5) == 0)
+                wish_restore(userdata, key + 5, value);
+        if (strncmp(key, "pending:", 8) == 0)
+                restore_pending(userdata, key + 8, value);
+        return 0;
+}
+
 static int restore_pool(const char *key, json_t *value, void *userdata) {
         Supervisor *s = userdata;
         Pool *p = NULL;
@@ -261,6 +330,9 @@ void state_restore(Supervisor *s, KeeperTable *t) {
         size_t n = drop_acknowledged(t->slots, t->n_slots), n_orphans = 0;
         int r;
 
+        (void) journal_replay(s->journal, restore_wish, s);
+        if (s->is_later_life)
+                wish_inherit(s);
         (void) journal_replay(s->journal, restore_pool, s);
         (void) journal_replay(s->journal, restore_worker, s);
         r = pool_set_adopt(s->pools, t->slots, n, &orphans, &n_orphans);

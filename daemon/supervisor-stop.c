@@ -48,6 +48,7 @@ void stop_proceed(Supervisor *s) {
         is_kept = pool_set_n_alive(s->pools) > 0;
         if (!is_kept)
                 (void) keeper_link_sweep(s->keeper);
+        wish_finish(s);
         places_unlink(s);
         if (keeper_link_quit(s->keeper, EXIT_SUCCESS, is_kept) < 0)
                 log_error("cannot tell the keeper to end");

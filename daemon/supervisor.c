@@ -25,11 +25,14 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
                 return 0;
         pool_set_converge(s->pools);
         hook_set_converge(s->hooks);
+        if (s->n_pending > 0 && supervisor_add_pending(s))
+                pool_set_converge(s->pools);
         stop_proceed(s);
         if (s->is_quit)
                 return 0;
         control_settle(s->control);
         state_flush(s);
+        wish_flush(s);
         (void) keeper_link_flush(s->keeper);
         /* A journal that the keeper does not hold yet is no record; its turn comes when the line is writable. */
         if (keeper_link_is_safe(s->keeper))
@@ -91,6 +94,9 @@ static int build_ground(Supervisor *s, int keeper_fd_consume) {
         if (r < 0)
                 return r;
         t = keeper_link_table(s->keeper);
+        places_note_room(s, keeper_link_hello(s->keeper));
+        s->context.overrides = wish_overrides;
+        s->context.userdata = s;
         r = state_open(s, t);
         if (r >= 0)
                 r = logger_link_new(&s->logger, s->event, PRIORITY_LOGGER);
@@ -308,6 +314,10 @@ Supervisor *supervisor_free(Supervisor *s) {
         journal_free(s->journal);
         keeper_link_free(s->keeper);
         hub_free(s->hub);
+        wish_done(s);
+        for (size_t i = 0; i < s->n_pending; i++)
+                pool_config_unref(s->pending[i]);
+        free(s->pending);
         config_unref(s->config);
         sd_event_unref(s->event);
         free(s->status);

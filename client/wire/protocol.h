@@ -33,7 +33,13 @@
         X(POOL_REMOVE, "pool.remove", "stop a pool and forget it", "pool", "wait", "timeout")                       \
         X(CONFIG_CHECK, "config.check", "read the configuration and report every fault; changes nothing")           \
         X(CONFIG_SHOW, "config.show", "the configuration in force")                                                 \
-        X(CONFIG_APPLY, "config.apply", "read the configuration and carry out what changed")                        \
+        X(CONFIG_APPLY, "config.apply", "read the configuration and carry out what changed", "dry_run")                     \
+        X(CONFIG_PLAN, "config.plan", "what config.apply would do now, and why; changes nothing")                  \
+        X(CONFIG_SET, "config.set", "put a value over a key of a pool's configuration, at once and for good", "pool",\
+          "key", "value", "persist")                                                                               \
+        X(CONFIG_GET, "config.get", "the value of a key of a pool as it is in force", "pool", "key")               \
+        X(ENABLE, "enable", "let pools start with the daemon from now on", "select")                               \
+        X(DISABLE, "disable", "let pools not start with the daemon from now on", "select")                         \
         X(DAEMON_INFO, "daemon.info", "version, process ids, uptime, limits")                                       \
         X(DAEMON_METRICS, "daemon.metrics", "counters and measures as text for Prometheus", "format")                 \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \

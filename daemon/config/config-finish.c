@@ -97,6 +97,14 @@ static void stop_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p
                 fault_given(c, at, o, "stop", "signal", "the command is run in place of the signal; give one of them");
 }
 
+/* Of one pool; config-whole adds them all up. */
+static void room_finish(ConfigCheck *c, const Spot *at, const PoolConfig *p) {
+        Spot here = { .up = at, .key = "workers" };
+
+        if (c->ctx->workers_max > 0 && MAX(p->workers, p->workers_max) > c->ctx->workers_max)
+                config_fault_value(c, &here, "there is room for %u workers: %s", c->ctx->workers_max, c->ctx->workers_max_reason);
+}
+
 static void size_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p) {
         json_t *workers = json_object_get(o, "workers");
         Spot here = { .up = at, .key = "workers" };
@@ -206,6 +214,7 @@ void config_pool_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p
                 p->no_new_privs = (p->has_identity ? p->uid : c->ctx->uid) != 0;
         config_env_finish(c, at, o, p);
         size_finish(c, at, o, p);
+        room_finish(c, at, p);
         order_finish(c, at, p);
         listen_finish(c, at, o, p);
         restart_finish(c, at, o, p);

@@ -54,6 +54,8 @@ const char *config_key_nearest(ConfigScope scope, const char *prefix, const char
 bool config_key_is_object(const ConfigKey *key);
 /** config_key_parent_is() - whether @key is a direct member of object @prefix. */
 bool config_key_parent_is(const ConfigKey *key, ConfigScope scope, const char *prefix);
+/** config_key_value() - of a pool's source: as written, also in a short form, else the default or JSON null. A new reference. */
+json_t *config_key_value(json_t *source, const ConfigKey *key);
 /** config_key_name() - the last part of its path. */
 const char *config_key_name(const ConfigKey *key);
 

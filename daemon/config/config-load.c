@@ -2,6 +2,7 @@
  *
  * Every file is read and checked even when an earlier one was faulty, so that one run shows all there is to repair. */
 #include "base/alloc.h"
+#include "base/text.h"
 #include "build-config.h"
 #include "config/config-file.h"
 #include "config/config-validate.h"
@@ -201,10 +202,6 @@ static void load_drop_ins(Load *l, const char *main_path) {
         }
 }
 
-static int compare_pools(const void *a, const void *b) {
-        return strcmp((*(PoolConfig *const *) a)->name, (*(PoolConfig *const *) b)->name);
-}
-
 /* ---- what concerns all of it ---- */
 
 static bool load_is_known(const char *name, void *userdata) {
@@ -235,11 +232,96 @@ static void load_check_whole(Load *l) {
                               .userdata = l };
         Config *config = l->config;
 
-        if (config->n_pools > 0)
-                qsort(config->pools, config->n_pools, sizeof(*config->pools), compare_pools);
+        config_sort(config);
         if (config->socket_group && !json_object_get(config->source, "socket_mode"))
                 config->socket_mode = 0660;
         config_validate_whole(&whole);
+}
+
+static bool whole_is_known(const char *name, void *userdata) {
+        return config_find_pool(((const ConfigWhole *) userdata)->config, name);
+}
+
+static void whole_fault(const char *pool, const char *key, const char *text, void *userdata) {
+        const ConfigWhole *w = userdata;
+        _cleanup_free_ char *path = pool ? alloc_printf("pools.%s.%s", pool, key) : alloc_strdup(key);
+
+        config_fault_unplaced(w->check, NULL, 0, 0, path, "%s", text);
+}
+
+int config_check_whole(Config *c, const ConfigContext *ctx, ConfigFaults *faults) {
+        ConfigCheck check = { .ctx = ctx, .faults = faults };
+        ConfigWhole whole = { .check = &check, .config = c, .is_known = whole_is_known, .fault = whole_fault };
+        size_t n = faults->n;
+
+        whole.userdata = &whole;
+        config_validate_whole(&whole);
+        return check.error < 0 ? check.error : faults->n > n ? -EBADMSG : 0;
+}
+
+int config_top_unpack(json_t *source, const ConfigContext *ctx, Config **ret) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        ConfigCheck check = { .ctx = ctx, .faults = &faults };
+        _cleanup_(config_unrefp) Config *c = config_new();
+
+        if (!c)
+                return -ENOMEM;
+        config_validate_members(&check, NULL, source, CONFIG_SCOPE_TOP, "", c);
+        if (json_object_update(c->source, source) < 0 || check.error < 0)
+                return -ENOMEM;
+        if (c->socket_group && !json_object_get(source, "socket_mode"))
+                c->socket_mode = 0660;
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+/* ---- what was set at run time ---- */
+
+static void fault_overrides(Load *l, const char *pool, json_t *overrides) {
+        _cleanup_free_ char *path = alloc_printf("pools.%s", pool);
+        _cleanup_text_ Text keys = { 0 };
+        const char *key;
+        json_t *v;
+
+        json_object_foreach(overrides, key, v)
+                text_appendf(&keys, "%s%s", keys.length > 0 ? ", " : "", key);
+        if (path && text_check(&keys) == 0)
+                config_fault_unplaced(&l->check, NULL, 0, 0, path, "this comes of what was set at run time: %s; set it to null to take it back",
+                                      keys.length > 0 ? keys.data : "");
+}
+
+static void load_override(Load *l, PoolConfig **slot, json_t *overrides) {
+        _cleanup_json_ json_t *source = json_deep_copy((*slot)->source);
+        Spot pools = { .key = "pools" }, at = { .up = &pools, .key = (*slot)->name };
+        PoolConfig *p = NULL;
+        const char *key;
+        json_t *v;
+
+        if (!source) {
+                l->check.error = -ENOMEM;
+                return;
+        }
+        json_object_foreach(overrides, key, v)
+                if (config_source_set(source, key, v) == -ENOMEM)
+                        l->check.error = -ENOMEM;
+        if (config_validate_pool(&l->check, &at, (*slot)->name, source, &p) < 0) {
+                fault_overrides(l, (*slot)->name, overrides);
+                return;
+        }
+        pool_config_unref(*slot);
+        *slot = p;
+}
+
+static void load_overrides(Load *l) {
+        const ConfigContext *ctx = l->check.ctx;
+        Config *config = l->config;
+        json_t *all = ctx->overrides ? ctx->overrides(config->state_dir ? config->state_dir : ctx->state_dir, ctx->userdata) : NULL;
+
+        for (size_t i = 0; all && i < config->n_pools; i++) {
+                json_t *overrides = json_object_get(all, config->pools[i]->name);
+                if (json_object_size(overrides) > 0)
+                        load_override(l, &config->pools[i], overrides);
+        }
 }
 
 static int load_finish(Load *l) {
@@ -273,6 +355,7 @@ int config_load(const char *path, const ConfigContext *ctx, Config **ret, Config
         resolve_remember(true);
         load_file(&l, main_path, !path);
         load_drop_ins(&l, main_path);
+        load_overrides(&l);
         load_check_whole(&l);
         resolve_remember(false);
         r = load_finish(&l);

@@ -245,11 +245,14 @@ int config_place_walk(ConfigText *t, ConfigSyntaxFault *fault) {
 
 /* The key of a place, decoded; a new json string or NULL. */
 static json_t *place_key(const ConfigText *t, const ConfigPlace *p) {
+        static const JsonLimits limits = { .max_bytes = CONFIG_FILE_MAX, .max_nodes = 1, .max_depth = 1 };
+        JsonFault fault;
+        json_t *key;
         Walk w = { .s = t->clean, .size = t->size, .at = p->key, .fault = &(ConfigSyntaxFault){ 0 } };
 
         if (walk_string(&w) < 0)
                 return NULL;
-        return json_loadb(t->clean + p->key, w.at - p->key, JSON_DECODE_ANY, NULL);
+        return json_load_bounded(t->clean + p->key, w.at - p->key, &limits, &key, &fault) < 0 ? NULL : key;
 }
 
 static const ConfigPlace *place_next(const ConfigText *t, uint32_t index) {

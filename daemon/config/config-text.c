@@ -157,7 +157,9 @@ int config_text_parse(ConfigText *t, const char *file, char *raw_consume, size_t
                 return r;
         r = json_load_bounded(t->clean, size, &limits, ret, &json);
         if (r < 0 && r != -ENOMEM) {
-                if (describe_load_fault(t, &json, fault)) /* the last one counts, so that the rest can be looked at */
+                /* Only here not json_load_bounded(), which refuses doubled keys: the last one counts, so that the rest can be
+                 * looked at. json_guard() has bounded the same text a few lines above. */
+                if (describe_load_fault(t, &json, fault))
                         *ret = json_loadb(t->clean, size, 0, NULL);
                 return -EBADMSG;
         }

@@ -3,9 +3,9 @@
  * Lists whose order means nothing are stored sorted, so that another order is no change. Each is a NULL-terminated
  * array in its slot, NULL when empty. */
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "base/parse.h"
 #include "config/config-key.h"
-#include <fnmatch.h>
 
 #define LIST_MAX 256u
 #define SLOT(key, object) ((char ***) config_slot((key), (object)))
@@ -235,7 +235,7 @@ static bool check_event(ConfigCheck *c, const Spot *at, const char *s) {
         if (!*s || !known)
                 return *s;
         for (size_t i = 0; known[i]; i++)
-                if (fnmatch(s, known[i], 0) == 0)
+                if (glob_match(s, known[i], 0))
                         return true;
         near = name_nearest(s, known);
         if (near)

@@ -226,7 +226,8 @@ static void check_number(const ConfigWhole *w) {
                 if (!biggest || MAX(p->workers, p->workers_max) > MAX(biggest->workers, biggest->workers_max))
                         biggest = p;
         }
-        if (w->check->ctx->workers_max == 0 || total <= w->check->ctx->workers_max)
+        if (w->check->ctx->workers_max == 0 || total <= w->check->ctx->workers_max ||
+            MAX(biggest->workers, biggest->workers_max) > w->check->ctx->workers_max) /* said already */
                 return;
         (void) snprintf(text, sizeof(text), "all pools together want %lu workers, and there is room for %u: %s", total,
                         w->check->ctx->workers_max, w->check->ctx->workers_max_reason);

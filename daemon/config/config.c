@@ -94,6 +94,15 @@ Config *config_unref(Config *c) {
         return NULL;
 }
 
+static int compare_pools(const void *a, const void *b) {
+        return strcmp((*(PoolConfig *const *) a)->name, (*(PoolConfig *const *) b)->name);
+}
+
+void config_sort(Config *c) {
+        if (c->n_pools > 0)
+                qsort(c->pools, c->n_pools, sizeof(*c->pools), compare_pools);
+}
+
 static int compare_to_name(const void *name, const void *pool) {
         return strcmp(name, (*(PoolConfig *const *) pool)->name);
 }

@@ -208,6 +208,7 @@ DEFINE_CLEANUP(PoolConfig, pool_config_unref);
 Config *config_ref(Config *c);
 Config *config_unref(Config *c);
 DEFINE_CLEANUP(Config, config_unref);
+void config_sort(Config *c); /* the pools, by name, as config_find_pool() needs it */
 PoolConfig *config_find_pool(const Config *c, const char *name); /* borrowed or NULL */
 
 /* One fault of a configuration: where it is and what to do. */
@@ -235,6 +236,10 @@ typedef struct ConfigContext {
         const char *const *event_types;  /* all kinds of events, for hooks; NULL: any name is taken */
         unsigned workers_max; /* what the keeper's slots and descriptors carry; 0: not known */
         const char *workers_max_reason; /* what to raise, for people */
+        /* What was set at run time, to lie over the files: {"POOL": {"restart.delay": "5s"}}, borrowed; NULL: nothing.
+         * @state_dir: of the files just read. */
+        json_t *(*overrides)(const char *state_dir, void *userdata);
+        void *userdata;
 } ConfigContext;
 
 /**
@@ -266,24 +271,53 @@ int pool_config_unpack(const char *name, json_t *o, const ConfigContext *ctx, Po
 json_t *access_config_pack(const AccessConfig *a);
 /** access_config_unpack() - what access_config_pack() made, into an empty @ret. -ENOMEM; what is there is freed with it. */
 int access_config_unpack(json_t *o, AccessConfig *ret);
+/**
+ * config_value_get() - the value of key @path ("restart.delay", "env.HOME", "listen.http.backlog") as it is in force: as
+ * written, else the default; JSON null where that is nothing that can be written. A new reference; NULL: no such key.
+ */
+json_t *config_value_get(const PoolConfig *p, const char *path);
+/** config_value_all() - all of them as one object, objects opened. A new reference, NULL when memory is short. */
+json_t *config_value_all(const PoolConfig *p);
+/** config_source_get() - what was written at @path; a new reference, JSON null when nothing was. NULL: no memory. */
+json_t *config_source_get(json_t *source, const char *path);
+/** config_source_set() - put a copy of @value (NULL: take the key away) into the JSON of a pool; short forms are opened.
+ *  The value is not checked. -ENOENT: no such key; -ENOMEM. */
+int config_source_set(json_t *source, const char *path, json_t *value);
+/** config_path_nearest() - the path that was probably meant, or NULL. */
+const char *config_path_nearest(const char *path);
+/** config_check_whole() - faults of what concerns several pools, as config_load() finds them, without places. 0, -EBADMSG,
+ *  -ENOMEM. The pools of @c must be sorted. */
+int config_check_whole(Config *c, const ConfigContext *ctx, ConfigFaults *faults);
+/** config_top_unpack() - the keys of the file, as config->source has them; what does not hold any more is left out. */
+int config_top_unpack(json_t *source, const ConfigContext *ctx, Config **ret);
 
 /* What has to be done to come from one configuration to another. */
 typedef enum ConfigCost { CONFIG_SAME, CONFIG_LIVE, CONFIG_NEXT_START, CONFIG_RESTART } ConfigCost;
 const char *config_cost_to_string(ConfigCost c); /* "same" "live" "next-start" "restart" */
+typedef struct ConfigKeyChange {
+        char *key;         /* "restart.delay", "env.X" */
+        json_t *from, *to; /* as written, or the default; JSON null: nothing */
+        ConfigCost cost;
+} ConfigKeyChange;
 typedef struct ConfigChange {
         enum { CONFIG_POOL_ADD, CONFIG_POOL_REMOVE, CONFIG_POOL_CHANGE } kind;
-        const char *pool;         /* borrowed from a Config */
+        const char *pool;         /* borrowed from a Config; NULL: the keys of the file */
         PoolConfig *from, *to;    /* borrowed; NULL where there is none */
         ConfigCost cost;          /* the dearest of the changed keys */
         char *keys;               /* "workers, env.X", for people */
+        ConfigKeyChange *details; /* of a change: each key */
+        size_t n_details, details_capacity;
 } ConfigChange;
 typedef struct ConfigDiff {
         ConfigChange *items;
         size_t n, capacity;
 } ConfigDiff;
 void config_diff_done(ConfigDiff *d);
-/** config_diff() - ordered: removals, changes, additions. @from may be NULL: everything is added. */
+/** config_diff() - ordered: the keys of the file, removals, changes, additions. @from may be NULL: everything is added. */
 int config_diff(const Config *from, const Config *to, ConfigDiff *ret);
+
+/** config_diff_pool() - of one pool: nothing, or one change. */
+int config_diff_pool(PoolConfig *from, PoolConfig *to, ConfigDiff *ret);
 
 /** config_dump() - a Config as a new json_t: {"log_dir":...,"pools":{...}} with exactly what was written. */
 json_t *config_dump(const Config *c);

@@ -49,6 +49,13 @@ typedef struct ControlHooks {
         int (*config_apply)(ConfigFaults *faults, char **ret_changes, void *userdata);
         json_t *(*config_show)(void *userdata); /* a new reference */
         const Config *(*config)(void *userdata); /* in force: who has which role; borrowed; NULL or no hook: root and own user */
+        /* Load, diff: what config_apply would do, in the same words. */
+        int (*config_plan)(ConfigFaults *faults, char **ret_changes, void *userdata);
+        /* Put @value (JSON null: take the override back) over @key of a pool; *ret_changes as config_apply's.
+         * -ENOENT: no such key; -EBADMSG: @faults. */
+        int (*config_set)(Pool *p, const char *key, json_t *value, bool persist, ConfigFaults *faults, char **ret_changes,
+                          void *userdata);
+        json_t *(*config_overrides)(void *userdata); /* {"POOL":{"key":value}}, a new reference */
         const ConfigContext *(*config_context)(void *userdata);
         /* All metrics, appended: OpenMetrics to the letter, or what Prometheus' own tools take. */
         void (*metrics_put)(bool is_openmetrics, Text *t, void *userdata);

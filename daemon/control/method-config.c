@@ -156,8 +156,11 @@ const Method method_config_check = {
 static void handle_config_show(Call *c, const void *params) {
         const ControlWorld *world = &call_control(c)->world;
         _cleanup_json_ json_t *config = world->hooks.config_show(world->userdata);
-        _cleanup_free_ char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
+        json_t *overrides = world->hooks.config_overrides(world->userdata);
+        int r = json_object_size(overrides) > 0 ? json_object_set(config, "overrides", overrides) : 0;
+        _cleanup_free_ char *text = config && r == 0 ? json_dumps(config, JSON_COMPACT) : NULL;
 
+        json_decref(overrides);
         if (!text) {
                 call_fail(c, ERROR_INTERNAL, "the daemon is short of memory");
                 return;
@@ -169,14 +172,25 @@ static void handle_config_show(Call *c, const void *params) {
 const Method method_config_show = {
         .class = ACCESS_OBSERVE,
         .handler = handle_config_show,
-        .result = "the configuration in force: {\"pools\":{...},...} with exactly what was written",
+        .result = "the configuration in force: {\"pools\":{...},...} with exactly what was written; overrides, if any, "
+                  "{\"POOL\":{\"KEY\":VALUE}}, are those of config.set, and are among the keys of the pools too",
+};
+
+typedef struct ConfigApplyParams {
+        bool dry_run;
+} ConfigApplyParams;
+
+static const JsonField config_apply_fields[] = {
+        {"dry_run", JSON_FIELD_BOOL, offsetof(ConfigApplyParams, dry_run), .help = "only say what would be done (false)"},
+        {0},
 };
 
 static void handle_config_apply(Call *c, const void *params) {
+        const ConfigApplyParams *p = params;
         const ControlWorld *world = &call_control(c)->world;
         _cleanup_config_faults_ ConfigFaults faults = {0};
         _cleanup_free_ char *changes = NULL;
-        int r = world->hooks.config_apply(&faults, &changes, world->userdata);
+        int r = (p->dry_run ? world->hooks.config_plan : world->hooks.config_apply)(&faults, &changes, world->userdata);
         Text *t;
 
         if (r < 0) {
@@ -194,5 +208,7 @@ const Method method_config_apply = {
         .class = ACCESS_ADMINISTER,
         .is_changing = true,
         .handler = handle_config_apply,
-        .result = "{\"changes\":[...]}: what was done; faults give the error \"invalid\" with all of them in data.faults",
+        .fields = config_apply_fields,
+        .params_size = sizeof(ConfigApplyParams),
+        .result = "{\"changes\":[...]}: what was done, as config.plan has it; faults give the error \"invalid\" with all of them in data.faults",
 };

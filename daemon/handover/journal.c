@@ -10,6 +10,7 @@
 
 #include "handover/journal.h"
 #include "base/alloc.h"
+#include "base/json.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "handover/journal-record.h"
@@ -169,10 +170,14 @@ static int entry_read(Journal *j, const Entry *e, char **ret) {
         return 0;
 }
 
+/* Of one record: a pool with all that was looked up for it, twice what a file of pools may hold. */
+static const JsonLimits value_limits = {.max_bytes = 16u << 20, .max_nodes = 400000, .max_depth = 64};
+
 /* Return: 0 replayed, 1 unreadable, or what stops the replay. */
 static int entry_replay(Journal *j, const Entry *e, journal_replay_callback cb, void *userdata) {
         _cleanup_free_ char *line = NULL;
         JournalRecord record;
+        JsonFault fault;
         json_t *value;
         int r = entry_read(j, e, &line);
 
@@ -180,9 +185,9 @@ static int entry_replay(Journal *j, const Entry *e, journal_replay_callback cb, 
                 return r;
         if (r < 0 || journal_record_parse(line, e->length, &record) <= 0)
                 return 1;
-        value = json_loadb(record.json, record.json_length, JSON_DECODE_ANY, NULL);
-        if (!value)
-                return 1;
+        r = json_load_bounded(record.json, record.json_length, &value_limits, &value, &fault);
+        if (r < 0)
+                return r == -ENOMEM ? r : 1;
         r = cb(e->key, value, userdata);
         json_decref(value);
         return MIN(r, 0);

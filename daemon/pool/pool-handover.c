@@ -2,11 +2,14 @@
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/parse.h"
 
 void pool_serialize(const Pool *p, Text *t) {
-        char *config = json_dumps(p->config->source, JSON_COMPACT);
+        /* a process of run is short-lived and runs as what droverd is: nothing was looked up for it that could be gone */
+        _cleanup_json_ json_t *pack = pool_is_run(p) ? json_incref(p->config->source) : pool_config_pack(p->config);
+        char *config = pack ? json_dumps(pack, JSON_COMPACT) : NULL;
 
         json_put_object(t, NULL);
         json_put_string(t, "name", pool_name(p));
@@ -24,7 +27,7 @@ void pool_serialize(const Pool *p, Text *t) {
                 json_put_string(t, NULL, p->stdio_path[i]);
         json_end_array(t);
         if (config)
-                json_put_raw(t, "config", config);
+                json_put_raw(t, pool_is_run(p) ? "config" : "pack", config);
         else
                 t->failed = true;
         json_end_object(t);
@@ -40,11 +43,13 @@ static int origin_from_string(const char *s) {
 
 static int read_config(const json_t *o, bool is_run, const ConfigContext *ctx, PoolConfig **ret) {
         const char *name = json_string_value(json_object_get(o, "name"));
-        json_t *config = json_object_get(o, "config");
+        json_t *config = json_object_get(o, "config"), *pack = json_object_get(o, "pack");
         _cleanup_config_faults_ ConfigFaults faults = {0};
 
-        if (!name || !name_is_valid(name) || !json_is_object(config))
+        if (!name || !name_is_valid(name) || (!pack && !json_is_object(config)))
                 return -EBADMSG;
+        if (pack)
+                return pool_config_unpack(name, pack, ctx, ret);
         return pool_config_from_json(name, config, is_run, ctx, ret, &faults);
 }
 

@@ -42,6 +42,7 @@ void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, si
         json_put_u64(t, "restarts", pool_n_restarts(p));
         json_put_u64(t, "size", pool_size(p));
         json_put_string(t, "origin", pool_origin_to_string(p->origin));
+        json_put_bool(t, "enabled", p->config->autostart);
         json_put_bool(t, "removing", p->is_removing);
         pool_put_note(p, t);
         json_put_array(t, "workers");

@@ -129,6 +129,11 @@ class Daemon:
             self.client.close()
         self.client = Client(self.path)
 
+    def connect_another(self):
+        """The connection so far stays with whoever holds it."""
+        self.client = Client(self.path)
+        return self.client
+
     def wait_notice(self, wanted):
         """Everything systemd was told, up to the datagram that has the line @wanted."""
         said = []

@@ -186,6 +186,16 @@ static json_t *hook_config_show(void *userdata) {
         return json_pack("{s:{}}", "pools");
 }
 
+static int hook_config_set(Pool *p, const char *key, json_t *value, bool persist, ConfigFaults *faults, char **ret,
+                           void *userdata) {
+        *ret = alloc_strdup("[]");
+        return config_path_nearest(key) && !streq(config_path_nearest(key), key) ? -ENOENT : ((World *) userdata)->config_error;
+}
+
+static json_t *hook_config_overrides(void *userdata) {
+        return json_object();
+}
+
 static const ConfigContext *hook_context(void *userdata) {
         return &((World *) userdata)->context;
 }
@@ -241,6 +251,9 @@ static void setup_control(World *w) {
                 .config_check = hook_config_check,
                 .config_apply = hook_config_apply,
                 .config_show = hook_config_show,
+                .config_plan = hook_config_apply,
+                .config_set = hook_config_set,
+                .config_overrides = hook_config_overrides,
                 .config_context = hook_context,
                 .info_put_json = hook_info,
                 .metrics_put = hook_metrics,
