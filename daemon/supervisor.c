@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "build-config.h"
+#include "pool/listen.h"
 #include "priority.h"
 #include <signal.h>
 #include <sysexits.h>
@@ -213,6 +214,7 @@ static int build_house(Supervisor *s, KeeperTable *t) {
 static int populate(Supervisor *s, KeeperTable *t) {
         int r = 0;
 
+        pool_set_inherit(s->pools, t);
         if (s->is_later_life) {
                 state_restore(s, t);
                 supervisor_later_config(s);
@@ -221,6 +223,7 @@ static int populate(Supervisor *s, KeeperTable *t) {
                 if (r == 0)
                         state_restore(s, t); /* the table is empty, unless the journal was lost */
         }
+        pool_set_inherit(s->pools, NULL);
         keeper_link_table_done(s->keeper);
         return r;
 }

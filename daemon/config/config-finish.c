@@ -143,6 +143,8 @@ static void listen_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig 
 
         if (p->on_demand && !json_object_get(o, "listen"))
                 config_fault_key(c, &on_demand, "starting on demand needs a socket in listen");
+        if (p->ready == READY_FD && p->ready_fd >= 3 && (size_t) p->ready_fd < 3 + p->n_listen)
+                fault_given(c, at, o, "ready", "fd", "the sockets of listen take descriptors 3 and up, one each");
         for (size_t i = 0; i < p->n_listen; i++)
                 for (size_t k = 0; k < i; k++) {
                         Spot here = { .up = &listen, .key = p->listen[i].name };

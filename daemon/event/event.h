@@ -16,6 +16,11 @@
         X(POOL_ADDED, "pool.added", "a pool exists")                                                        \
         X(POOL_REMOVED, "pool.removed", "a pool is gone")                                                   \
         X(POOL_SCALED, "pool.scaled", "its wanted size changed")                                            \
+        X(POOL_RELOADING, "pool.reloading", "its workers are being replaced, a few at a time")               \
+        X(POOL_RELOADED, "pool.reloaded", "its workers were replaced; data.replaced counts them")            \
+        X(POOL_RELOAD_FAILED, "pool.reload-failed", "the replacement stopped at data.worker for data.reason; data.put_back run as before") \
+        X(POOL_ROLLED_BACK, "pool.rolled-back", "its earlier configuration is in force again")               \
+        X(POOL_WOKEN, "pool.woken", "something arrived at a socket of a pool that rested; it is started")    \
         X(WORKER_STARTING, "worker.starting", "a process was made")                                         \
         X(WORKER_RUNNING, "worker.running", "it is ready")                                                  \
         X(WORKER_UNHEALTHY, "worker.unhealthy", "its health check failed too often: it is stopped; data.cause says why") \

@@ -37,6 +37,7 @@ typedef enum LaunchStage {
         LAUNCH_DESCRIPTOR,/* detail: target number */
         LAUNCH_EXEC,
         LAUNCH_KILLED,    /* gone before exec without a word */
+        LAUNCH_LISTEN,    /* droverd: a listening socket could not be opened; detail: which of the configuration */
         _LAUNCH_STAGE_MAX,
 } LaunchStage;
 const char *launch_stage_to_string(LaunchStage s); /* "fork" "cgroup" ... */

@@ -26,6 +26,7 @@ static const char *const names[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_DESCRIPTOR] = "descriptor",
         [LAUNCH_EXEC] = "exec",
         [LAUNCH_KILLED] = "killed",
+        [LAUNCH_LISTEN] = "listen",
 };
 
 const char *launch_stage_to_string(LaunchStage s) {

@@ -74,8 +74,9 @@ int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[sta
 
 Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
         Child *c = child_by_pid(l, pid);
+        Worker *w = c ? child_userdata(c) : NULL;
 
-        return c ? child_userdata(c) : NULL;
+        return w && w->child == c ? w : NULL; /* a process that is being replaced does not speak for the younger one */
 }
 
 static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {

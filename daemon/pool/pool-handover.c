@@ -18,6 +18,9 @@ void pool_serialize(const Pool *p, Text *t) {
         json_put_bool(t, "start", pool_wants_new(p));
         json_put_bool(t, "removing", p->is_removing);
         json_put_u64(t, "restarts", p->n_restarts_gone);
+        if (p->is_awaiting)
+                json_put_bool(t, "awaiting", true);
+        rolling_serialize(p, t);
         if (p->is_daemon)
                 json_put_bool(t, "daemon", true);
         if (p->is_up)
@@ -62,6 +65,8 @@ static int read_members(Pool *p, const json_t *o) {
         p->is_removing = json_is_true(json_object_get(o, "removing"));
         p->is_daemon = json_is_true(json_object_get(o, "daemon"));
         p->is_up = json_is_true(json_object_get(o, "up"));
+        p->is_awaiting = json_is_true(json_object_get(o, "awaiting"));
+        p->is_demand_due = p->set->is_demand_due = true;
         p->n_restarts_gone = (uint64_t) json_integer_value(json_object_get(o, "restarts"));
         for (size_t i = 0; i < 3; i++) {
                 const char *path = json_string_value(json_array_get(stdio, i));
@@ -88,6 +93,9 @@ int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool
         if (r < 0)
                 return r;
         r = read_members(p, o);
+        if (listen_set_new(&p->listen, s, c, NULL, true, s->fault) < 0)
+                log_error("%s", s->fault);
+        rolling_deserialize(p, o, ctx);
         if (r >= 0)
                 pool_fill(p); /* unwanted: wishes come with the workers' records */
         if (r < 0 || p->n_workers < pool_size(p)) {

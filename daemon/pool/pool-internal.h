@@ -8,6 +8,9 @@
 
 #include "pool/order.h"
 #include "pool/pool.h"
+#include "pool/demand.h"
+#include "pool/listen.h"
+#include "pool/rolling.h"
 #include "pool/worker-internal.h"
 
 /* Launches asked for and not yet answered: enough to keep the keeper busy, few enough that a stop is not stuck
@@ -30,12 +33,21 @@ struct Pool {
         bool is_removing;
         bool is_daemon;
         char *stdio_path[3];
+        ListenSet *listen;         /* of `config`; NULL: none */
+        bool is_awaiting;          /* on_demand: it rests until somebody comes; demand.c */
+        bool is_demand_due;
+        Rolling *rolling;          /* a replacement that is under way; rolling.c */
+        bool is_rolling_due;
+        uint64_t n_reloads;
+        RollingOutcome reload;     /* of the last one */
+        PoolConfig *config_before; /* counted: what `rollback` returns to; NULL: nothing */
 
         Worker **workers; /* by slot, ascending */
         size_t n_workers, workers_capacity;
         unsigned n_state[_WORKER_STATE_MAX];
         unsigned n_wanted;
         unsigned n_queued;        /* what waits for a worker */
+        unsigned n_elders; /* processes that serve until a younger one is ready, or are on their way out */
         uint64_t n_restarts_gone; /* of workers that are gone; the others have their own count */
 
         Worker *to_launch;
@@ -68,6 +80,10 @@ struct PoolSet {
         bool has_errand_work; /* one waits for its turn, or to be freed */
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
+        bool is_rolling_due, is_demand_due;
+        size_t n_listening;         /* sockets */
+        KeeperTable *inherited;     /* borrowed, while the state of the life before is read */
+        char fault[LISTEN_FAULT_MAX]; /* of the last pool that could not be added or changed */
         bool has_leaving;           /* a pool without workers waits to be freed */
         size_t n_needs, n_needs_missing;   /* of all pools */
         bool is_order_stale, is_order_due; /* resolve the names anew; look at gates and holds */
@@ -80,6 +96,10 @@ struct PoolSet {
         unsigned usage_left;
 };
 
+void pool_changed(Pool *p, bool is_removed); /* PoolHooks.pool_changed */
+/* Another configuration with its sockets, at once; new ones go with what they want. @listen is taken. */
+void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost cost);
+void pool_remember_config(Pool *p, PoolConfig *before); /* for `rollback` */
 void pool_enlist(Pool *p); /* its to_launch list is not empty: into the ring */
 void pool_delist(Pool *p);
 bool pool_wants_new(const Pool *p);

@@ -7,6 +7,10 @@
 static void pool_put_note(Pool *p, Text *t) {
         char note[KEEPER_TEXT_MAX + 128], text[sizeof note + KEEPER_NAME_MAX];
 
+        if (p->is_awaiting) {
+                json_put_string(t, "note", "rests until somebody connects");
+                return;
+        }
         for (size_t i = 0; i < p->n_workers; i++) {
                 const Worker *w = p->workers[i];
 
@@ -44,6 +48,7 @@ void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, si
         json_put_string(t, "origin", pool_origin_to_string(p->origin));
         json_put_bool(t, "enabled", p->config->autostart);
         json_put_bool(t, "removing", p->is_removing);
+        json_put_bool(t, "reloading", p->rolling != NULL);
         pool_put_note(p, t);
         json_put_array(t, "workers");
         if (!workers)

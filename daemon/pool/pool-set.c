@@ -106,6 +106,10 @@ Pool *pool_free(Pool *p) {
         for (int i = 0; i < 3; i++)
                 free(p->stdio_path[i]);
         free(p->workers);
+        p->rolling = rolling_free(p->rolling);
+        rolling_outcome_done(&p->reload);
+        listen_set_free(p->listen);
+        pool_config_unref(p->config_before);
         pool_config_unref(p->config);
         free(p);
         return NULL;
@@ -234,7 +238,10 @@ static void pool_set_settle(PoolSet *s) {
 
 void pool_set_converge(PoolSet *s) {
         (void) order_converge(s);
-        pool_set_settle(s);
+        do {
+                pool_set_settle(s);
+                demand_converge(s);
+        } while (rolling_converge(s) || s->changed);
         if (!s->is_stopping)
                 pool_set_launch(s);
         errand_set_converge(s);

@@ -85,6 +85,7 @@ void pool_drop_worker(Pool *p, Worker *w) {
         size_t i = pool_slot_position(p, w->slot);
 
         p->n_restarts_gone += w->history.n_restarts;
+        listen_set_forget_slot(p->listen, w->slot);
         if (s->world.hooks.worker_removed)
                 s->world.hooks.worker_removed(w, s->world.userdata);
         memmove(p->workers + i, p->workers + i + 1, (p->n_workers - i - 1) * sizeof *p->workers);
@@ -102,7 +103,9 @@ bool pool_wants_new(const Pool *p) {
 
 void pool_fill(Pool *p) {
         unsigned size = p->is_removing ? 0 : p->size;
-        bool wanted = pool_wants_new(p);
+        bool wanted = pool_wants_new(p), is_awaiting = p->is_awaiting;
+
+        p->is_awaiting = false; /* a slot that is made wakes nobody */
 
         for (unsigned slot = 0; slot < size; slot++) {
                 bool is_new = slot >= p->n_workers || p->workers[slot]->slot != slot ||
@@ -123,13 +126,15 @@ void pool_fill(Pool *p) {
                 w->is_leaving = true;
                 worker_want_stop(w);
         }
+        p->is_awaiting = is_awaiting;
 }
 
 /* ---- wishes ---- */
 
-static void pool_changed(Pool *p, bool is_removed) {
+void pool_changed(Pool *p, bool is_removed) {
         PoolSet *s = p->set;
 
+        demand_mark(p);
         if (s->world.hooks.pool_changed)
                 s->world.hooks.pool_changed(p, is_removed, s->world.userdata);
 }
@@ -147,21 +152,32 @@ static void pool_emit(Pool *p, EventKind k) {
 
 int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret) {
         Pool *p;
-        int r = pool_make(s, c, origin, &p);
+        int r = pool_make(s, c, origin, &p), k;
 
         if (r < 0)
                 return r;
+        k = listen_set_new(&p->listen, s, c, NULL, origin == POOL_FROM_CONFIG, s->fault);
+        if (k < 0 && !p->listen) {
+                pool_set_forget(s, p);
+                return k;
+        }
         p->wants_start = start;
         pool_fill(p);
         if (p->n_workers < p->size) {
                 pool_set_forget(s, p);
                 return -ENOMEM;
         }
+        if (start)
+                demand_begin(p);
         pool_emit(p, EVENT_POOL_ADDED);
         pool_changed(p, false);
         if (ret)
                 *ret = p;
-        return 0;
+        return k;
+}
+
+const char *pool_set_fault(const PoolSet *s) {
+        return s->fault;
 }
 
 static int pool_copy_run(Pool *p, const RunOptions *run) {
@@ -229,22 +245,70 @@ void pool_set_size(Pool *p, unsigned n_workers) {
         pool_changed(p, false);
 }
 
-void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
+/* ---- another configuration ---- */
+
+void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost cost) {
         PoolConfig *old = p->config;
 
         order_pool_gone(p);
         p->config = pool_config_ref(c);
         order_pool_added(p);
-        if (cost == CONFIG_RESTART)
-                for (size_t i = 0; i < p->n_workers; i++)
-                        if (p->workers[i]->is_wanted && !worker_is_resting(p->workers[i]))
-                                worker_want_restart(p->workers[i]);
+        demand_end(p); /* the watches are on the old sockets; whether it rests is found anew */
+        p->listen = listen;
         for (size_t i = 0; i < p->n_workers; i++)
                 worker_reconfigured(p->workers[i], old, cost);
         if (old->workers != c->workers)
                 pool_set_size(p, c->workers);
         pool_config_unref(old);
         pool_changed(p, false);
+}
+
+void pool_remember_config(Pool *p, PoolConfig *before) {
+        pool_config_ref(before);
+        pool_config_unref(p->config_before);
+        p->config_before = before;
+}
+
+static bool replaces_rolling(const Pool *p, const PoolConfig *c) {
+        return p->rolling || c->n_listen > 0 || json_object_get(c->source, "reload");
+}
+
+static void restart_all(Pool *p) {
+        for (size_t i = 0; i < p->n_workers; i++)
+                if (p->workers[i]->is_wanted && !worker_is_resting(p->workers[i]))
+                        worker_want_restart(p->workers[i]);
+}
+
+int pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
+        _cleanup_(pool_config_unrefp) PoolConfig *old = pool_config_ref(p->config);
+        ListenSet *listen = NULL, *old_listen = p->listen;
+        bool was_awaiting = p->is_awaiting;
+        int r = listen_set_new(&listen, p->set, c, old_listen, false, p->set->fault);
+
+        if (r < 0)
+                return r;
+        pool_install_config(p, c, listen, cost);
+        if (was_awaiting)
+                demand_begin(p);
+        if (cost == CONFIG_RESTART && replaces_rolling(p, c))
+                return rolling_begin(p, old, old_listen, &c->reload, NULL, 0);
+        if (cost == CONFIG_RESTART)
+                restart_all(p);
+        listen_set_free(old_listen);
+        pool_remember_config(p, old);
+        pool_changed(p, false);
+        return 0;
+}
+
+int pool_reload(Pool *p, const ReloadConfig *how, Worker *const *workers, size_t n) {
+        return rolling_begin(p, NULL, NULL, how, workers, n);
+}
+
+int pool_rollback(Pool *p) {
+        _cleanup_(pool_config_unrefp) PoolConfig *before =
+                pool_config_ref(rolling_former_config(p) != p->config ? rolling_former_config(p) : p->config_before);
+
+        return before ? pool_reconfigure(p, before, CONFIG_RESTART) : -ENODATA;
 }
 
 /* ---- questions ---- */
@@ -277,8 +341,25 @@ size_t pool_n_workers(const Pool *p) {
         return p->n_workers;
 }
 
+/* A process that serves until a younger one is ready is a ready one. */
 unsigned pool_n_ready(const Pool *p) {
-        return p->n_state[WORKER_RUNNING];
+        unsigned n = p->n_state[WORKER_RUNNING];
+
+        for (size_t i = 0; p->n_elders > 0 && i < p->n_workers; i++)
+                n += worker_elder_serves(p->workers[i]);
+        return n;
+}
+
+bool pool_is_reloading(const Pool *p) {
+        return p->rolling != NULL;
+}
+
+uint64_t pool_n_reloads(const Pool *p) {
+        return p->n_reloads;
+}
+
+const RollingOutcome *pool_reload_outcome(const Pool *p) {
+        return &p->reload;
 }
 
 unsigned pool_n_wanted(const Pool *p) {
@@ -310,7 +391,7 @@ static const char *pool_wanted_state(const Pool *p) {
                             n[WORKER_STOPPING];
         unsigned n_up = n[WORKER_RUNNING] + n_coming + n[WORKER_BACKOFF];
 
-        if (n[WORKER_RUNNING] >= p->n_wanted)
+        if (pool_n_ready(p) >= p->n_wanted)
                 return "running";
         if (n_up == 0)
                 return n[WORKER_FAILED] > 0 ? "failed" : "exited";
@@ -322,9 +403,11 @@ static const char *pool_wanted_state(const Pool *p) {
 const char *pool_state(const Pool *p) {
         const unsigned *n = p->n_state;
 
+        if (p->is_awaiting)
+                return "stopped";
         if (p->n_wanted > 0)
                 return pool_wanted_state(p);
-        if (n[WORKER_LAUNCHING] + n[WORKER_STARTING] + n[WORKER_RUNNING] + n[WORKER_STOPPING] > 0)
+        if (p->n_elders > 0 || n[WORKER_LAUNCHING] + n[WORKER_STARTING] + n[WORKER_RUNNING] + n[WORKER_STOPPING] > 0)
                 return "stopping";
         if (p->n_workers > 0 && n[WORKER_FAILED] == p->n_workers)
                 return "failed";

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "event/hub.h"
+#include "pool/rolling.h"
 #include "pool/worker.h"
 
 typedef struct PoolSet PoolSet;
@@ -50,7 +51,12 @@ PoolSet *pool_set_free(PoolSet *s);
 DEFINE_CLEANUP(PoolSet, pool_set_free);
 void pool_set_set_log_dir(PoolSet *s, const char *log_dir);
 
-/** pool_add() - takes a reference of @c. -EEXIST. Workers are CREATED; autostart (or pool_want_start) makes them wanted. */
+/**
+ * pool_add() - takes a reference of @c; workers are CREATED; autostart (or pool_want_start) makes them wanted
+ * Its sockets are opened. Where that fails a pool of a call is not made; one of the configuration is, and its workers try
+ * again with each start.
+ * Return: 0; -EEXIST; -ENOMEM; the error of a socket, with a sentence in pool_set_fault().
+ */
 int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret);
 /** pool_add_run() - the pool of one `run` process, wanted at once; its worker is pool_worker(*ret, 0). @run may be NULL.
  *  An ended run process of the same name is replaced: it is forgotten at once. -EEXIST when one is not ended, or no run. */
@@ -59,9 +65,21 @@ int pool_add_run(PoolSet *s, PoolConfig *c, const RunOptions *run, Pool **ret);
 void pool_remove(Pool *p);
 void pool_want_start(Pool *p); /* every worker */
 void pool_want_stop(Pool *p);
-/** pool_reconfigure() - a new configuration of the same name; @cost says what becomes of running workers:
- *  LIVE, NEXT_START: none is touched; RESTART: each is stopped and started. */
-void pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost);
+/**
+ * pool_reconfigure() - a new configuration of the same name; @cost says what becomes of running workers
+ * LIVE, NEXT_START: none is touched; RESTART: each is stopped and started, a few at a time (rolling.h) where the pool has
+ * `listen` or `reload`, else all at once.
+ * Return: 0; the error of a socket, with a sentence in pool_set_fault(): nothing was changed; -ENOMEM.
+ */
+int pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost);
+const char *pool_set_fault(const PoolSet *s); /* why a socket of the last pool added or changed could not be; "" */
+/** pool_reload() - replace @workers (of @p; NULL: all) a few at a time. -ENOMEM. */
+int pool_reload(Pool *p, const ReloadConfig *how, Worker *const *workers, size_t n);
+/** pool_rollback() - to the configuration before the last change. -ENODATA: there is none; as pool_reconfigure(). */
+int pool_rollback(Pool *p);
+bool pool_is_reloading(const Pool *p);
+uint64_t pool_n_reloads(const Pool *p); /* begun so far */
+const RollingOutcome *pool_reload_outcome(const Pool *p); /* of the last one that is over; .number 0: none */
 void pool_set_size(Pool *p, unsigned n_workers); /* siblings untouched; the highest slots go first */
 
 Pool *pool_find(PoolSet *s, const char *name);

@@ -66,6 +66,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
                 {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
+                {"succeed_due", w->succeed_due},
         };
 
         json_put_object(t, NULL);
@@ -92,6 +93,8 @@ void worker_serialize(const Worker *w, Text *t) {
                 json_put_u64(t, "watchdog", MIN(w->watchdog.changed, WATCHDOG_USEC_MAX));
         put_fault(&w->fault, t, "fault");
         put_fault(&w->ended_fault, t, "ended_fault");
+        worker_elder_serialize(w, t);
+        rolling_serialize_worker(w, t);
         if (w->has_exit)
                 put_exit_record(w, t);
         json_end_object(t);
@@ -186,6 +189,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         worker_set_wanted(w, get_mark(o, "wanted"));
         w->start_due = get_mark(o, "start_due");
         w->restart_due = get_mark(o, "restart_due");
+        w->succeed_due = get_mark(o, "succeed_due");
         w->kill_due = get_mark(o, "kill_due");
         w->is_leaving |= get_mark(o, "leaving");
         w->is_closing = get_mark(o, "closing");
@@ -199,6 +203,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->ready_at = get_u64(o, "ready_at");
         w->due = get_u64(o, "due");
         w->delay = get_u64(o, "delay");
+        worker_elder_deserialize(w, o);
+        rolling_deserialize_worker(w, o);
         read_history(w, o);
         read_exit_record(w, json_object_get(o, "exit"));
         if (w->pool->origin == POOL_FROM_RUN)
@@ -226,7 +232,7 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
         WorkerState state = adopted_state(w, m);
 
         w->child = c;
-        w->config = pool_config_ref(w->pool->config);
+        w->config = pool_config_ref(worker_next_config(w));
         w->pool->set->n_alive++;
         w->is_ready_early = m->slot_info.is_ready && w->config->ready == READY_FD;
         if (m->generation != w->generation) { /* what is on record is about an earlier one */
@@ -246,12 +252,15 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
 }
 
 int worker_adopt(Worker *w, const KeeperMessage *m) {
-        bool is_booked = m->slot_info.state == KEEPER_SLOT_ENDED && m->generation == w->ended_generation;
+        bool is_booked = m->slot_info.state == KEEPER_SLOT_ENDED &&
+                         (m->generation == w->ended_generation || m->generation == w->elder.ended_generation);
         Child *c;
         int r = child_adopt(&c, w->pool->set->world.keeper, m, &worker_child_hooks, w);
 
         if (r < 0)
                 return r;
+        if (!is_booked && worker_elder_adopt(w, c, m))
+                return 0;
         if (!is_booked && !w->child) {
                 adopt_process(w, c, m);
                 if (w->pool->is_daemon && m->slot_info.state != KEEPER_SLOT_ENDED)
@@ -303,6 +312,7 @@ void worker_catch_up(Worker *w) {
                 faulty_clear(&w->fault);
                 worker_put_back(w, WORKER_CREATED); /* a wanted one is started by the next converge */
         }
+        worker_elder_catch_up(w);
         if (w->pid > 0)
                 worker_emit_adopted(w);
         if (w->pool->is_daemon && w->state == WORKER_CREATED)

@@ -20,6 +20,7 @@ typedef enum WorkerEvent {
         WORKER_ON_EXITED,
         WORKER_ON_TIMEOUT,
         WORKER_ON_FAULT,
+        WORKER_ON_SUCCEED,
         _WORKER_EVENT_MAX,
 } WorkerEvent;
 const char *worker_event_to_string(WorkerEvent e);
@@ -47,15 +48,42 @@ struct HeldEvent {
         HeldEvent *prev, *next;
 };
 
-/* With so many undrained ends a worker is not started again: bounds slots, held events and pipes. In the struct, not
- * allocated: an end must never fail. */
-#define WORKER_DEPARTED_MAX 2u
+/* With so many undrained ends a worker is not started again: bounds slots, held events and pipes. */
+#define WORKER_UNDRAINED_MAX 2u
+/* And the two processes that may end meanwhile. In the struct, not allocated: an end must never fail. */
+#define WORKER_DEPARTED_MAX (WORKER_UNDRAINED_MAX + 2)
 
 /* An ended process whose output is not written yet, or which waits to be freed by the converge step. */
 typedef struct Departed {
         Child *child;
         bool is_drained;
 } Departed;
+
+/* The process before the present one, which serves until that one is ready; worker-elder.c. */
+typedef struct Elder {
+        Child *child;       /* NULL: there is none */
+        PoolConfig *config; /* counted: what it was launched with */
+        pid_t pid;
+        uint64_t generation;
+        uint64_t ended_generation; /* the last elder whose end was booked */
+        usec_t started_at;         /* CLOCK_REALTIME */
+        char *status_text;
+        Watchdog watchdog; /* what it said of its watchdog, for the case that it stays */
+        bool is_stopping;
+        unsigned n_kills;
+        sd_event_source *timer;
+        usec_t due; /* CLOCK_MONOTONIC of the timer: soak, stop timeout, next SIGKILL; 0: none */
+} Elder;
+
+/* Its part in a rolling replacement of its pool; rolling.c. */
+typedef enum RollingPart {
+        ROLLING_NONE,
+        ROLLING_DUE,   /* to be replaced */
+        ROLLING_BATCH, /* is being replaced */
+        ROLLING_GOOD,  /* was replaced */
+        ROLLING_BACK,  /* is being put back */
+        _ROLLING_PART_MAX,
+} RollingPart;
 
 struct Worker {
         Pool *pool;
@@ -66,6 +94,8 @@ struct Worker {
         bool is_wanted;     /* the wish; never changed by the daemon itself */
         bool start_due;     /* somebody asked: also out of back-off, exited, failed */
         bool restart_due;   /* stop what is there, then start */
+        bool recall_due;    /* stop the younger process: its elder stays */
+        bool succeed_due;   /* start a younger process beside the one that runs, then stop that */
         bool kill_due;      /* SIGKILL instead of the stop signal */
         bool is_leaving;    /* the slot goes once it rests */
         bool signal_due;    /* STOPPING before its process had a pid */
@@ -85,6 +115,11 @@ struct Worker {
         Departed departed[WORKER_DEPARTED_MAX];
         unsigned n_departed;
         HeldEvent *held;
+        Elder elder;
+
+        RollingPart rolling;
+        bool is_rolling_bad;         /* the process it got in the batch did not last until it was good */
+        uint64_t rolling_generation; /* of the process before the batch */
 
         RestartHistory history;
         bool has_exit;
@@ -182,6 +217,23 @@ void faulty_clear(Faulty *f);
 /* worker-stop.c */
 void worker_send_stop(Worker *w);           /* stop command or signal; with kill_due SIGKILL of the tree */
 usec_t worker_stop_deadline(const Worker *w); /* CLOCK_MONOTONIC */
+
+/* worker-elder.c */
+void worker_set_aside(Worker *w); /* the child becomes the elder */
+bool worker_reinstate(Worker *w); /* the elder, if there is one to stay, is RUNNING again; false: there is none */
+bool worker_has_elder(const Worker *w);
+bool worker_elder_serves(const Worker *w);
+bool worker_elder_serves_on(const Worker *w);
+void worker_elder_arm(Worker *w, usec_t due);
+void worker_elder_release(Worker *w); /* it may go */
+void worker_elder_on_end(Worker *w, const ExitStatus *exit);
+void worker_elder_on_ready(Worker *w);
+void worker_elder_converge(Worker *w);
+void worker_elder_done(Worker *w);
+void worker_elder_serialize(const Worker *w, Text *t);
+void worker_elder_deserialize(Worker *w, const json_t *o);
+bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m); /* false: it is not the elder */
+void worker_elder_catch_up(Worker *w);
 
 /* worker-handover.c */
 int worker_adopt(Worker *w, const KeeperMessage *slot_info); /* silently */

@@ -10,7 +10,7 @@
 #include "process/candidates.h"
 #include <stdio.h>
 
-#define ENV_ADDED_MAX 8
+#define ENV_ADDED_MAX 12
 
 /* ---- environment ---- */
 
@@ -55,6 +55,24 @@ static void launch_env_add_notify(LaunchEnv *e, const PoolSet *s, const PoolConf
         launch_env_add(e, "WATCHDOG_PID", "");
 }
 
+/* As sd_listen_fds(3) reads it. LISTEN_PID too is filled in by the new process itself. */
+static void launch_env_add_listen(LaunchEnv *e, const PoolConfig *c) {
+        _cleanup_text_ Text names = {0};
+        char n[24];
+
+        if (c->n_listen == 0)
+                return;
+        for (size_t i = 0; i < c->n_listen; i++)
+                text_appendf(&names, "%s%s", i > 0 ? ":" : "", c->listen[i].name);
+        (void) snprintf(n, sizeof n, "%zu", c->n_listen);
+        launch_env_add(e, "LISTEN_FDS", n);
+        launch_env_add(e, "LISTEN_PID", "");
+        if (text_check(&names) < 0)
+                e->failed = true;
+        else
+                launch_env_add(e, "LISTEN_FDNAMES", names.data);
+}
+
 /* For the worker itself, or (@is_errand) for a command that does something about it. */
 static int launch_env_make(const Worker *w, const PoolConfig *c, bool is_errand, LaunchEnv *e) {
         const PoolSet *s = w->pool->set;
@@ -70,8 +88,10 @@ static int launch_env_make(const Worker *w, const PoolConfig *c, bool is_errand,
         if (is_errand) {
                 (void) snprintf(pid, sizeof pid, "%d", (int) w->pid);
                 launch_env_add(e, "MAINPID", pid);
-        } else
+        } else {
                 launch_env_add_notify(e, s, c);
+                launch_env_add_listen(e, c);
+        }
         e->env = NEW0_ARRAY(char *, n + e->n_added + 1);
         if (e->failed || !e->env)
                 return -ENOMEM;
@@ -147,7 +167,7 @@ static int shared_log_path(const char *path, char *buf, size_t size) {
 }
 
 static int log_path(const Worker *w, char *buf, size_t size) {
-        const PoolConfig *c = w->pool->config;
+        const PoolConfig *c = worker_next_config(w);
         const char *dir = w->pool->set->log_dir;
         int n;
 
@@ -161,7 +181,7 @@ static int log_path(const Worker *w, char *buf, size_t size) {
 }
 
 int worker_log_spec(const Worker *w, LogSpec *ret) {
-        const PoolConfig *c = w->pool->config;
+        const PoolConfig *c = worker_next_config(w);
         LogSpec spec = {.kind = log_kinds[c->output],
                         .max_files = c->output_max_files,
                         .max_size = c->output_max_size};
@@ -182,31 +202,47 @@ int worker_log_spec(const Worker *w, LogSpec *ret) {
 
 /* ---- the launch ---- */
 
-static int worker_ask_keeper(Worker *w) {
+#define LISTEN_FDS_START 3
+
+/* Its listening sockets. -errno of one that cannot be opened, with its index. */
+static int launch_listen(const Worker *w, LaunchSpec *spec, int fds[static LISTEN_MAX], size_t *ret_index) {
+        int n = listen_set_fds(worker_next_listen(w), w->slot, fds, ret_index);
+
+        for (int i = 0; i < n; i++)
+                spec->fd_targets[i] = LISTEN_FDS_START + i;
+        spec->n_fds = (size_t) MAX(n, 0);
+        return MIN(n, 0);
+}
+
+/* @ret_failure: of a socket, its stage and index; else left alone. */
+static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
+        const PoolConfig *c = worker_next_config(w);
         _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
         LaunchLimit limits[RLIM_NLIMITS];
+        int fds[LISTEN_MAX], r;
         LaunchSpec spec;
         LogSpec log;
-        int r;
+        size_t index = 0;
 
-        launch_spec_fill(w, w->pool->config, &spec);
+        launch_spec_fill(w, c, &spec);
+        r = launch_listen(w, &spec, fds, &index);
+        if (r < 0) {
+                *ret_failure = (KeeperFailure){.stage = LAUNCH_LISTEN, .detail = (int32_t) index};
+                return r;
+        }
         r = worker_log_spec(w, &log);
-        if (r < 0)
-                return r;
-        r = launch_env_make(w, w->pool->config, false, &env);
-        if (r < 0)
-                return r;
-        r = candidates_make(w->pool->config->command[0], path_of(w->pool->config), w->pool->config->directory,
-                            &candidates);
+        if (r >= 0)
+                r = launch_env_make(w, c, false, &env);
+        if (r >= 0)
+                r = candidates_make(c->command[0], path_of(c), c->directory, &candidates);
         if (r < 0)
                 return r;
         spec.env = env.env;
         spec.candidates = candidates;
         spec.limits = limits;
-        spec.n_limits = launch_limits(w->pool->config, limits);
-        return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, NULL, &log,
-                            &worker_child_hooks, w);
+        spec.n_limits = launch_limits(c, limits);
+        return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, fds, &log, &worker_child_hooks, w);
 }
 
 int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
@@ -241,23 +277,28 @@ static LaunchStage refusal_stage(int error) {
         return error == -E2BIG || error == -EINVAL || error == -ENAMETOOLONG ? LAUNCH_REQUEST : LAUNCH_FORK;
 }
 
+static void launch_refused(Worker *w, const KeeperFailure *f) {
+        w->exit = (ExitStatus){.is_failure_to_start = true, .failure = *f, .at_usec = clock_realtime()};
+        w->has_exit = true;
+        worker_book_fault(w);
+        rolling_note_refusal(w);
+        worker_handle(w, WORKER_ON_START_FAILED);
+}
+
 void worker_launch(Worker *w) {
+        KeeperFailure failure = {.stage = _LAUNCH_STAGE_MAX};
         int r;
 
         restart_note_start(&w->history, clock_now());
-        r = worker_ask_keeper(w);
+        r = worker_ask_keeper(w, &failure);
         if (r < 0) {
-                w->exit = (ExitStatus){
-                        .is_failure_to_start = true,
-                        .failure = {.stage = refusal_stage(r), .error = -r},
-                        .at_usec = clock_realtime(),
-                };
-                w->has_exit = true;
-                worker_book_fault(w);
-                worker_handle(w, WORKER_ON_START_FAILED);
+                failure.error = -r;
+                if (failure.stage == _LAUNCH_STAGE_MAX)
+                        failure.stage = refusal_stage(r);
+                launch_refused(w, &failure);
                 return;
         }
-        w->config = pool_config_ref(w->pool->config);
+        w->config = pool_config_ref(worker_next_config(w));
         w->generation = child_generation(w->child);
         w->pool->set->n_alive++;
         worker_facts_stale(w);
@@ -266,13 +307,17 @@ void worker_launch(Worker *w) {
 
 void worker_describe_exit(const Worker *w, char *buf, size_t size) {
         const char *fault = w->has_exit ? faulty_text(&w->ended_fault) : "";
+        const PoolConfig *c = worker_next_config(w);
+        const KeeperFailure *f = &w->exit.failure;
         LaunchSpec spec;
         size_t n;
 
-        launch_spec_fill(w, w->pool->config, &spec);
+        launch_spec_fill(w, c, &spec);
         (void) snprintf(buf, size, "%s%s", fault, *fault ? ", " : "");
         n = strlen(buf);
-        if (w->has_exit && n < size)
+        if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_LISTEN && (size_t) f->detail < c->n_listen)
+                listen_describe(&c->listen[f->detail], f->error, buf + n, size - n);
+        else if (w->has_exit && n < size)
                 exit_status_describe(&w->exit, &spec, buf + n, size - n);
 }
 
@@ -295,12 +340,17 @@ static void worker_on_ready(Child *c, void *userdata) {
 static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         Worker *w = userdata;
 
+        if (w->elder.child && c == w->elder.child) {
+                worker_elder_on_end(w, e);
+                return;
+        }
         if (c != w->child) /* booked in the life before */
                 return;
         w->exit = *e;
         w->has_exit = true;
         worker_book_fault(w);
         w->ended_generation = w->generation;
+        rolling_note_end(w);
         worker_handle(w, e->is_failure_to_start ? WORKER_ON_START_FAILED : WORKER_ON_EXITED);
 }
 

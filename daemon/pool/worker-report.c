@@ -207,6 +207,8 @@ static void worker_put_facts(const Worker *w, Text *t) {
         json_put_string(t, "pool", pool_name(w->pool));
         json_put_u64(t, "slot", w->slot);
         put_pid(t, "pid", w->pid);
+        if (w->elder.pid > 0)
+                put_pid(t, "replaces", w->elder.pid);
         put_pid(t, "ppid", w->pid > 0 ? keeper_link_hello(w->pool->set->world.keeper)->hello.keeper_pid : 0);
         json_put_string(t, "state", worker_state_to_string(w->state));
         json_put_bool(t, "alive", w->pid > 0);

@@ -23,12 +23,14 @@ void worker_tell(Worker *w) {
         const PoolWorld *world = &w->pool->set->world;
 
         w->is_to_tell = false;
+        rolling_mark(w->pool);
+        demand_mark(w->pool);
         if (world->hooks.worker_changed)
                 world->hooks.worker_changed(w, world->userdata);
 }
 
 void worker_queue_launch(Worker *w) {
-        if (w->is_to_launch || w->n_departed >= WORKER_DEPARTED_MAX)
+        if (w->is_to_launch || w->n_departed >= WORKER_UNDRAINED_MAX)
                 return; /* in the latter case worker_converge() tries again once one is drained */
         if (!order_may_start(w->pool))
                 return; /* order_converge() tries again */
@@ -82,6 +84,7 @@ Worker *worker_free(Worker *w) {
         w->health = health_free(w->health);
         w->stop_errand = errand_drop(w->stop_errand);
         worker_depart(w); /* forgotten, not killed */
+        worker_elder_done(w);
         worker_drain_done(w);
         p->n_state[w->state]--;
         faulty_clear(&w->fault);
@@ -107,6 +110,7 @@ void worker_set_wanted(Worker *w, bool wanted) {
 void worker_want_start(Worker *w) {
         if (w->is_leaving)
                 return;
+        demand_end(w->pool);
         worker_set_wanted(w, true);
         w->start_due = true;
         w->kill_due = w->is_stopped_for_need = false;
@@ -116,7 +120,7 @@ void worker_want_start(Worker *w) {
 
 void worker_want_stop(Worker *w) {
         worker_set_wanted(w, false);
-        w->start_due = w->restart_due = w->is_stopped_for_need = false;
+        w->start_due = w->restart_due = w->succeed_due = w->recall_due = w->is_stopped_for_need = false;
         worker_mark_changed(w);
 }
 
@@ -132,13 +136,28 @@ void worker_want_restart(Worker *w) {
         w->restart_due = w->child != NULL;
 }
 
-int worker_signal(Worker *w, int sig, bool whole_tree) {
-        int r;
+void worker_want_succession(Worker *w) {
+        if (w->state != WORKER_RUNNING || w->restart_due) {
+                worker_want_restart(w);
+                return;
+        }
+        worker_want_start(w);
+        w->succeed_due = !w->is_leaving;
+}
 
-        if (w->pid <= 0)
+static int signal_child(Child *c, int sig, bool whole_tree) {
+        return sig == SIGKILL && whole_tree ? child_kill_tree(c) : child_signal(c, sig, whole_tree, false);
+}
+
+int worker_signal(Worker *w, int sig, bool whole_tree) {
+        int r = 0;
+
+        if (w->pid <= 0 && w->elder.pid <= 0)
                 return 0;
-        r = sig == SIGKILL && whole_tree ? child_kill_tree(w->child)
-                                         : child_signal(w->child, sig, whole_tree, false);
+        if (w->elder.pid > 0)
+                r = signal_child(w->elder.child, sig, whole_tree);
+        if (w->pid > 0)
+                r = signal_child(w->child, sig, whole_tree);
         return r < 0 ? r : 1;
 }
 
@@ -159,11 +178,12 @@ static bool worker_has_to_stop(const Worker *w) {
 
         if (w->state == WORKER_BACKOFF)
                 return !w->is_wanted;
-        return is_up && (w->restart_due || (!w->is_wanted && !order_holds_stop(w)));
+        return is_up && (w->restart_due || (w->recall_due && worker_elder_serves_on(w)) ||
+                         (!w->is_wanted && !order_holds_stop(w)));
 }
 
 static bool worker_has_to_start(const Worker *w) {
-        if (!w->is_wanted || w->pool->set->is_stopping)
+        if (!w->is_wanted || w->pool->set->is_stopping || w->pool->is_awaiting)
                 return false;
         switch (w->state) {
         case WORKER_CREATED:
@@ -182,6 +202,7 @@ void worker_converge(Worker *w) {
         worker_free_drained(w);
         if (w->is_timer_due)
                 worker_arm(w, w->due);
+        worker_elder_converge(w);
         if (worker_has_to_stop(w))
                 worker_handle(w, WORKER_ON_STOP);
         else if (worker_has_to_start(w))
@@ -190,6 +211,8 @@ void worker_converge(Worker *w) {
                 worker_handle(w, WORKER_ON_TIMEOUT);
         else if (w->state == WORKER_LAUNCHING && !w->child)
                 worker_queue_launch(w);
+        else if (w->succeed_due && w->state == WORKER_RUNNING && !w->elder.child)
+                worker_handle(w, WORKER_ON_SUCCEED); /* not before the last one's elder is gone */
         if (w->state == WORKER_RUNNING || w->state == WORKER_STARTING)
                 w->start_due = false; /* it is so */
         if (w->is_to_tell)
@@ -219,7 +242,7 @@ bool worker_is_wanted(const Worker *w) {
 }
 
 bool worker_is_settled(const Worker *w) {
-        if (w->child)
+        if (w->child || w->elder.child)
                 return false;
         for (unsigned i = 0; i < w->n_departed; i++)
                 if (!w->departed[i].is_drained)

@@ -20,6 +20,7 @@
  *   EXITED        keeper: it ended and its tree is gone; w->exit
  *   TIMEOUT       this state's timer: not ready in time, up long enough, stop takes too long, back-off over
  *   FAULT         health or watchdog: it is up, and something is wrong with it; which is in w->fault
+ *   SUCCEED       converge: a younger process shall be ready before this one goes (worker-elder.c)
  *
  * Invariants
  *   - Wishes (is_wanted, start_due, restart_due, kill_due) are set from outside at any time and change nothing by
@@ -68,6 +69,7 @@ static const char *const event_names[_WORKER_EVENT_MAX] = {
         [WORKER_ON_EXITED] = "exited",
         [WORKER_ON_TIMEOUT] = "timeout",
         [WORKER_ON_FAULT] = "fault",
+        [WORKER_ON_SUCCEED] = "succeed",
 };
 
 const char *worker_state_to_string(WorkerState s) {
@@ -132,7 +134,7 @@ static void worker_clear_marks(Worker *w, WorkerState state) {
                 faulty_clear(&w->fault);
         }
         if (state == WORKER_LAUNCHING) {
-                w->start_due = w->restart_due = false;
+                w->start_due = w->restart_due = w->succeed_due = w->recall_due = false;
                 w->extended_to = 0;
         }
 }
@@ -157,6 +159,8 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
         worker_emit_state(w);
         if (state == WORKER_LAUNCHING)
                 worker_queue_launch(w);
+        if (state == WORKER_RUNNING)
+                worker_elder_on_ready(w);
         if (worker_is_resting(w))
                 worker_mark_changed(w);
         if (p->origin == POOL_FROM_RUN)
@@ -216,6 +220,8 @@ static void act_stop(Worker *w) {
 
 /* Nothing to signal yet: at SPAWNED. Before its turn there is not even a request. */
 static void act_stop_unborn(Worker *w) {
+        if (!w->child && worker_reinstate(w))
+                return;
         if (!w->child) {
                 worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
                 return;
@@ -252,8 +258,15 @@ static void act_start_timeout(Worker *w) {
         act_stop(w);
 }
 
+static void act_succeed(Worker *w) {
+        worker_set_aside(w);
+        worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
+}
+
 static void act_ended(Worker *w) {
         worker_emit_end(w);
+        if (worker_reinstate(w))
+                return;
         if (!w->is_wanted)
                 worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
         else if (w->restart_due)
@@ -277,6 +290,8 @@ static void act_stop_ended(Worker *w) {
         ExitStatus e = faulty_end(w);
 
         worker_emit_end(w);
+        if (worker_reinstate(w))
+                return;
         if (!w->is_wanted)
                 worker_enter(w, WORKER_STOPPED, USEC_INFINITY);
         else if (w->ended_fault.kind != WORKER_FAULT_NONE && !w->restart_due && !w->start_due)
@@ -313,6 +328,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_impossible,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_LAUNCHING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -323,6 +339,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_ended, /* the keeper said STARTED to the life before */
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_stop_unborn,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_STARTING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -333,6 +350,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_ended,
                 [WORKER_ON_TIMEOUT] = act_start_timeout,
                 [WORKER_ON_FAULT] = act_stop,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_RUNNING] = {
                 [WORKER_ON_START] = act_ignore,
@@ -343,6 +361,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_ended,
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_stop,
+                [WORKER_ON_SUCCEED] = act_succeed,
         },
         [WORKER_STOPPING] = {
                 [WORKER_ON_START] = act_ignore, /* once it ended: is_wanted says so */
@@ -353,6 +372,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_stop_ended,
                 [WORKER_ON_TIMEOUT] = act_kill,
                 [WORKER_ON_FAULT] = act_ignore,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_BACKOFF] = {
                 [WORKER_ON_START] = act_launch,
@@ -363,6 +383,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_launch,
                 [WORKER_ON_FAULT] = act_impossible,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_STOPPED] = {
                 [WORKER_ON_START] = act_launch,
@@ -373,6 +394,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_impossible,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_EXITED] = {
                 [WORKER_ON_START] = act_launch,
@@ -383,6 +405,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_impossible,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
         [WORKER_FAILED] = {
                 [WORKER_ON_START] = act_launch,
@@ -393,6 +416,7 @@ static const WorkerAction worker_table[_WORKER_STATE_MAX][_WORKER_EVENT_MAX] = {
                 [WORKER_ON_EXITED] = act_impossible,
                 [WORKER_ON_TIMEOUT] = act_impossible,
                 [WORKER_ON_FAULT] = act_impossible,
+                [WORKER_ON_SUCCEED] = act_ignore,
         },
 };
 /* clang-format on */

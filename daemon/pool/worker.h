@@ -42,12 +42,16 @@ bool worker_is_restart_due(const Worker *w); /* what runs is about to be stopped
 bool worker_is_leaving(const Worker *w);  /* its slot goes once it ended */
 unsigned worker_n_restarts(const Worker *w);
 pid_t worker_pid(const Worker *w);        /* 0: none */
+pid_t worker_elder_pid(const Worker *w);  /* of the process that is being replaced; 0: none */
 const ExitStatus *worker_last_exit(const Worker *w); /* NULL before the first end */
 uint64_t worker_generation(const Worker *w);         /* of the last process, grows */
 
 void worker_want_start(Worker *w);   /* also out of failed and exited; resets the back-off */
 void worker_want_stop(Worker *w);
 void worker_want_restart(Worker *w); /* stop, then start, however it ends */
+/** worker_want_succession() - replace its process, the younger one ready before the old one goes; where there is none that
+ *  is ready, as worker_want_restart() */
+void worker_want_succession(Worker *w);
 void worker_want_kill(Worker *w);    /* as want_stop, but SIGKILL of the tree at once */
 /** worker_signal() - a signal now. Return: 1 sent, 0 no process. */
 int worker_signal(Worker *w, int sig, bool whole_tree);

@@ -35,6 +35,7 @@ static const char *const stage_sentences[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_DESCRIPTOR] = "cannot pass descriptor",
         [LAUNCH_EXEC] = "cannot execute",
         [LAUNCH_KILLED] = "killed before it could execute",
+        [LAUNCH_LISTEN] = "cannot open a listening socket",
 };
 
 static const char *const limit_names[RLIM_NLIMITS] = {

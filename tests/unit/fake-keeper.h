@@ -206,6 +206,18 @@ const KeeperMessage *keeper_link_hello(const KeeperLink *l) {
         return &fake.hello;
 }
 
+_unused_ static unsigned fake_n_kept;
+
+int keeper_link_keep(KeeperLink *l, const char *name, int fd) {
+        fake_n_kept++;
+        return 0;
+}
+
+int keeper_link_drop(KeeperLink *l, const char *name) {
+        fake_n_kept--;
+        return 0;
+}
+
 unsigned keeper_link_n_launching(const KeeperLink *l) {
         return fake.n_launching;
 }

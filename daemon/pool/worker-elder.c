@@ -1,0 +1,258 @@
+/* worker-elder.c - new before old: the process that a younger one of the same worker is about to replace.
+ *
+ *   RUNNING, to be succeeded -> the process is set aside and serves on; the worker is LAUNCHING, as from nothing
+ *   the younger one ready, and so for `soak`   -> the elder is stopped: signal, timeout, SIGKILL of its tree
+ *   the younger one ended before that          -> the elder takes its place again, as if nothing had been
+ *   the elder ended by itself                  -> its end is booked; all now rests on the younger one
+ *   the worker is not wanted any more          -> both are stopped
+ *
+ * The state of the worker is that of the younger process; the elder has none but "is being stopped". In a rolling
+ * replacement of several workers the elder is let go by rolling.c, when the whole batch is good. The elder's config is
+ * what it was launched with: its stop signal and timeout. */
+#include "pool/pool-internal.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "priority.h"
+
+#define KILL_AGAIN (1 * USEC_PER_SEC) /* doubled five times */
+
+bool worker_has_elder(const Worker *w) {
+        return w->elder.child != NULL;
+}
+
+/* It serves in place of a younger one that is not ready yet. */
+bool worker_elder_serves(const Worker *w) {
+        return w->elder.child && !w->elder.is_stopping && w->state != WORKER_RUNNING;
+}
+
+/* It can take its place again. */
+bool worker_elder_serves_on(const Worker *w) {
+        return w->elder.child && !w->elder.is_stopping;
+}
+
+pid_t worker_elder_pid(const Worker *w) {
+        return w->elder.pid;
+}
+
+static void elder_clear(Elder *e) {
+        uint64_t ended = e->ended_generation;
+
+        sd_event_source_disable_unref(e->timer);
+        pool_config_unref(e->config);
+        free(e->status_text);
+        *e = (Elder){.ended_generation = ended};
+}
+
+void worker_elder_done(Worker *w) {
+        if (w->elder.child) {
+                w->pool->set->n_alive--;
+                w->pool->n_elders--;
+                child_free(w->elder.child); /* forgotten, not killed */
+        }
+        elder_clear(&w->elder);
+}
+
+void worker_set_aside(Worker *w) {
+        elder_clear(&w->elder);
+        w->elder.child = TAKE_PTR(w->child);
+        w->elder.config = TAKE_PTR(w->config);
+        w->elder.status_text = TAKE_PTR(w->status_text);
+        w->elder.pid = w->pid;
+        w->elder.generation = w->generation;
+        w->elder.started_at = w->started_at;
+        w->elder.watchdog = w->watchdog;
+        w->elder.watchdog.timer = NULL; /* it stays the worker's, which is about to leave RUNNING */
+        w->pool->n_elders++;
+        w->pid = 0;
+        w->ready_at = w->sampled_at = 0;
+        w->is_closing = false;
+        worker_forget_words(w);
+}
+
+bool worker_reinstate(Worker *w) {
+        Elder *e = &w->elder;
+
+        if (!e->child || e->is_stopping || !w->is_wanted || w->restart_due)
+                return false;
+        log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: the younger process ended; pid %d stays", w->name, (int) e->pid);
+        worker_depart(w);
+        w->child = TAKE_PTR(e->child);
+        w->config = TAKE_PTR(e->config);
+        w->status_text = TAKE_PTR(e->status_text);
+        w->pid = e->pid;
+        w->generation = e->generation;
+        w->started_at = e->started_at;
+        w->watchdog.is_changed = e->watchdog.is_changed;
+        w->watchdog.changed = e->watchdog.changed;
+        w->pool->n_elders--;
+        w->recall_due = false;
+        elder_clear(e);
+        worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+        return true;
+}
+
+/* ---- its stop ---- */
+
+static void elder_kill(Worker *w) {
+        Elder *e = &w->elder;
+        usec_t again = usec_mul(KILL_AGAIN, (double) (1u << MIN(e->n_kills, 5u)));
+
+        if (e->n_kills++ == 0)
+                log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: pid %d, which was replaced, did not end in time, "
+                           "killing its whole tree", w->name, (int) e->pid);
+        (void) child_kill_tree(e->child);
+        worker_elder_arm(w, usec_add(clock_now(), again));
+}
+
+static int elder_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        Worker *w = userdata;
+
+        w->elder.timer = sd_event_source_disable_unref(w->elder.timer);
+        w->elder.due = 0;
+        if (!w->elder.child)
+                return 0;
+        if (w->elder.is_stopping)
+                elder_kill(w);
+        else
+                worker_elder_release(w);
+        return 0;
+}
+
+void worker_elder_arm(Worker *w, usec_t due) {
+        Elder *e = &w->elder;
+
+        e->timer = sd_event_source_disable_unref(e->timer);
+        e->due = due == USEC_INFINITY ? 0 : due;
+        if (e->due == 0)
+                return;
+        if (sd_event_add_time(w->pool->set->world.event, &e->timer, CLOCK_MONOTONIC, e->due, USEC_PER_MSEC, elder_dispatch,
+                              w) >= 0)
+                (void) sd_event_source_set_priority(e->timer, PRIORITY_TIMER);
+        else /* memory is short: better now than never */
+                (void) child_kill_tree(e->child);
+}
+
+void worker_elder_release(Worker *w) {
+        Elder *e = &w->elder;
+        usec_t timeout;
+        int r;
+
+        if (!e->child || e->is_stopping)
+                return;
+        timeout = e->config->stop_timeout;
+        e->is_stopping = true;
+        r = child_signal(e->child, e->config->stop_signal, false, true);
+        if (r < 0 && r != -ESRCH)
+                log_warning("%s: cannot send the stop signal: %s", w->name, strerrordesc_np(-r));
+        worker_elder_arm(w, timeout == USEC_INFINITY ? USEC_INFINITY : usec_add(clock_now(), timeout));
+        worker_facts_stale(w);
+        worker_mark_to_tell(w);
+}
+
+/* ---- what happens ---- */
+
+void worker_elder_on_end(Worker *w, const ExitStatus *exit) {
+        Elder *e = &w->elder;
+        Child *young = w->child;
+        pid_t pid = w->pid;
+
+        w->exit = *exit;
+        w->has_exit = true;
+        w->child = e->child; /* the event is about this one */
+        w->pid = e->pid;
+        worker_emit_end(w);
+        w->child = young;
+        w->pid = pid;
+        w->pool->set->n_alive--;
+        w->pool->n_elders--;
+        if (worker_take_departed(w, e->child) < 0)
+                child_free(e->child); /* cannot be: worker_queue_launch() leaves room for it */
+        e->child = NULL;
+        e->ended_generation = e->generation;
+        elder_clear(e);
+        worker_facts_stale(w);
+        worker_mark_to_tell(w);
+}
+
+/* The younger one is ready. */
+void worker_elder_on_ready(Worker *w) {
+        usec_t soak = w->pool->config->reload.soak;
+
+        if (!w->elder.child || w->elder.is_stopping || rolling_holds_elder(w))
+                return;
+        if (soak == 0)
+                worker_elder_release(w);
+        else
+                worker_elder_arm(w, usec_add(clock_now(), soak));
+}
+
+void worker_elder_converge(Worker *w) {
+        Elder *e = &w->elder;
+
+        if (!e->child)
+                return;
+        if (!w->is_wanted)
+                worker_elder_release(w);
+        if (!w->is_wanted && w->kill_due && e->n_kills == 0)
+                elder_kill(w);
+}
+
+/* ---- over droverd's own death ---- */
+
+void worker_elder_serialize(const Worker *w, Text *t) {
+        const Elder *e = &w->elder;
+
+        if (!e->child && e->ended_generation == 0)
+                return;
+        json_put_object(t, "elder");
+        json_put_u64(t, "generation", e->generation);
+        json_put_u64(t, "ended", e->ended_generation);
+        json_put_bool(t, "stopping", e->is_stopping);
+        json_put_u64(t, "due", e->due);
+        json_end_object(t);
+}
+
+void worker_elder_deserialize(Worker *w, const json_t *o) {
+        const json_t *elder = json_object_get(o, "elder");
+
+        elder_clear(&w->elder);
+        w->elder.generation = (uint64_t) json_integer_value(json_object_get(elder, "generation"));
+        w->elder.ended_generation = (uint64_t) json_integer_value(json_object_get(elder, "ended"));
+        w->elder.is_stopping = json_is_true(json_object_get(elder, "stopping"));
+        w->elder.due = (usec_t) json_integer_value(json_object_get(elder, "due"));
+}
+
+bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m) {
+        Elder *e = &w->elder;
+
+        if (e->child || e->generation == 0 || m->generation != e->generation)
+                return false;
+        e->child = c;
+        e->config = pool_config_ref(rolling_former_config(w->pool));
+        w->pool->set->n_alive++;
+        w->pool->n_elders++;
+        if (m->slot_info.state == KEEPER_SLOT_RUNNING) {
+                e->pid = m->slot_info.pid;
+                e->started_at = m->slot_info.started_usec;
+        }
+        return true;
+}
+
+/* The signal may have been lost with droverd: once more. */
+void worker_elder_catch_up(Worker *w) {
+        Elder *e = &w->elder;
+
+        if (!e->child) {
+                elder_clear(e);
+                return;
+        }
+        if (child_is_ended(e->child))
+                return;
+        if (e->is_stopping)
+                (void) child_signal(e->child, e->config->stop_signal, false, true);
+        if (e->is_stopping || e->due > 0)
+                worker_elder_arm(w, e->due > 0 ? e->due : usec_add(clock_now(), e->config->stop_timeout));
+        else if (w->state == WORKER_RUNNING)
+                worker_elder_on_ready(w);
+}
