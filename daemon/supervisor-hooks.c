@@ -61,6 +61,13 @@ static void on_worker_changed(Worker *w, void *userdata) {
         status_changed(s);
 }
 
+static void on_worker_load(Worker *w, void *userdata) {
+        Supervisor *s = userdata;
+
+        if (s->control)
+                control_worker_changed(s->control, w);
+}
+
 static void on_worker_removed(Worker *w, void *userdata) {
         Supervisor *s = userdata;
 
@@ -86,6 +93,7 @@ static void on_pool_changed(Pool *p, bool is_removed, void *userdata) {
 
 const PoolHooks supervisor_pool_hooks = {
         .worker_changed = on_worker_changed,
+        .worker_load = on_worker_load,
         .worker_removed = on_worker_removed,
         .pool_changed = on_pool_changed,
 };

@@ -5,6 +5,7 @@ const char *goal_to_string(Goal g) {
         static const char *const names[_GOAL_MAX] = {
                 [GOAL_STARTED] = "running",    [GOAL_RESTARTED] = "restarted", [GOAL_STOPPED] = "stopped",
                 [GOAL_LAUNCHED] = "launched",  [GOAL_EXITED] = "ended",        [GOAL_READY] = "ready",
+                [GOAL_IDLE] = "idle",
                 [GOAL_AT_REST] = "stopped",    [GOAL_GONE] = "gone",           [GOAL_NONE] = "there",
         };
 
@@ -25,6 +26,7 @@ GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
                 .is_alive = worker_is_alive(w),
                 .is_settled = worker_is_settled(w),
                 .is_wanted = worker_is_wanted(w),
+                .is_busy = worker_is_busy(w),
                 .is_restart_due = worker_is_restart_due(w),
                 .has_changed = has_changed,
                 .has_new_end = e && e->at_usec != b->exit_at,
@@ -86,6 +88,16 @@ static GoalVerdict check_ready(const GoalFacts *f, const GoalBaseline *b) {
         return GOAL_PENDING;
 }
 
+static GoalVerdict check_idle(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->state == WORKER_RUNNING)
+                return f->is_busy || f->is_restart_due ? GOAL_PENDING : GOAL_MET;
+        if (is_over(f) || f->state == WORKER_CREATED)
+                return f->is_settled && !(f->is_wanted && (f->state == WORKER_STOPPED || f->state == WORKER_CREATED))
+                               ? GOAL_MET
+                               : GOAL_PENDING;
+        return GOAL_PENDING;
+}
+
 static GoalVerdict check_at_rest(const GoalFacts *f, const GoalBaseline *b) {
         return (is_over(f) || f->state == WORKER_CREATED) && f->is_settled ? GOAL_MET : GOAL_PENDING;
 }
@@ -106,6 +118,7 @@ GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b) {
                 [GOAL_LAUNCHED] = check_launched,
                 [GOAL_EXITED] = check_exited,
                 [GOAL_READY] = check_ready,
+                [GOAL_IDLE] = check_idle,
                 [GOAL_AT_REST] = check_at_rest,
                 [GOAL_GONE] = check_gone,
                 [GOAL_NONE] = check_none,

@@ -10,7 +10,8 @@ typedef enum Goal {
         GOAL_STOPPED,   /* stop: ended and its output written */
         GOAL_LAUNCHED,  /* run: exec succeeded */
         GOAL_EXITED,    /* wait for=exit: at rest now, or its next end */
-        GOAL_READY,     /* wait for=ready, idle: ready, however many attempts it takes */
+        GOAL_READY,     /* wait for=ready: ready, however many attempts it takes */
+        GOAL_IDLE,      /* wait for=idle: nothing in hand: ready and not busy, or at rest */
         GOAL_AT_REST,   /* wait for=stopped: ended, nothing will start it again */
         GOAL_GONE,      /* pool.remove, scale: its slot is no more */
         GOAL_NONE,      /* nothing: only to be shown in the answer */
@@ -29,6 +30,7 @@ typedef struct GoalBaseline {
 typedef struct GoalFacts {
         WorkerState state;
         bool is_alive, is_settled, is_wanted;
+        bool is_busy;
         bool is_restart_due; /* what runs does not stay */
         bool has_changed; /* since the call, or the wishes of the call have been brought about already */
         bool has_new_end; /* an end later than the baseline's */

@@ -340,7 +340,7 @@ static int goal_from_string(const char *s) {
         static const struct {
                 const char *name;
                 Goal goal;
-        } goals[] = {{"exit", GOAL_EXITED}, {"ready", GOAL_READY}, {"stopped", GOAL_AT_REST}, {"idle", GOAL_READY}};
+        } goals[] = {{"exit", GOAL_EXITED}, {"ready", GOAL_READY}, {"stopped", GOAL_AT_REST}, {"idle", GOAL_IDLE}};
 
         for (size_t i = 0; i < ARRAY_SIZE(goals); i++)
                 if (streq(goals[i].name, s))

@@ -21,6 +21,7 @@
         X(POOL_RELOAD_FAILED, "pool.reload-failed", "the replacement stopped at data.worker for data.reason; data.put_back run as before") \
         X(POOL_ROLLED_BACK, "pool.rolled-back", "its earlier configuration is in force again")               \
         X(POOL_WOKEN, "pool.woken", "something arrived at a socket of a pool that rested; it is started")    \
+        X(POOL_RESIZED, "pool.resized", "it grew or shrank with its load; data.reason says why")            \
         X(WORKER_STARTING, "worker.starting", "a process was made")                                         \
         X(WORKER_RUNNING, "worker.running", "it is ready")                                                  \
         X(WORKER_UNHEALTHY, "worker.unhealthy", "its health check failed too often: it is stopped; data.cause says why") \
@@ -32,6 +33,10 @@
         X(WORKER_STOPPED, "worker.stopped", "it ended on request")                                          \
         X(WORKER_FAILED, "worker.failed", "it is given up")                                                 \
         X(WORKER_DONE, "worker.done", "it ended by itself and is not started again")                        \
+        X(WORKER_PAUSED, "worker.paused", "it was frozen with all its processes")                           \
+        X(WORKER_RESUMED, "worker.resumed", "it runs on, or takes tasks again")                             \
+        X(WORKER_DRAINING, "worker.draining", "it gets no more tasks")                                      \
+        X(WORKER_RECYCLED, "worker.recycled", "it is being replaced; data.reason: age, memory or tasks")    \
         X(WORKER_ADOPTED, "worker.adopted", "found running after droverd's own restart")                    \
         X(HOOK_FAILED, "hook.failed", "the command of a hook did not end with 0; data.hook and data.cause")  \
         X(LOGGER_RESTARTED, "logger.restarted", "the logger was started again; no line was lost")           \

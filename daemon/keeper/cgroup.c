@@ -208,6 +208,21 @@ static int tree_signal(Tree *t, Slot *s, int sig) {
         return signal_each(fd, leaf, sig);
 }
 
+/* Where the leaf has no cgroup.freeze (before Linux 5.2) each process is stopped by itself. */
+static int tree_freeze(Tree *t, Slot *s, bool is_frozen) {
+        char leaf[SLOT_LEAF_MAX];
+        _cleanup_fd_ int fd = -EBADF;
+
+        if (!s->has_leaf)
+                return -ESRCH;
+        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
+        if (fd < 0)
+                return fd;
+        if (cgroup_write(fd, "cgroup.freeze", is_frozen ? "1" : "0") == 0)
+                return 0;
+        return signal_each(fd, leaf, is_frozen ? SIGSTOP : SIGCONT);
+}
+
 static unsigned count_members(int leaf_fd) {
         static char text[PIDS_TEXT_MAX];
         unsigned n = 0;
@@ -300,6 +315,7 @@ const TreeOps tree_cgroup = {
         .account = tree_account,
         .send = tree_signal,
         .each = tree_each,
+        .freeze = tree_freeze,
         .look = look_at_nothing,
         .end = tree_end,
 };

@@ -84,6 +84,17 @@ static void on_set_limits(Keeper *k, const KeeperMessage *m, const int *fds, siz
                 log_warning("%s: cannot set all of its limits: %s", s->name, strerror(-r));
 }
 
+static void on_freeze(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        int r;
+
+        if (!s || s->pid <= 0)
+                return;
+        r = k->tree.ops->freeze(&k->tree, s, m->type == KEEPER_FREEZE);
+        if (r < 0 && r != -ESRCH)
+                log_error("%s: cannot %s its processes: %s", s->name, m->type == KEEPER_FREEZE ? "freeze" : "thaw", strerror(-r));
+}
+
 static void on_ack(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         Slot *s = slot_find(k->table, m->slot, m->generation);
 
@@ -157,6 +168,8 @@ static const Handler handlers[] = {
         [KEEPER_PING] = on_ping,
         [KEEPER_QUIT] = on_quit,
         [KEEPER_REOPEN] = on_reopen,
+        [KEEPER_FREEZE] = on_freeze,
+        [KEEPER_THAW] = on_freeze,
         [KEEPER_SWEEP] = on_sweep,
         [KEEPER_SET_CGROUP] = on_set_cgroup,
         [KEEPER_SET_LIMITS] = on_set_limits,

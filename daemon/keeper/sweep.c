@@ -289,6 +289,10 @@ static int sweep_signal(Tree *t, Slot *s, int sig) {
         return signal_tree(t, s, MAX(fresh, s->started_usec), sig, &error) > 0 ? 0 : error;
 }
 
+static int sweep_freeze(Tree *t, Slot *s, bool is_frozen) {
+        return sweep_signal(t, s, is_frozen ? SIGSTOP : SIGCONT);
+}
+
 static int sweep_end(Tree *t, Slot *s) {
         int error = 0;
         unsigned n;
@@ -308,6 +312,7 @@ const TreeOps tree_sweep = {
         .account = sweep_account,
         .send = sweep_signal,
         .each = sweep_each,
+        .freeze = sweep_freeze,
         .look = sweep_look,
         .end = sweep_end,
 };

@@ -29,6 +29,8 @@ typedef struct TreeOps {
         int (*send)(Tree *t, Slot *s, int sig);
         /* @what for every process of it; 0 when it was 0 for one, else its first error; -ESRCH when there was none. */
         int (*each)(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata);
+        /* Every process of it stands still, or runs on; 0 or an error. */
+        int (*freeze)(Tree *t, Slot *s, bool is_frozen);
         void (*look)(Tree *t); /* before a round of end() calls */
         /* The main process is gone: 0 when nothing is left; 1 when the rest was killed and is still dying. */
         int (*end)(Tree *t, Slot *s);

@@ -37,6 +37,8 @@ typedef enum KeeperMessageType {
         KEEPER_PING,       /* "I live": due every hello.ping_usec; none for hello.watchdog_usec: SIGKILL and restart */
         KEEPER_QUIT,       /* all workers are gone: end the logger, clean up, exit with quit.code */
         KEEPER_REOPEN,     /* the logger shall reopen its files */
+        KEEPER_FREEZE,     /* slot, generation: no process of its tree runs any more until THAW; SIGKILL still works */
+        KEEPER_THAW,       /* slot, generation */
         KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
         KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
         KEEPER_SET_LIMITS, /* slot, generation, limits: prlimit() of every process of its tree */

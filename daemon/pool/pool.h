@@ -21,6 +21,8 @@ typedef struct PoolHooks {
         void (*worker_removed)(Worker *w, void *userdata);
         /* A pool was added, removed (then @p dies after the call), scaled. */
         void (*pool_changed)(Pool *p, bool is_removed, void *userdata);
+        /* It said whether it is busy, or how many tasks it has done: nothing that goes on record. */
+        void (*worker_load)(Worker *w, void *userdata);
 } PoolHooks; /* each may be NULL */
 
 typedef enum PoolOrigin { POOL_FROM_CONFIG, POOL_FROM_CALL, POOL_FROM_RUN } PoolOrigin;

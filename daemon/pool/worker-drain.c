@@ -69,6 +69,7 @@ void worker_depart(Worker *w) {
         w->ready_at = 0;
         w->sampled_at = 0;
         worker_forget_words(w);
+        w->is_paused = w->is_unwatched = w->is_draining = false;
         if (w->config)
                 worker_free_config(w);
 }
@@ -85,6 +86,7 @@ void worker_on_drained(Child *c, void *userdata) {
                         e->until = NULL;
         }
         worker_show_held(w);
+        order_note(w->pool);
         worker_mark_changed(w); /* to be freed, perhaps started */
         worker_tell(w);
 }

@@ -54,6 +54,8 @@ void worker_elder_done(Worker *w) {
 }
 
 void worker_set_aside(Worker *w) {
+        worker_thaw(w);
+        w->is_draining = false;
         elder_clear(&w->elder);
         w->elder.child = TAKE_PTR(w->child);
         w->elder.config = TAKE_PTR(w->config);

@@ -67,6 +67,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
                 {"succeed_due", w->succeed_due},
+                {"paused", w->is_paused}, {"draining", w->is_draining},
         };
 
         json_put_object(t, NULL);
@@ -193,6 +194,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->kill_due = get_mark(o, "kill_due");
         w->is_leaving |= get_mark(o, "leaving");
         w->is_closing = get_mark(o, "closing");
+        w->is_paused = get_mark(o, "paused");
+        w->is_draining = get_mark(o, "draining");
         w->is_stopped_for_need = get_mark(o, "stopped_for_need");
         read_words(w, o);
         read_fault(&w->fault, json_object_get(o, "fault"));
@@ -315,6 +318,7 @@ void worker_catch_up(Worker *w) {
         worker_elder_catch_up(w);
         if (w->pid > 0)
                 worker_emit_adopted(w);
+        worker_catch_up_pause(w);
         if (w->pool->is_daemon && w->state == WORKER_CREATED)
                 worker_want_stop(w);
         if (w->state == WORKER_STARTING && w->pid > 0)

@@ -106,6 +106,8 @@ struct Worker {
         bool is_unwatched;  /* frozen: neither probed nor waited for; see worker_set_unwatched() */
         bool has_been_refused; /* it was told so, once a process */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
+        bool is_paused;     /* the present process is frozen */
+        bool is_draining;   /* the present process gets no more tasks */
         bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
         bool is_timer_due;  /* memory was short: arm it at the next converge */
         unsigned n_kills;
@@ -186,6 +188,10 @@ void worker_launch(Worker *w); /* its turn: asks the keeper; a refusal is START_
 int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
                          void *userdata);
 void worker_describe_exit(const Worker *w, char *buf, size_t size);
+
+/* pause.c */
+void worker_thaw(Worker *w);          /* before a signal must reach it; no event */
+void worker_catch_up_pause(Worker *w); /* after droverd's own death */
 
 /* worker-drain.c */
 void worker_depart(Worker *w); /* the child, if any, goes to the departed ones */

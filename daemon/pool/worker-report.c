@@ -133,6 +133,8 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
                 (void) snprintf(buf, size, "says it is stopping");
         else if (w->state == WORKER_RUNNING && w->is_reloading)
                 (void) snprintf(buf, size, "says it is reloading");
+        else if (w->is_paused || w->is_draining)
+                (void) snprintf(buf, size, "%s", w->is_paused ? "paused" : "draining");
         else if (!health_note(w, buf, size))
                 (void) order_describe(w, buf, size);
         return buf;
@@ -219,6 +221,8 @@ static void worker_put_facts(const Worker *w, Text *t) {
         else
                 json_put_null(t, "exitcode");
         json_put_bool(t, "daemon", w->pool->is_daemon);
+        json_put_bool(t, "paused", w->is_paused);
+        json_put_bool(t, "draining", w->is_draining);
         put_time(t, "started_at", w->started_at);
         json_put_u64(t, "restarts", w->history.n_restarts);
         put_last_exit(w, t);

@@ -38,7 +38,8 @@ static void say_load(Worker *w, const NotifyMessage *m) {
         if (m->busy.is_said)
                 w->is_busy = m->busy.value != 0;
         worker_facts_stale(w);
-        worker_mark_changed(w);
+        if (w->pool->set->world.hooks.worker_load)
+                w->pool->set->world.hooks.worker_load(w, w->pool->set->world.userdata);
 }
 
 /* What drover does not do is said once a process, not with each message. */

@@ -127,6 +127,8 @@ void worker_arm(Worker *w, usec_t due_usec) {
 /* What only the state left behind was about. */
 static void worker_clear_marks(Worker *w, WorkerState state) {
         w->is_ready_early = false;
+        if (state != WORKER_STARTING && state != WORKER_RUNNING)
+                worker_thaw(w);
         if (state != WORKER_STOPPING) {
                 w->kill_due = w->signal_due = false;
                 w->n_kills = 0;
@@ -249,6 +251,10 @@ static void act_start_timeout(Worker *w) {
 
         if (c->ready == READY_EXEC) { /* it was up for start_for: that is ready */
                 act_running(w);
+                return;
+        }
+        if (w->is_paused) { /* the time does not count: all of it once more */
+                worker_arm(w, in(c->ready_timeout));
                 return;
         }
         (void) snprintf(text, sizeof text, "not ready in time%s%s", word ? ": " : "", word ? word : "");

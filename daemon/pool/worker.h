@@ -55,6 +55,15 @@ void worker_want_succession(Worker *w);
 void worker_want_kill(Worker *w);    /* as want_stop, but SIGKILL of the tree at once */
 /** worker_signal() - a signal now. Return: 1 sent, 0 no process. */
 int worker_signal(Worker *w, int sig, bool whole_tree);
+/** worker_pause() - freeze every process of it, until worker_resume() or its stop. Over droverd's own death it stays so.
+ *  Return: 1 it is; 0 there is no process that could be, or it is about to end; -errno. */
+int worker_pause(Worker *w);
+/** worker_drain() - no more tasks for the present process. Return: 1 it is so; 0 there is none. */
+int worker_drain(Worker *w);
+void worker_resume(Worker *w); /* it runs on, and takes tasks */
+bool worker_is_paused(const Worker *w);
+bool worker_is_draining(const Worker *w);
+bool worker_is_busy(const Worker *w); /* it has work in hand */
 /** worker_note() - one sentence for people about why it is not running; "" when all is well. In @buf. */
 const char *worker_note(const Worker *w, char *buf, size_t size);
 /** worker_reason() - the same without how long ago it was, for the answer to a call that waited for it. In @buf. */

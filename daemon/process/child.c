@@ -215,6 +215,12 @@ int child_kill_tree(Child *c) {
         return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
 }
 
+int child_freeze(Child *c, bool is_frozen) {
+        KeeperMessage m = {.type = is_frozen ? KEEPER_FREEZE : KEEPER_THAW, .slot = c->slot, .generation = c->generation};
+
+        return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
+}
+
 pid_t child_pid(const Child *c) {
         return c->pid;
 }

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 struct Child {
-        bool is_used, is_ended, is_drained, is_answered;
+        bool is_used, is_ended, is_drained, is_answered, is_frozen;
+        unsigned n_freezes; /* thaws too */
         char name[KEEPER_NAME_MAX];
         pid_t pid;
         uint64_t generation;
@@ -162,6 +163,12 @@ int child_signal(Child *c, int sig, bool whole_tree, bool and_continue) {
 
 int child_kill_tree(Child *c) {
         c->n_tree_kills++;
+        return 0;
+}
+
+int child_freeze(Child *c, bool is_frozen) {
+        c->is_frozen = is_frozen;
+        c->n_freezes++;
         return 0;
 }
 

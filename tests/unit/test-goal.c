@@ -47,6 +47,13 @@ static const struct {
         {GOAL_EXITED, {0}, {.state = WORKER_CREATED, .is_settled = true}, GOAL_FAILED},
         {GOAL_EXITED, {0}, {.state = WORKER_CREATED, .is_settled = true, .is_wanted = true}, GOAL_PENDING},
         /* wait for=ready */
+        {GOAL_IDLE, {0}, {.state = WORKER_RUNNING, .is_wanted = true}, GOAL_MET},
+        {GOAL_IDLE, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .is_busy = true}, GOAL_PENDING},
+        {GOAL_IDLE, {0}, {.state = WORKER_STARTING, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_IDLE, {0}, {.state = WORKER_STOPPING}, GOAL_PENDING},
+        {GOAL_IDLE, {0}, {.state = WORKER_STOPPED, .is_settled = true, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_IDLE, {0}, {.state = WORKER_STOPPED, .is_settled = true}, GOAL_MET},
+        {GOAL_IDLE, {0}, {.state = WORKER_FAILED, .is_settled = true, .is_wanted = true}, GOAL_MET},
         {GOAL_READY, {0}, {.state = WORKER_BACKOFF, .is_wanted = true, .has_changed = true}, GOAL_PENDING},
         {GOAL_READY, {0}, {.state = WORKER_RUNNING, .is_wanted = true}, GOAL_MET},
         {GOAL_READY, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .is_restart_due = true}, GOAL_PENDING},
