@@ -96,7 +96,7 @@ static int compare_members(ConfigChange *c, ConfigScope scope, const void *from,
                         a = json_integer(((const PoolConfig *) from)->workers);
                         b = json_integer(((const PoolConfig *) to)->workers);
                 }
-                r = add_detail(c, key->path, strlen(key->path), a, b, key->cost);
+                r = add_detail(c, key->path, strlen(key->path), a, b, key->type->cost ? key->type->cost(key, from, to) : key->cost);
         }
         return r;
 }

@@ -58,7 +58,7 @@ static const ConfigWord exit_words[] = {
 #define HAS(field) .offset_has = offsetof(PoolConfig, field)
 #define TERA 1099511627776.0
 #define LIMIT(p, resource, bytes, text)                                                                      \
-        POOL("limits." p, limit, limits, .detail = resource, .is_size = bytes, .cost = CONFIG_RESTART,         \
+        POOL("limits." p, limit, limits, .detail = resource, .is_size = bytes, .cost = CONFIG_LIVE,         \
              .default_text = "drover's own", .help = text)
 #define DAY ((double) (24 * USEC_PER_HOUR))
 #define SECOND ((double) USEC_PER_SEC)
@@ -161,15 +161,15 @@ const ConfigKey config_keys[] = {
         POOL("capabilities", capabilities, isolation.capabilities, HAS(isolation.has_capabilities), .cost = CONFIG_RESTART,
              .default_text = "of root all, of another user none", .help = "Capabilities a worker keeps, capabilities(7); [] is none."),
         POOL("cgroup", object, cgroup, .help = "Bounds of each worker with all its processes, through cgroup v2."),
-        POOL("cgroup.memory_max", cgroup_bytes, cgroup.memory_max, .min = 65536, .max = 1024 * TERA, .default_text = "none", .cost = CONFIG_RESTART,
+        POOL("cgroup.memory_max", cgroup_bytes, cgroup.memory_max, .min = 65536, .max = 1024 * TERA, .default_text = "none", .cost = CONFIG_LIVE,
              .help = "Memory beyond which the whole worker is killed."),
         POOL("cgroup.memory_high", cgroup_bytes, cgroup.memory_high, .min = 65536, .max = 1024 * TERA, .default_text = "none",
-             .cost = CONFIG_RESTART, .help = "Memory beyond which it is slowed down and its caches are taken back."),
-        POOL("cgroup.cpu_max", cgroup_cpu, cgroup.cpu_max, .min = 1000, .max = 100000.0 * 1024, .default_text = "none", .cost = CONFIG_RESTART,
+             .cost = CONFIG_LIVE, .help = "Memory beyond which it is slowed down and its caches are taken back."),
+        POOL("cgroup.cpu_max", cgroup_cpu, cgroup.cpu_max, .min = 1000, .max = 100000.0 * 1024, .default_text = "none", .cost = CONFIG_LIVE,
              .help = "CPU time it gets at most: \"50%\" of one CPU, 1.5 CPUs."),
-        POOL("cgroup.cpu_weight", count, cgroup.cpu_weight, .min = 1, .max = 10000, .default_text = "the kernel's, 100", .cost = CONFIG_RESTART,
+        POOL("cgroup.cpu_weight", count, cgroup.cpu_weight, .min = 1, .max = 10000, .default_text = "the kernel's, 100", .cost = CONFIG_LIVE,
              .help = "Its share of the CPUs when they are scarce."),
-        POOL("cgroup.pids_max", cgroup_count, cgroup.pids_max, .min = 1, .max = 4194304, .default_text = "none", .cost = CONFIG_RESTART,
+        POOL("cgroup.pids_max", cgroup_count, cgroup.pids_max, .min = 1, .max = 4194304, .default_text = "none", .cost = CONFIG_LIVE,
              .help = "Processes and threads it may have."),
         POOL("isolation", object, isolation, .help = "What a worker sees of the file system, as far as the kernel has Landlock or mount namespaces; "
                                                      "droverctl promises says what is in force."),

@@ -112,7 +112,7 @@ json_t *config_value_get(const PoolConfig *p, const char *path) {
         const char *rest;
         json_t *v;
 
-        if (key && config_key_is_object(key) && !json_object_get(p->source, key->path)) {
+        if (key && key->type == &config_type_object && !json_object_get(p->source, key->path)) {
                 json_t *whole = config_value_all(p);
                 v = json_incref(json_object_get(whole, key->path));
                 json_decref(whole);
@@ -123,7 +123,7 @@ json_t *config_value_get(const PoolConfig *p, const char *path) {
         return find_open_row(path, &rest) ? config_source_get(p->source, path) : NULL;
 }
 
-/* @name.@member of @all; objects are made as needed. */
+/* @path in @all; objects are made as needed. What stands there as a single value (a fixed number of workers) has no members. */
 static int put_value(json_t *all, const char *path, json_t *value_take) {
         const char *dot = strchr(path, '.');
         _cleanup_free_ char *first = dot ? alloc_strndup(path, (size_t) (dot - path)) : NULL;
@@ -131,7 +131,11 @@ static int put_value(json_t *all, const char *path, json_t *value_take) {
 
         if (!dot)
                 return json_object_set_new(all, path, value_take);
-        if (first && !json_is_object(object)) {
+        if (object && !json_is_object(object)) {
+                json_decref(value_take);
+                return 0;
+        }
+        if (first && !object) {
                 object = json_object();
                 if (json_object_set_new(all, first, object) < 0)
                         object = NULL;

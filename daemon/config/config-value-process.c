@@ -6,6 +6,7 @@
 #include "config/resolve.h"
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* cpu_affinity */
 
@@ -171,7 +172,18 @@ static void limit_schema(const ConfigKey *key, Text *t) {
         json_put_string(t, "$ref", key->is_size ? "#/$defs/limit-size" : "#/$defs/limit-count");
 }
 
-const ConfigType config_type_limit = { "limit", limit_read, limit_equal, limit_schema };
+/* A limit that is taken away was what drover has, which only a new process gets; and an ordinary user's process cannot
+ * have its hard limit raised. All else is done in life. */
+static ConfigCost limit_cost(const ConfigKey *key, const void *a, const void *b) {
+        const PoolConfig *x = a, *y = b;
+        bool is_raised = !x->has_limit[key->detail] || y->limits[key->detail].rlim_max > x->limits[key->detail].rlim_max;
+
+        if (!y->has_limit[key->detail] || (is_raised && geteuid() != 0))
+                return CONFIG_NEXT_START;
+        return key->cost;
+}
+
+const ConfigType config_type_limit = { "limit", limit_read, limit_equal, limit_schema, limit_cost };
 
 /* success_codes */
 

@@ -19,6 +19,8 @@ typedef struct ConfigType {
         bool (*equal)(const ConfigKey *key, const void *a, const void *b);
         /* members of a JSON Schema object, through json_put_* */
         void (*schema)(const ConfigKey *key, Text *t);
+        /* What a change from @a to @b costs, where it is not always the key's own; may be NULL. */
+        ConfigCost (*cost)(const ConfigKey *key, const void *a, const void *b);
 } ConfigType;
 
 /* config-value.c: single values */

@@ -34,6 +34,49 @@ static void check_round(PoolConfig *p) {
         config_diff_done(&diff);
 }
 
+/* Every value can be asked for, taken away and put back. */
+static void check_values(const PoolConfig *p) {
+        _cleanup_json_ json_t *all = config_value_all(p), *source = json_deep_copy(p->source);
+
+        require(all && source);
+        for (size_t i = 0; i < n_config_keys; i++) {
+                const char *path = config_keys[i].path;
+                if (config_keys[i].scope != CONFIG_SCOPE_POOL)
+                        continue;
+                _cleanup_json_ json_t *v = config_value_get(p, path);
+                require(v && config_source_set(source, path, NULL) == 0 && config_source_set(source, path, v) == 0);
+        }
+}
+
+static bool nobody_is_known(const char *name, void *userdata) {
+        return false;
+}
+
+static void whole_fault(const char *pool, const char *key, const char *text, void *userdata) {
+        require(key && *text);
+}
+
+static void check_file(const ConfigText *t, json_t *root) {
+        _cleanup_config_faults_ ConfigFaults faults = { 0 };
+        _cleanup_(config_unrefp) Config *c = config_new();
+        ConfigCheck check = { .ctx = &context, .faults = &faults, .text = t };
+        Spot pools = { .key = "pools" };
+        const char *name;
+        json_t *v;
+
+        require(c);
+        config_validate_members(&check, NULL, root, CONFIG_SCOPE_TOP, "", c);
+        c->pools = NEW0_ARRAY(PoolConfig *, json_object_size(json_object_get(root, "pools")) + 1);
+        json_object_foreach(json_object_get(root, "pools"), name, v) {
+                Spot here = { .up = &pools, .key = name };
+                if (config_validate_pool(&check, &here, name, v, &c->pools[c->n_pools]) == 0)
+                        c->n_pools++;
+        }
+        config_sort(c);
+        ConfigWhole whole = { .check = &check, .config = c, .is_known = nobody_is_known, .fault = whole_fault };
+        config_validate_whole(&whole);
+}
+
 static void check_pools(const ConfigText *t, json_t *root) {
         _cleanup_config_faults_ ConfigFaults faults = { 0 };
         ConfigCheck check = { .ctx = &context, .faults = &faults, .text = t };
@@ -44,8 +87,10 @@ static void check_pools(const ConfigText *t, json_t *root) {
         json_object_foreach(json_object_get(root, "pools"), name, v) {
                 _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
                 Spot here = { .up = &pools, .key = name };
-                if (config_validate_pool(&check, &here, name, v, &p) == 0)
+                if (config_validate_pool(&check, &here, name, v, &p) == 0) {
                         check_round(p);
+                        check_values(p);
+                }
         }
         for (size_t i = 0; i < faults.n && i < CONFIG_FAULTS_MAX; i++) {
                 _cleanup_free_ char *text = config_fault_format(&faults.items[i]);
@@ -70,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         r = config_text_parse(&t, "f", raw, size, &root, &fault);
         if (r == 0) {
                 check_pools(&t, root);
+                check_file(&t, root);
                 return 0;
         }
         require(r == -EBADMSG && *fault.text);
