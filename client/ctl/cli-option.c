@@ -65,6 +65,7 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_CLEAR] = {"clear", 0, OPTION_FLAG, NULL, "delete what the logs hold"},
         [OPT_SNAPSHOT] = {"snapshot", 0, OPTION_FLAG, NULL, "first the state of everything, then what changes it"},
         [OPT_SORT] = {"sort", 0, OPTION_CHOICE, "BY", "name (default), cpu or mem", sort_choices},
+        [OPT_OUT] = {"out", 'O', OPTION_TEXT, "FILE", "write the result there, instead of to stdout"},
 };
 
 const CliOption *cli_option(OptionId id) {

@@ -50,6 +50,7 @@ typedef enum OptionId {
         OPT_CLEAR,
         OPT_SNAPSHOT,
         OPT_SORT,
+        OPT_OUT,
         _OPT_MAX,
 } OptionId;
 

@@ -210,6 +210,16 @@ static const CliCommand commands[] = {
                  "\n"
                  "    droverctl disable --now web\n",
          .options = OPT_BIT(OPT_NOW), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_POOLS, .run = cmd_disable},
+        {.name = "import", .group = "Pools and configuration", .summary = "make a configuration from another supervisor's",
+         .usage = "[-O FILE] supervisord|pm2 FILE",
+         .help = "supervisord: supervisord.conf with its includes, groups, numprocs and expansions. pm2: an ecosystem file\n"
+                 "as JSON. The result goes to stdout, or to the file of -O. What has no equivalent, and what to do\n"
+                 "instead, goes to stderr line by line. Needs no daemon.\n"
+                 "\n"
+                 "    droverctl import supervisord -O drover.json /etc/supervisor/supervisord.conf\n"
+                 "    droverctl import pm2 ecosystem.json >pools.d/apps.json\n"
+                 "    droverd --check -c drover.json\n",
+         .options = OPT_BIT(OPT_OUT), .min_names = 2, .max_names = 2, .complete = COMPLETE_IMPORT, .run = cmd_import},
 
         {.name = "info", .group = "Daemon", .summary = "about the daemon",
          .help = "Version, pids, socket, limits.\n"

@@ -14,6 +14,7 @@ typedef enum CompleteKind {
         COMPLETE_VERBS,
         COMPLETE_SHELLS,
         COMPLETE_FILES,
+        COMPLETE_IMPORT, /* a kind, then a file */
 } CompleteKind;
 
 #define NAMES_MANY SIZE_MAX
@@ -76,6 +77,14 @@ int cmd_set(Ctl *c);
 int cmd_get(Ctl *c);
 int cmd_enable(Ctl *c);
 int cmd_disable(Ctl *c);
+/* cmd-import.c */
+struct Import;
+typedef struct CliImportKind {
+        const char *name, *help;
+        int (*read)(struct Import *im, const char *path);
+} CliImportKind;
+extern const CliImportKind cli_import_kinds[]; /* ends with .name == NULL */
+int cmd_import(Ctl *c);
 /* cmd-daemon.c */
 int cmd_info(Ctl *c);
 int cmd_promises(Ctl *c);

@@ -132,7 +132,7 @@ static void put_values(Text *t, const char *prefix, OptionId id) {
 
         for (size_t i = 0; values && values[i]; i++)
                 put(t, prefix, values[i], "");
-        if (id == OPT_SOCKET || id == OPT_DIRECTORY)
+        if (id == OPT_SOCKET || id == OPT_DIRECTORY || id == OPT_OUT)
                 text_append(t, ":files\n");
 }
 
@@ -151,13 +151,18 @@ static void put_arguments(Text *t, const char *prefix, const CliArgs *a) {
                 text_append(t, ":files\n");
         else if (a->n_names >= c->max_names)
                 return;
+        else if (c->complete == COMPLETE_IMPORT && a->n_names >= 1)
+                text_append(t, ":files\n");
+        else if (c->complete == COMPLETE_IMPORT)
+                for (const CliImportKind *k = cli_import_kinds; k->name; k++)
+                        put(t, prefix, k->name, k->help);
         else if (c->complete == COMPLETE_VERBS)
                 put_verbs(t, prefix);
         else if (c->complete == COMPLETE_SHELLS)
                 for (size_t i = 0; shells[i]; i++)
                         put(t, prefix, shells[i], "");
         else if (c->complete == COMPLETE_WORKERS ||
-                 (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names > 2)))
+                 (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names == NAMES_MANY)))
                 put_names(t, prefix, a->text[OPT_SOCKET], c->complete == COMPLETE_WORKERS);
 }
 
