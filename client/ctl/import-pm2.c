@@ -87,7 +87,9 @@ static void set_command(App *a) {
 
         if (!interpreter)
                 interpreter = interpreter_of(script);
-        if (interpreter && !streq(interpreter, "none")) {
+        if (interpreter && streq(interpreter, "none"))
+                interpreter = NULL;
+        if (interpreter) {
                 (void) json_array_append_new(command, json_string(interpreter));
                 add_words(command, json_object_get(a->app, "node_args"));
                 add_words(command, json_object_get(a->app, "interpreter_args"));
@@ -310,14 +312,18 @@ static void take_key(App *a, const char *key, const json_t *v) {
 }
 
 static void take_app(App *a) {
-        const char *script = member_text(a->app, "script", NULL), *slash = script ? strrchr(script, '/') : NULL, *key;
+        const char *script = member_text(a->app, "script", NULL), *key;
         json_t *v;
 
         if (!script) {
                 import_note(a->im, a->file, line_of(a, "name"), member_text(a->app, "name", "app"), "it has no script");
                 return;
         }
-        a->pool = import_pool(a->im, member_text(a->app, "name", slash ? slash + 1 : script), a->file, line_of(a, "name"));
+        _cleanup_free_ char *program = alloc_strndup(script, strcspn(script, " \t"));
+        const char *slash = program ? strrchr(program, '/') : NULL;
+        unsigned line = line_of(a, "name");
+        a->pool = import_pool(a->im, member_text(a->app, "name", slash ? slash + 1 : program ? program : script), a->file,
+                              line ? line : line_of(a, "script"));
         if (a->pool < 0)
                 return;
         set_command(a);

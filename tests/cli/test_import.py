@@ -72,7 +72,7 @@ class Import(CliTest):
         pools = self.loads(out)
         self.assertEqual(pools['api-app']['command'], ['node', '--max-old-space-size=1460', './dist/api.js', '--port', '3000', '--name', 'my api'])
         self.assertEqual(pools['api-app']['env'], {'NODE_ENV': 'development', 'PORT': '3000', 'DEBUG': 'true'})
-        self.assertEqual(pools['env']['command'], ['/usr/bin/env', '-i', 'printenv'] if 'env' in pools else None)
+        self.assertEqual(pools['env']['command'], ['/usr/bin/env', '-i', 'printenv'])
         with open(os.path.join(PLACE, 'ecosystem.json')) as f:
             lines = f.read().splitlines()
         for note in err.splitlines()[:-1]:
