@@ -11,7 +11,7 @@
 #include "link/keeper-protocol.h"
 #include "base/macro.h"
 
-#define CONTROLLER_SUPERVISOR "supervisor" /* the keeper's own leaf */
+#define CONTROLLER_SUPERVISOR KEEPER_SUPERVISOR_CGROUP /* the keeper's own leaf */
 #define CONTROLLER_ALL (KEEPER_CONTROLLER_MEMORY | KEEPER_CONTROLLER_CPU | KEEPER_CONTROLLER_PIDS)
 
 typedef struct Controllers {

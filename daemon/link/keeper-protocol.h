@@ -24,6 +24,7 @@
 #define KEEPER_KEPT_NAME_MAX 160 /* "listen.POOL.SOCKET.N.HASH"; systemd's FDNAME holds 255 */
 #define KEEPER_NAME_MAX 80
 #define KEEPER_TEXT_MAX 512
+#define KEEPER_SUPERVISOR_CGROUP "supervisor" /* where keeper, droverd and logger go to make room for limits on workers */
 
 typedef enum KeeperMessageType {
         /* requests, droverd -> keeper */

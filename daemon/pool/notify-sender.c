@@ -27,7 +27,7 @@ static int read_cgroup(const char *path, char *buf, size_t size) {
 }
 
 /* The path of the line "0::/path\n", cut at its end; NULL when there is no such line. */
-static const char *unified_path(char *text) {
+static char *unified_path(char *text) {
         char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
 
         if (!line)
@@ -37,21 +37,30 @@ static const char *unified_path(char *text) {
         return line + 3;
 }
 
+static void leave_supervisor(char *path) {
+        char *end = strrchr(path, '/');
+
+        if (end && streq(end, "/" KEEPER_SUPERVISOR_CGROUP))
+                *end = 0;
+}
+
 char *notify_sender_cgroup_base(pid_t keeper_pid) {
         char text[CGROUP_TEXT_MAX];
-        const char *path;
+        char *path;
 
         if (read_cgroup("/proc/self/cgroup", text, sizeof text) < 0)
                 return NULL;
         path = unified_path(text);
         if (!path)
                 return NULL;
+        leave_supervisor(path);
         return alloc_printf("%s/drover-%d/", streq(path, "/") ? "" : path, (int) keeper_pid);
 }
 
 int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
                              uint64_t *ret_generation) {
         char text[CGROUP_TEXT_MAX], *dot, *colon;
+        uint64_t generation, slot;
         const char *path;
 
         if ((size_t) snprintf(text, sizeof text, "%s", cgroup) >= sizeof text)
@@ -62,8 +71,13 @@ int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[sta
         path += strlen(base);
         text[path - text + (ptrdiff_t) strcspn(path, "/")] = 0;
         dot = strrchr(path, '.');
-        if (!dot || (size_t) (dot - path) >= KEEPER_NAME_MAX || parse_u64(dot + 1, ret_generation) < 0)
+        if (!dot || parse_u64(dot + 1, &generation) < 0)
                 return -ENOENT;
+        *dot = 0;
+        dot = strrchr(path, '.');
+        if (!dot || (size_t) (dot - path) >= KEEPER_NAME_MAX || parse_u64(dot + 1, &slot) < 0)
+                return -ENOENT;
+        *ret_generation = generation;
         memcpy(name, path, (size_t) (dot - path));
         name[dot - path] = 0;
         colon = strrchr(name, ':');

@@ -9,7 +9,7 @@
 char *notify_sender_cgroup_base(pid_t keeper_pid);
 /**
  * notify_sender_parse_leaf() - from the text of /proc/PID/cgroup to a worker's name and generation
- * Pure. A leaf is "web:0.7", a process may be in a cgroup below it. Return: 0; -ENOENT when it is none below @base.
+ * Pure. A leaf is "web:0.3.7" (slot 3 of the keeper, generation 7), a process may be in a cgroup below it. Return: 0; -ENOENT when it is none below @base.
  */
 int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
                              uint64_t *ret_generation);

@@ -49,6 +49,7 @@ void worker_book_fault(Worker *w) {
         faulty_clear(&w->ended_fault);
         w->ended_fault = w->fault;
         w->fault = (Faulty){0};
+        w->exit.is_faulty = w->ended_fault.kind != WORKER_FAULT_NONE;
 }
 
 static void emit_fault(Worker *w, EventKind kind) {

@@ -210,6 +210,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         rolling_deserialize_worker(w, o);
         read_history(w, o);
         read_exit_record(w, json_object_get(o, "exit"));
+        w->exit.is_faulty = w->ended_fault.kind != WORKER_FAULT_NONE;
         if (w->pool->origin == POOL_FROM_RUN)
                 pool_note_ended(w->pool, worker_is_resting(w) && w->state != WORKER_CREATED);
         return 0;

@@ -284,12 +284,9 @@ static void act_ended(Worker *w) {
 /* What the policy is told of a process that was stopped because of a fault, however it took its leave: not ready in
  * time is a start that failed, everything else an end that is not clean. */
 static ExitStatus faulty_end(const Worker *w) {
-        ExitStatus e = w->exit;
-
         if (w->ended_fault.kind == WORKER_FAULT_UNREADY)
                 return (ExitStatus){.is_failure_to_start = true, .failure = {.error = ETIMEDOUT}};
-        e.is_faulty = true;
-        return e;
+        return w->exit;
 }
 
 static void act_stop_ended(Worker *w) {

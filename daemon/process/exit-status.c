@@ -90,7 +90,8 @@ static void put_memory(const KeeperExit *e, char *buf, size_t size) {
 }
 
 /* What stands behind "killed by SIGKILL" or "exited with code 1". */
-static void put_circumstances(const KeeperExit *e, char *buf, size_t size) {
+static void put_circumstances(const ExitStatus *status, char *buf, size_t size) {
+        const KeeperExit *e = &status->exit;
         char memory[2 * 16 + 32];
 
         put_memory(e, memory, sizeof(memory));
@@ -101,7 +102,7 @@ static void put_circumstances(const KeeperExit *e, char *buf, size_t size) {
                 (void) snprintf(buf, size, ", one of its processes was killed: out of memory%s", memory);
         else if (e->oom == KEEPER_OOM_MACHINE)
                 (void) snprintf(buf, size, ", perhaps by the kernel: this machine ran out of memory");
-        else if (is_killed(e) && e->sent == (uint32_t) e->status)
+        else if (is_killed(e) && e->sent == (uint32_t) e->status && !status->is_faulty)
                 (void) snprintf(buf, size, " on request");
 }
 
@@ -112,7 +113,7 @@ void exit_status_describe(const ExitStatus *e, const LaunchSpec *spec_or_null, c
                 launch_failure_describe(&e->failure, spec_or_null, buf, size);
                 return;
         }
-        put_circumstances(&e->exit, more, sizeof(more));
+        put_circumstances(e, more, sizeof(more));
         if (!is_killed(&e->exit))
                 (void) snprintf(buf, size, "exited with code %d%s", e->exit.status, more);
         else

@@ -141,13 +141,14 @@ static const struct {
         const char *name;
         uint64_t generation;
 } leaf_rows[] = {
-        { "0::/s/drover-7/web:0.12\n", 0, "web/0", 12 },
-        { "1:name=x:/y\n0::/s/drover-7/web.de:0.12/sub/more\n", 0, "web.de/0", 12 },
-        { "0::/s/drover-7/job.3\n", 0, "job", 3 },
+        { "0::/s/drover-7/web:0.3.12\n", 0, "web/0", 12 },
+        { "1:name=x:/y\n0::/s/drover-7/web.de:0.3.12/sub/more\n", 0, "web.de/0", 12 },
+        { "0::/s/drover-7/job.0.3\n", 0, "job", 3 },
         { "0::/s/drover-8/web:0.12\n", -ENOENT, NULL, 0 },
         { "0::/s/drover-7/\n", -ENOENT, NULL, 0 },
         { "0::/s/drover-7/web:0\n", -ENOENT, NULL, 0 },
-        { "0::/s/drover-7/web:0.x\n", -ENOENT, NULL, 0 },
+        { "0::/s/drover-7/web:0.3.x\n", -ENOENT, NULL, 0 },
+        { "0::/s/drover-7/web:0.12\n", -ENOENT, NULL, 0 },
         { "0::/t/s/drover-7/web:0.12\n", -ENOENT, NULL, 0 },
         { "1:name=x:/s/drover-7/web:0.12\n", -ENOENT, NULL, 0 },
         { "", -ENOENT, NULL, 0 },
