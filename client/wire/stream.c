@@ -24,6 +24,8 @@ struct Stream {
         size_t begin, end, capacity;
         Text out;
         size_t sent;
+        stream_reader reader; /* NULL: recv(2) */
+        void *userdata;
 };
 
 int stream_new(Stream **ret, int fd_take, const StreamLimits *limits) {
@@ -54,6 +56,15 @@ Stream *stream_free(Stream *s) {
         return NULL;
 }
 
+void stream_set_reader(Stream *s, stream_reader reader, void *userdata) {
+        s->reader = reader;
+        s->userdata = userdata;
+}
+
+int stream_take_fd(Stream *s) {
+        return TAKE_FD(s->fd);
+}
+
 int stream_fd(const Stream *s) {
         return s->fd;
 }
@@ -82,6 +93,10 @@ static int in_reserve(Stream *s) {
         return alloc_grow(&s->in, &s->capacity, s->end + RECEIVE_MIN, 1);
 }
 
+static ssize_t receive(Stream *s, void *buf, size_t size) {
+        return s->reader ? s->reader(s->fd, buf, size, s->userdata) : recv(s->fd, buf, size, MSG_DONTWAIT);
+}
+
 int stream_receive(Stream *s) {
         ssize_t n;
         int r;
@@ -92,8 +107,7 @@ int stream_receive(Stream *s) {
         if (r < 0)
                 return r;
         do
-                n = recv(s->fd, s->in + s->end, MIN(s->capacity - s->end, (size_t) RECEIVE_MAX),
-                         MSG_DONTWAIT);
+                n = receive(s, s->in + s->end, MIN(s->capacity - s->end, (size_t) RECEIVE_MAX));
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return errno == EAGAIN ? 0 : -errno;

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct Stream Stream;
 
@@ -31,6 +32,12 @@ int stream_fd(const Stream *s);
 uint32_t stream_events(const Stream *s);
 /** stream_pause() - stop or go on wanting EPOLLIN. */
 void stream_pause(Stream *s, bool is_paused);
+
+/* Reads in place of recv(2), with its results and errno; without waiting. */
+typedef ssize_t (*stream_reader)(int fd, void *buf, size_t size, void *userdata);
+void stream_set_reader(Stream *s, stream_reader reader, void *userdata);
+/** stream_take_fd() - the socket, now the caller's; only stream_free() may follow. */
+int stream_take_fd(Stream *s);
 
 /**
  * stream_receive() - one read of the socket (at most 64 KiB)

@@ -29,6 +29,16 @@ static const StreamLimits stream_limits = {
 
 static int connection_dispatch_io(sd_event_source *s, int fd, uint32_t revents, void *userdata);
 
+/* On a kernel that lets descriptors through. */
+static ssize_t read_guarded(int fd, void *buf, size_t size, void *userdata) {
+        Connection *c = userdata;
+        size_t n_fds;
+        ssize_t n = closer_receive(c->control->closer, fd, buf, size, &n_fds);
+
+        c->has_passed_fds |= n >= 0 && n_fds > 0;
+        return n;
+}
+
 int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *book) {
         AccessRules rules = control_rules(control);
         bool is_privileged = access_is_privileged(&rules, peer_take);
@@ -48,6 +58,8 @@ int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *boo
                 free(c);
                 return r;
         }
+        if (closer_is_needed(control->closer))
+                stream_set_reader(c->stream, read_guarded, c);
         c->book = book;
         c->peer = *peer_take;
         *peer_take = (Peer){.uid = PEER_NONE};
@@ -66,6 +78,7 @@ Connection *connection_free(Connection *c) {
         for (size_t i = 0; i < c->n_daemons; i++)
                 pool_config_unref(c->daemons[i]);
         free(c->daemons);
+        closer_close(c->control->closer, stream_take_fd(c->stream));
         stream_free(c->stream);
         peer_done(&c->peer);
         free(c);
@@ -308,12 +321,24 @@ static void discard(Connection *c) {
 
         while (r > 0 && stream_next_line(c->stream, &line, &length) != 0)
                 ;
-        if (r < 0)
+        if (r < 0 || c->has_passed_fds)
                 connection_close(c);
+}
+
+/* Once is enough: whoever sends more of them has none to read it. */
+static void refuse_fds(Connection *c) {
+        connection_offend(c, PENALTY_DESCRIPTOR);
+        give_up(c, ERROR_INVALID, "this socket takes no descriptors");
+        c->has_passed_fds = false;
 }
 
 static void receive(Connection *c) {
         int r = stream_receive(c->stream);
+
+        if (c->has_passed_fds) {
+                refuse_fds(c);
+                return;
+        }
 
         if (r == -ENODATA)
                 c->state = CONNECTION_HALF;

@@ -39,6 +39,7 @@ struct Connection {
         UidEntry *book;
         size_t n_charged, n_out_charged; /* in the book: bytes of an unfinished line, bytes not read */
         bool is_privileged;              /* root or the own user */
+        bool has_passed_fds;             /* descriptors came with what was read */
         bool is_punished;                /* one fault too many: it ends after the answer */
         sd_event_source *io;
         uint32_t io_events;

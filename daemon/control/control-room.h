@@ -7,6 +7,7 @@
 #define DROVER_CONTROL_CONTROL_ROOM_H
 
 #include "control/access.h"
+#include "control/closer.h"
 #include "control/control.h"
 #include "control/connection.h"
 #include "control/listener.h"
@@ -22,6 +23,7 @@ struct Control {
         Listener *listener;
         UidBook *books;
         PenaltyTable *penalties;
+        Closer *closer;
         WaiterSet *waiters;
         Connection *connections; /* all that are not closed */
         Connection *unsent, *unhandled, *timed, *closed;

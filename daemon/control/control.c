@@ -45,6 +45,8 @@ static int control_on_peer(int fd_take, Peer *peer_take, void *userdata) {
 
         AccessRules rules = control_rules(c);
 
+        if (closer_is_stuck(c->closer) && !access_is_privileged(&rules, peer_take))
+                return -EMFILE;
         if (penalty_table_left(c->penalties, peer_take->uid, clock_now()) > 0)
                 return -EBUSY;
         r = uid_book_enter(c->books, peer_take->uid, access_is_privileged(&rules, peer_take), &book);
@@ -140,11 +142,13 @@ int control_new(Control **ret, const ControlWorld *world, int listen_fd_take) {
         if (r >= 0)
                 r = penalty_table_new(&c->penalties);
         if (r >= 0)
+                r = closer_new(&c->closer, world->event);
+        if (r >= 0)
                 r = waiter_set_new(&c->waiters, world->event);
         if (r >= 0)
                 r = control_add_sources(c);
         if (r >= 0)
-                r = listener_new(&c->listener, world->event, listen_fd_take, control_on_peer, c);
+                r = listener_new(&c->listener, world->event, listen_fd_take, c->closer, control_on_peer, c);
         if (r < 0)
                 return r;
         end_ownerless(c);
@@ -154,7 +158,7 @@ int control_new(Control **ret, const ControlWorld *world, int listen_fd_take) {
 
 int control_listen_again(Control *c, int listen_fd_take) {
         Listener *l;
-        int r = listener_new(&l, c->world.event, listen_fd_take, control_on_peer, c);
+        int r = listener_new(&l, c->world.event, listen_fd_take, c->closer, control_on_peer, c);
 
         if (r < 0)
                 return r;
@@ -184,6 +188,7 @@ Control *control_free(Control *c) {
         waiter_set_free(c->waiters);
         uid_book_free(c->books);
         penalty_table_free(c->penalties);
+        closer_free(c->closer);
         text_done(&c->nowhere);
         free(c);
         return NULL;

@@ -164,9 +164,7 @@ static int socket_bind(const struct sockaddr_un *address, int *ret_fd) {
         if (fd < 0)
                 return -errno;
         /* No descriptor shall reach us: receiving, or merely dropping, one of a lingering TCP socket blocks as long as its
-         * owner likes. Accepted sockets inherit this. Before 6.16 there is no such option and no defence without a helper
-         * process: those allowed to talk to us could stall us. Nobody else can: the
-         * file's mode lets only the own user (and root's group) connect. */
+         * owner likes. Accepted sockets inherit this. Before 6.16 there is no such option, and closer.h defends. */
         (void) setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
         if (fchmod(fd, geteuid() == 0 ? 0660 : 0600) < 0)
                 return -errno;

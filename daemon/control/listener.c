@@ -20,12 +20,14 @@
 
 struct Listener {
         int fd, reserve_fd;
+        Closer *closer;
         sd_event_source *source, *rest;
         listener_callback callback;
         void *userdata;
         bool is_poor; /* the lack of descriptors is reported once, until it is over */
 };
 
+/* What is said to a caller who is not let in. */
 static void refuse(int fd, ProtocolError error, const char *message) {
         _cleanup_text_ Text t = {0};
 
@@ -53,7 +55,7 @@ static const char *refusal_text(int error, ProtocolError *ret) {
 
 /* One accepted descriptor to its owner, or a refusal. */
 static void welcome(Listener *l, int fd_consume) {
-        _cleanup_fd_ int fd = fd_consume;
+        int fd = fd_consume;
         ProtocolError error;
         const char *text;
         Peer peer = {.uid = PEER_NONE};
@@ -62,16 +64,16 @@ static void welcome(Listener *l, int fd_consume) {
         r = peer_read(fd, &peer);
         if (r < 0) { /* who cannot be told is nobody, never somebody */
                 refuse(fd, ERROR_DENIED, "the kernel does not say who you are");
+                closer_close(l->closer, fd);
                 return;
         }
         r = l->callback(fd, &peer, l->userdata);
         peer_done(&peer);
-        if (r >= 0) {
-                (void) TAKE_FD(fd);
+        if (r >= 0)
                 return;
-        }
         text = refusal_text(r, &error);
         refuse(fd, error, text);
+        closer_close(l->closer, fd);
 }
 
 /* No descriptor is left: the reserve makes room for one caller, who hears why. */
@@ -86,7 +88,7 @@ static void refuse_one(Listener *l) {
 
                 refuse(fd, error, text);
         }
-        fd = fd_close(fd);
+        closer_close(l->closer, TAKE_FD(fd));
         l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
@@ -133,13 +135,14 @@ static int listener_dispatch_accept(sd_event_source *s, int fd, uint32_t revents
         return 0;
 }
 
-int listener_new(Listener **ret, sd_event *event, int fd_take, listener_callback cb, void *userdata) {
+int listener_new(Listener **ret, sd_event *event, int fd_take, Closer *closer, listener_callback cb,
+                 void *userdata) {
         _cleanup_(listener_freep) Listener *l = NEW0(Listener);
         int r;
 
         if (!l)
                 return -ENOMEM;
-        *l = (Listener){.fd = -EBADF, .callback = cb, .userdata = userdata};
+        *l = (Listener){.fd = -EBADF, .closer = closer, .callback = cb, .userdata = userdata};
         l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (l->reserve_fd < 0)
                 return -errno;
@@ -158,6 +161,7 @@ int listener_new(Listener **ret, sd_event *event, int fd_take, listener_callback
         r = sd_event_source_set_priority(l->source, PRIORITY_CONTROL);
         if (r < 0)
                 return r;
+        closer_guard(closer, fd_take);
         l->fd = fd_take;
         *ret = TAKE_PTR(l);
         return 0;
