@@ -153,6 +153,7 @@ void status_stopping(Supervisor *s);
 void status_changed(Supervisor *s); /* something that STATUS= shows may be another */
 
 /* supervisor-socket.c */
+void socket_apply_access(Supervisor *s); /* group and mode of the control socket, as configured */
 void socket_watch_start(Supervisor *s); /* once the house stands */
 
 /* supervisor-stop.c */

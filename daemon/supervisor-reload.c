@@ -38,6 +38,7 @@ void supervisor_use_config(Supervisor *s, Config *c) {
                 log_error("out of memory: no metrics are written to %s", c->metrics_file);
         if (s->control)
                 control_access_changed(s->control);
+        socket_apply_access(s);
         state_put_config(s);
 }
 

@@ -11,6 +11,7 @@
 
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SETTLE_USEC (100 * USEC_PER_MSEC)
 #define RETRY_USEC (2 * USEC_PER_SEC)
@@ -20,6 +21,20 @@ static bool is_there(const char *path) {
         struct stat st;
 
         return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A socket of systemd's is as its unit says, unless the configuration says anything about it. */
+void socket_apply_access(Supervisor *s) {
+        const Config *c = s->config;
+        mode_t mode = c ? c->socket_mode : 0600;
+        gid_t gid = c && c->socket_group ? c->socket_gid : getegid();
+        int r;
+
+        if (!s->places.is_socket_ours && (!c || (!c->socket_group && mode == 0600)))
+                return;
+        r = listener_set_access(s->places.control_socket, gid, mode);
+        if (r < 0)
+                log_error("cannot let group %u use %s: %s", (unsigned) gid, s->places.control_socket, strerrordesc_np(-r));
 }
 
 static int make_control(Supervisor *s) {
@@ -44,6 +59,7 @@ static int make_control(Supervisor *s) {
         if (r < 0)
                 return r;
         (void) TAKE_FD(fd);
+        socket_apply_access(s);
         log_notice("the control socket %s was removed; it is there again", s->places.control_socket);
         return 0;
 }

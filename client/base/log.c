@@ -21,6 +21,7 @@
 
 #define LOG_TEXT_MAX 2048  /* bytes of one message; the rest is cut */
 #define LOG_ENTRY_MAX 4096 /* of one entry; PIPE_BUF, so that a write is whole or not at all */
+#define LOG_VALUE_MAX 257  /* of one field, with its end */
 #define LOG_WAIT_MSEC 20   /* for a full stderr, until the first loss */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -102,17 +103,29 @@ static void escape(char *out, size_t size, const char *text) {
         out[n] = 0;
 }
 
-static bool journal_send(int level, const char *pool, const char *worker, const char *text) {
+/* "NAME=value\n" for each; no value can end its line. False: they do not fit. */
+static bool put_fields(char *entry, size_t size, int *n, const LogField *fields) {
+        char value[LOG_VALUE_MAX];
+
+        for (; fields && fields->name; fields++) {
+                if (!fields->value)
+                        continue;
+                escape(value, sizeof(value), fields->value);
+                *n += snprintf(entry + *n, size - (size_t) *n, "%s=%s\n", fields->name, value);
+                if ((size_t) *n >= size)
+                        return false;
+        }
+        return true;
+}
+
+static bool journal_send(int level, const LogField *fields, const char *text) {
         char entry[LOG_ENTRY_MAX];
         int n;
 
         if (the_log.journal_fd < 0)
                 return false;
-        n = snprintf(entry, sizeof(entry),
-                     "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\n%s%.256s%s%s%.256s%sMESSAGE=%s\n", level,
-                     the_log.program, pool ? "DROVER_POOL=" : "", pool ? pool : "", pool ? "\n" : "",
-                     worker ? "DROVER_WORKER=" : "", worker ? worker : "", worker ? "\n" : "", text);
-        if (n < 0 || (size_t) n >= sizeof(entry))
+        n = snprintf(entry, sizeof(entry), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n", level, the_log.program, text);
+        if (n < 0 || (size_t) n >= sizeof(entry) || !put_fields(entry, sizeof(entry), &n, fields))
                 return false;
         return send(the_log.journal_fd, entry, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
 }
@@ -131,20 +144,34 @@ static bool stderr_send(const char *text) {
         return n > 0 && (size_t) n < sizeof(line) && write(STDERR_FILENO, line, (size_t) n) == n;
 }
 
-void log_fields(int level, const char *pool, const char *worker, const char *fmt, ...) {
+static void log_entry(int level, const LogField *fields, const char *fmt, va_list ap) {
         char text[LOG_TEXT_MAX], escaped[LOG_TEXT_MAX];
         int saved = errno;
+
+        (void) vsnprintf(text, sizeof(text), fmt, ap);
+        escape(escaped, sizeof(escaped), text);
+        if (journal_send(level, fields, escaped) || stderr_send(escaped))
+                the_log.n_lost = 0;
+        else
+                the_log.n_lost++;
+        errno = saved;
+}
+
+void log_fields(int level, const char *pool, const char *worker, const char *fmt, ...) {
+        const LogField fields[] = {{"DROVER_POOL", pool}, {"DROVER_WORKER", worker}, {NULL, NULL}};
         va_list ap;
 
         if (!log_enabled(level))
                 return;
         va_start(ap, fmt);
-        (void) vsnprintf(text, sizeof(text), fmt, ap);
+        log_entry(level, fields, fmt, ap);
         va_end(ap);
-        escape(escaped, sizeof(escaped), text);
-        if (journal_send(level, pool, worker, escaped) || stderr_send(escaped))
-                the_log.n_lost = 0;
-        else
-                the_log.n_lost++;
-        errno = saved;
+}
+
+void log_record(int level, const LogField *fields, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        log_entry(level, fields, fmt, ap);
+        va_end(ap);
 }

@@ -14,6 +14,13 @@ bool log_enabled(int level);
 /* Fields may be NULL. Sends DROVER_POOL= and DROVER_WORKER= with the message. */
 void log_fields(int level, const char *pool, const char *worker, const char *fmt, ...) _printf_(4, 5);
 
+/* A field of a journal entry. */
+typedef struct LogField {
+        const char *name, *value; /* NAME in capitals; a value of NULL leaves it out; cut at 256 bytes */
+} LogField;
+/** log_record() - whatever the level is set to: a message with @fields (ending with .name == NULL) of its own. */
+void log_record(int level, const LogField *fields, const char *fmt, ...) _printf_(3, 4);
+
 #define log_at(level, ...) (log_enabled(level) ? log_fields((level), NULL, NULL, __VA_ARGS__) : (void) 0)
 #define log_error(...) log_at(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)

@@ -1,10 +1,9 @@
 /* control-call.c - answers: where they go and what is written down about them.
  *
- * Audit: one line per changing call, at its end. More than AUDIT_PER_SEC of them in a second are only counted, and the
- * number is told with the next line: thousands of `run` in a second shall not wait for the journal. */
+ * A changing call is written down (audit.h) when it is answered, and when its peer went before that. */
 #include "control/control-call.h"
 #include "base/alloc.h"
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/control-room.h"
 #include "control/own-pool.h"
 #include "wire/envelope.h"
@@ -12,8 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <utlist.h>
-
-#define AUDIT_PER_SEC 100u
 
 int call_new(Call **ret, Connection *connection, ProtocolMethodId method, json_t *id, json_t *params, Batch *batch) {
         Call *c = NEW0(Call);
@@ -24,6 +21,7 @@ int call_new(Call **ret, Connection *connection, ProtocolMethodId method, json_t
         c->method = method;
         c->id = json_incref(id);
         c->params = json_incref(params);
+        c->begun = methods[method]->is_changing ? clock_now() : 0;
         c->batch = batch;
         if (batch)
                 batch->n_open++;
@@ -60,8 +58,10 @@ static void call_finish(Call *c) {
 }
 
 void call_abandon_all(Connection *c) {
-        while (c->calls)
+        while (c->calls) {
+                audit_call(c->calls, "not waited for");
                 call_finish(c->calls);
+        }
 }
 
 void call_resume_all(Connection *c) {
@@ -115,28 +115,6 @@ void call_set_object(Call *c, const char *object) {
         (void) snprintf(c->object, sizeof(c->object), "%s", object);
 }
 
-static void audit(const Call *c, const char *result) {
-        Control *control = call_control(c);
-        usec_t now;
-
-        if (!methods[c->method]->is_changing || !log_enabled(LOG_INFO))
-                return;
-        now = clock_now();
-        if (now >= usec_add(control->audit_since, USEC_PER_SEC)) {
-                if (control->audit_n_silent > 0)
-                        log_info("audit: %u more changing calls were not written down one by one", control->audit_n_silent);
-                control->audit_since = now;
-                control->audit_n = control->audit_n_silent = 0;
-        }
-        if (control->audit_n >= AUDIT_PER_SEC) {
-                control->audit_n_silent++;
-                return;
-        }
-        control->audit_n++;
-        log_info("audit: uid %u pid %d %s%s%s: %s", (unsigned) c->connection->peer.uid, (int) c->connection->peer.pid,
-                 protocol_methods[c->method].name, *c->object ? " " : "", c->object, result);
-}
-
 /* Where the answer is written: into the batch, to the peer, or nowhere. */
 static Text *answer_out(const Call *c) {
         Control *control = call_control(c);
@@ -167,7 +145,7 @@ static Text *current_out(const Call *c) {
 
 void call_end(Call *c) {
         envelope_end(current_out(c));
-        audit(c, "done");
+        audit_call(c, "done");
         answer_end(c);
 }
 
@@ -180,7 +158,7 @@ Text *call_fail_begin(Call *c, ProtocolError error, const char *message) {
 
 void call_fail_end(Call *c, ProtocolError error) {
         envelope_end_error(current_out(c));
-        audit(c, protocol_error_name(error));
+        audit_call(c, protocol_error_name(error));
         answer_end(c);
 }
 

@@ -39,6 +39,8 @@ struct Call {
         const CallOps *ops;
         void *state;
         char object[CALL_OBJECT_MAX]; /* what it changes, for the audit */
+        usec_t begun;                 /* is_changing: when it came */
+        bool is_audited;
         Call *prev, *next;
 };
 

@@ -7,6 +7,7 @@
 #define DROVER_CONTROL_CONTROL_ROOM_H
 
 #include "control/access.h"
+#include "control/audit.h"
 #include "control/closer.h"
 #include "control/control.h"
 #include "control/connection.h"
@@ -32,8 +33,7 @@ struct Control {
         Call *current;                 /* whose handler is on the stack; NULL once it is answered */
         Text nowhere;                  /* where answers to notifications are written */
         uint64_t n_runs;               /* for "run-N" */
-        usec_t audit_since;            /* the second of the audit's rate limit */
-        unsigned audit_n, audit_n_silent;
+        Audit audit;
 };
 
 void control_arm_sweep(Control *c);

@@ -190,6 +190,7 @@ Control *control_free(Control *c) {
         penalty_table_free(c->penalties);
         closer_free(c->closer);
         text_done(&c->nowhere);
+        audit_done(&c->audit);
         free(c);
         return NULL;
 }
@@ -230,6 +231,7 @@ void control_settle(Control *c) {
         if (c->is_access_stale)
                 control_review(c);
         waiter_set_settle(c->waiters);
+        audit_emit(&c->audit, c->world.hub);
 }
 
 void control_flush(Control *c) {
@@ -240,9 +242,9 @@ void control_flush(Control *c) {
         DL_COUNT2(c->unsent, connection, n, next_unsent);
         for (; n > 0 && c->unsent; n--)
                 connection_flush(c->unsent);
-        if (c->unsent)
-                (void) sd_event_source_set_enabled(c->more_source, SD_EVENT_ONESHOT);
         free_closed(c);
+        if (c->unsent || audit_is_pending(&c->audit)) /* one more turn */
+                (void) sd_event_source_set_enabled(c->more_source, SD_EVENT_ONESHOT);
 }
 
 void control_begin_shutdown(Control *c) {

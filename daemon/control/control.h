@@ -96,7 +96,7 @@ void control_begin_shutdown(Control *c);
 
 /**
  * listener_bind() - lock and bind @path: directory made and checked, lock file <path>.lock held (flock), a stale socket
- * replaced, mode set before bind
+ * replaced, mode 0600 set before bind
  *
  * The descriptors are the caller's; the lock lasts as long as any duplicate of *ret_lock_fd. Changes the umask for the
  * moment of bind(2).
@@ -112,6 +112,11 @@ int listener_bind(const char *path, int *ret_listen_fd, int *ret_lock_fd, pid_t 
  * Return: as listener_bind().
  */
 int listener_bind_again(const char *path, int *lock_fd, int *ret_listen_fd);
+/**
+ * listener_set_access() - whom the file at @path lets connect: a socket of the own user, else -EPERM
+ * New sockets let in the own user alone until then. Return: 0; the rest of open(2), chown(2), chmod(2).
+ */
+int listener_set_access(const char *path, gid_t gid, mode_t mode);
 /** listener_bind_describe() - a sentence for people for what listener_bind() returned. In @buf. */
 const char *listener_bind_describe(const char *path, int error, pid_t pid, char *buf, size_t size);
 /** listener_lock_note() - write the own pid into the lock file, for the message of a second daemon. */

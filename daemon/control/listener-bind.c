@@ -166,7 +166,7 @@ static int socket_bind(const struct sockaddr_un *address, int *ret_fd) {
         /* No descriptor shall reach us: receiving, or merely dropping, one of a lingering TCP socket blocks as long as its
          * owner likes. Accepted sockets inherit this. Before 6.16 there is no such option, and closer.h defends. */
         (void) setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-        if (fchmod(fd, geteuid() == 0 ? 0660 : 0600) < 0)
+        if (fchmod(fd, 0600) < 0) /* whom else to let in is known when the configuration is: listener_set_access() */
                 return -errno;
         umask_before = umask(0); /* bind(2) takes it off the mode just set */
         r = bind(fd, (const struct sockaddr *) address, sizeof(*address)) < 0 ? -errno : 0;
@@ -177,6 +177,25 @@ static int socket_bind(const struct sockaddr_un *address, int *ret_fd) {
                 return -errno;
         *ret_fd = TAKE_FD(fd);
         return 0;
+}
+
+int listener_set_access(const char *path, gid_t gid, mode_t mode) {
+        _cleanup_fd_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        char name[40];
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+                return -EPERM;
+        if (st.st_gid == gid && (st.st_mode & 07777) == mode)
+                return 0;
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        if (st.st_gid != gid) { /* neither group has what is the other's at any moment */
+                if (chmod(name, st.st_mode & mode & 0700) < 0 || fchownat(fd, "", (uid_t) -1, gid, AT_EMPTY_PATH) < 0)
+                        return -errno;
+        }
+        return chmod(name, mode) < 0 ? -errno : 0;
 }
 
 static int address_set(struct sockaddr_un *a, const char *path) {

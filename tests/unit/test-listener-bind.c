@@ -47,10 +47,18 @@ START_TEST(test_modes) {
         static const mode_t masks[] = {0, 077, 022};
         bool is_root = geteuid() == 0;
         mode_t before = umask(masks[_i]);
+        struct stat st;
 
         ck_assert_int_eq(listener_bind(path, &fd, &lock, &pid), 0);
         ck_assert_uint_eq(umask(before), masks[_i]);
-        ck_assert_uint_eq(mode_of(path), is_root ? 0660 : 0600);
+        ck_assert_uint_eq(mode_of(path), 0600);
+        ck_assert_int_eq(listener_set_access(path, is_root ? 12345 : getegid(), 0660), 0);
+        ck_assert_uint_eq(mode_of(path), 0660);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_gid, is_root ? 12345 : getegid());
+        ck_assert_int_eq(listener_set_access(path, getegid(), 0600), 0);
+        ck_assert_uint_eq(mode_of(path), 0600);
+        ck_assert_int_eq(listener_set_access("/dev/null", getegid(), 0600), -EPERM);
         if (masks[_i] != 077)
                 ck_assert_uint_eq(mode_of(directory), is_root ? 0755 : 0700);
         ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
