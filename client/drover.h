@@ -246,6 +246,103 @@ typedef void drover_exit_fn(drover_client *client, const char *name, int exitcod
  */
 int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata, drover_error **ret_error);
 
+/* ---- Workers ------------------------------------------------------------------------------------------------ */
+
+/* A worker carries out tasks: calls of its targets by name, with arguments and a result. There are two ways to make one:
+ *
+ *   - a module, a shared object that exports one `drover_module` and is loaded by drover's own host program:
+ *         {"pools": {"math": {"module": "/usr/lib/math.so", "workers": "cpus"}}}
+ *   - a program of its own that hands the same table to drover_worker_run():
+ *         {"pools": {"math": {"command": ["/usr/bin/math"], "protocol": "tasks"}}}
+ *
+ * A complete module; build it with `cc -shared -fPIC -o math.so math.c $(pkg-config --cflags --libs drover)`:
+ *
+ *     #include <drover.h>
+ *
+ *     static json_t *square(drover_task *task, json_t *args, json_t *kwargs) {
+ *             json_t *x = json_array_get(args, 0);
+ *
+ *             if (!json_is_integer(x))
+ *                     return drover_raise(task, "TypeError", "square() takes an integer");
+ *             return json_integer(json_integer_value(x) * json_integer_value(x));
+ *     }
+ *
+ *     static const drover_target targets[] = {
+ *             {"square", square, "the square of an integer"},
+ *             {NULL},
+ *     };
+ *     const drover_module drover_module_table = {.abi = DROVER_MODULE_ABI, .name = "math", .targets = targets};
+ */
+
+#define DROVER_MODULE_ABI 1
+
+/* One call in progress; valid until the target returns. */
+typedef struct drover_task drover_task;
+
+/**
+ * drover_target_fn - carry out one task
+ * @args:   an array, borrowed
+ * @kwargs: an object, borrowed
+ *
+ * Return: a new reference, the result; what JSON cannot hold (NaN, an infinity, a cycle) is an error of the caller's
+ * task. Or NULL, after drover_raise(). NULL without it raises "RuntimeError". A result of json_null() is None.
+ */
+typedef json_t *drover_target_fn(drover_task *task, json_t *args, json_t *kwargs);
+
+typedef struct drover_target {
+        const char *name; /* as tasks call it; NULL ends the table */
+        drover_target_fn *run;
+        const char *help; /* one line for people; may be NULL */
+} drover_target;
+
+typedef struct drover_module {
+        unsigned abi;     /* DROVER_MODULE_ABI */
+        const char *name; /* for people */
+        /* Once in each worker, before its first task: make the state that the targets share. 0, or a negative errno and
+         * the worker ends. May be NULL. */
+        int (*init)(void **ret_state);
+        void (*exit)(void *state); /* once, when the worker ends in order; may be NULL */
+        const drover_target *targets;
+} drover_module;
+
+/* What a module exports, under this very name. */
+#define DROVER_MODULE_SYMBOL "drover_module_table"
+
+/** drover_task_state() - what init() made, or NULL. */
+void *drover_task_state(const drover_task *task);
+/** drover_task_target() - the name it was called by. Borrowed. */
+const char *drover_task_target(const drover_task *task);
+/**
+ * drover_raise() - the task fails: `return drover_raise(task, "ValueError", "%d is odd", n);`
+ * The caller gets the type, the message and a traceback, the frames of this thread with their symbols (functions that
+ * the module does not export have an offset instead). The last call counts.
+ *
+ * Return: NULL.
+ */
+json_t *drover_raise(drover_task *task, const char *type, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/**
+ * drover_worker_run() - be a worker until drover wants no more of it
+ * Serves the channel at the descriptor $DROVER_TASKS_FD. A program that drover did not start as a worker of a pool with
+ * "protocol": "tasks" gets an error.
+ *
+ * Return: what main() shall return: 0 at the channel's end; 1 after a failed init() or a broken channel; 2 without a
+ * channel or with a faulty table. It is said on stderr.
+ */
+int drover_worker_run(const drover_module *module);
+
+/**
+ * drover_integer() - an integer of any size up to 128 bits as a value
+ * JSON integers of jansson have 64 bits. A larger one travels as a string of its decimal digits, "-170141183460469231731687303715884105728",
+ * which drover_integer_value() takes as well; so does drover everywhere it is asked for an integer.
+ *
+ * Return: a new reference: an integer where it fits, else a string; NULL when memory is short.
+ */
+json_t *drover_integer(__int128 value);
+/** drover_integer_value() - the opposite: an integer, or a string of decimal digits. -EINVAL for anything else, -ERANGE. */
+int drover_integer_value(const json_t *value, __int128 *ret);
+
 #ifdef __cplusplus
 }
 #endif

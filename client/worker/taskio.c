@@ -1,0 +1,150 @@
+/* taskio.c - see taskio.h. */
+#include "worker/taskio.h"
+
+#include "base/fd.h"
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_SIZE (64u * 1024)
+
+void taskio_init(TaskIo *io, int fd) {
+        *io = (TaskIo){.fd = fd};
+}
+
+void taskio_done(TaskIo *io) {
+        fd_close_many(io->fds, io->n_fds);
+        text_done(&io->out);
+        free(io->in);
+        *io = (TaskIo){.fd = -EBADF};
+}
+
+int taskio_take_fd(TaskIo *io) {
+        int fd;
+
+        if (io->n_fds == 0)
+                return -ENOENT;
+        fd = io->fds[0];
+        memmove(io->fds, io->fds + 1, --io->n_fds * sizeof(int));
+        return fd;
+}
+
+int taskio_flush(TaskIo *io) {
+        size_t done = 0;
+
+        if (text_check(&io->out) < 0)
+                return -ENOMEM;
+        while (done < io->out.length) {
+                ssize_t n = send(io->fd, io->out.data + done, io->out.length - done, MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                done += (size_t) n;
+        }
+        text_clear(&io->out);
+        io->out_since = 0;
+        return 0;
+}
+
+static bool has_line(TaskIo *io) {
+        char *newline = io->end > io->scanned ? memchr(io->in + io->scanned, '\n', io->end - io->scanned) : NULL;
+
+        io->scanned = newline ? (size_t) (newline - io->in) : io->end;
+        return newline;
+}
+
+int taskio_written(TaskIo *io) {
+        usec_t now;
+
+        if (io->out.length >= TASKIO_OUT_MAX || !has_line(io))
+                return taskio_flush(io);
+        now = clock_now();
+        if (io->out_since == 0)
+                io->out_since = now;
+        return usec_sub(now, io->out_since) >= TASKIO_DELAY_USEC ? taskio_flush(io) : 0;
+}
+
+/* Room for one more read behind @end. */
+static int make_room(TaskIo *io) {
+        char *in;
+
+        if (io->begin > 0) {
+                memmove(io->in, io->in + io->begin, io->end - io->begin);
+                io->end -= io->begin;
+                io->scanned -= io->begin;
+                io->begin = 0;
+        }
+        if (io->end > TASKIO_LINE_MAX)
+                return -EMSGSIZE;
+        if (io->capacity - io->end >= READ_SIZE)
+                return 0;
+        in = realloc(io->in, io->end + 2 * READ_SIZE);
+        if (!in)
+                return -ENOMEM;
+        io->in = in;
+        io->capacity = io->end + 2 * READ_SIZE;
+        return 0;
+}
+
+static int keep_fds(TaskIo *io, struct msghdr *m) {
+        int r = 0;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < n; i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+                        if (io->n_fds < TASKIO_FDS_MAX)
+                                io->fds[io->n_fds++] = fd;
+                        else {
+                                (void) fd_close(fd);
+                                r = -EPROTO;
+                        }
+                }
+        }
+        return r;
+}
+
+/* Return: bytes; 0 at the end. */
+static ssize_t receive(TaskIo *io) {
+        char control[CMSG_SPACE(TASKIO_FDS_MAX * sizeof(int))] __attribute__((aligned(8)));
+        struct iovec v = {.iov_base = io->in + io->end, .iov_len = READ_SIZE};
+        struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+        ssize_t n;
+        int r;
+
+        do
+                n = recvmsg(io->fd, &m, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        r = keep_fds(io, &m);
+        return r < 0 ? r : n;
+}
+
+int taskio_next(TaskIo *io, char **ret_line, size_t *ret_length) {
+        while (!has_line(io)) {
+                ssize_t n;
+                int r = taskio_flush(io);
+
+                if (r >= 0)
+                        r = make_room(io);
+                if (r < 0)
+                        return r;
+                n = receive(io);
+                if (n <= 0)
+                        return (int) n;
+                io->end += (size_t) n;
+        }
+        io->in[io->scanned] = 0;
+        *ret_line = io->in + io->begin;
+        *ret_length = io->scanned - io->begin;
+        io->begin = ++io->scanned;
+        return 1;
+}
