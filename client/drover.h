@@ -314,13 +314,20 @@ void *drover_task_state(const drover_task *task);
 const char *drover_task_target(const drover_task *task);
 /**
  * drover_raise() - the task fails: `return drover_raise(task, "ValueError", "%d is odd", n);`
- * The caller gets the type, the message and a traceback, the frames of this thread with their symbols (functions that
- * the module does not export have an offset instead). The last call counts.
+ * The caller gets the type, the message and a traceback: this function, file and line, then the other frames of the
+ * thread with their symbols (functions that the module does not export have an offset instead). The last call counts.
  *
  * Return: NULL.
  */
-json_t *drover_raise(drover_task *task, const char *type, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+#define drover_raise(task, ...)                                                                                   \
+        __extension__({                                                                                               \
+                json_t *drover_null = drover_raise_at(task, __func__, __FILE__, __LINE__, __VA_ARGS__);               \
+                __asm__ volatile(""); /* no tail call: the frame of this function is to be seen */                    \
+                drover_null;                                                                                          \
+        })
+/** drover_raise_at() - what drover_raise() calls; for other languages' bindings. @function, @file: borrowed during the call. */
+json_t *drover_raise_at(drover_task *task, const char *function, const char *file, int line, const char *type,
+                        const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /**
  * drover_worker_run() - be a worker until drover wants no more of it

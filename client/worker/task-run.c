@@ -7,7 +7,9 @@
 #include "worker/traceback.h"
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
+#define PLACE_MAX 512
 #define TYPE_DEFAULT "RuntimeError"
 #define MESSAGE_NO_MEMORY "no memory for the message"
 
@@ -35,7 +37,9 @@ static void task_forget(drover_task *task) {
         text_done(&task->traceback);
 }
 
-json_t *drover_raise(drover_task *task, const char *type, const char *format, ...) {
+json_t *drover_raise_at(drover_task *task, const char *function, const char *file, int line, const char *type,
+                        const char *format, ...) {
+        char place[PLACE_MAX];
         va_list args;
 
         task_forget(task);
@@ -45,7 +49,8 @@ json_t *drover_raise(drover_task *task, const char *type, const char *format, ..
         if (vasprintf(&task->message, format, args) < 0)
                 task->message = NULL;
         va_end(args);
-        traceback_append(&task->traceback, 1);
+        (void) snprintf(place, sizeof place, "%s (%s:%d)", function, file, line);
+        traceback_append(&task->traceback, 1, place);
         return NULL;
 }
 

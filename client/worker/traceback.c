@@ -6,16 +6,18 @@
 
 #define FRAMES_MAX 64
 
-static void append_frame(Text *t, unsigned n, const void *address, const Dl_info *info) {
+static void append_frame(Text *t, unsigned n, const void *address, const Dl_info *info, const char *place) {
         text_appendf(t, "#%u ", n);
-        if (info->dli_sname)
+        if (place)
+                text_append(t, place);
+        else if (info->dli_sname)
                 text_appendf(t, "%s+0x%zx", info->dli_sname, (size_t) ((const char *) address - (const char *) info->dli_saddr));
         else
                 text_appendf(t, "+0x%zx", (size_t) ((const char *) address - (const char *) info->dli_fbase));
         text_appendf(t, " in %s\n", info->dli_fname ? info->dli_fname : "?");
 }
 
-void traceback_append(Text *t, unsigned n_skip) {
+void traceback_append(Text *t, unsigned n_skip, const char *place) {
         void *frames[FRAMES_MAX];
         int n = backtrace(frames, FRAMES_MAX);
         unsigned shown = 0;
@@ -33,7 +35,8 @@ void traceback_append(Text *t, unsigned n_skip) {
                         first = info.dli_fbase;
                 else if (info.dli_fbase == own.dli_fbase && first != own.dli_fbase)
                         break;
-                append_frame(t, shown++, frames[i], &info);
+                append_frame(t, shown, frames[i], &info, shown == 0 ? place : NULL);
+                shown++;
         }
 }
 

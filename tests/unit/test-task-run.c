@@ -131,7 +131,8 @@ START_TEST(a_traceback_names_the_target) {
         ck_assert_int_eq(task_run(&math, NULL, NULL, request, strlen(request), &out), 0);
         o = json_loads(out.data, 0, NULL);
         traceback = json_string_value(json_object_get(json_object_get(json_object_get(o, "error"), "data"), "traceback"));
-        ck_assert_msg(strstr(traceback, "test-task-run"), "%s", traceback); /* the object; static functions have no name */
+        ck_assert_msg(strncmp(traceback, "#0 square (", 11) == 0, "%s", traceback);
+        ck_assert_msg(strstr(traceback, "test-task-run.c:"), "%s", traceback);
         json_decref(o);
         text_done(&out);
 }
