@@ -205,7 +205,7 @@ START_TEST(packets_have_their_length) {
                 ck_assert_uint_le(logger_message_size(t), sizeof(LoggerMessage));
         }
         ck_assert_uint_eq(logger_message_size(LOGGER_FINISH), 24);
-        ck_assert_uint_eq(logger_message_size(LOGGER_END + 1), 0);
+        ck_assert_uint_eq(logger_message_size(LOGGER_DROPPED + 1), 0);
         ck_assert_uint_eq(logger_message_size(LOGGER_READ - 1), 0);
 }
 END_TEST
