@@ -86,8 +86,8 @@ int supervisor_load(Supervisor *s, Config **ret, ConfigFaults *faults); /* as co
 int supervisor_apply(Supervisor *s, ConfigFaults *faults, char **ret_changes);
 /** supervisor_plan() - load and compare; what supervisor_apply() would do now, in the same words. */
 int supervisor_plan(Supervisor *s, ConfigFaults *faults, char **ret_changes);
-/** supervisor_carry_out() - all of @d, and what was done as JSON. */
-void supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes);
+/** supervisor_carry_out() - all of @d, and what was done as JSON. 0, or the first error, which is in the JSON too. */
+int supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes);
 /** supervisor_add_later() - take a reference of the configuration of a pool whose name is not free yet. -ENOMEM. */
 int supervisor_add_later(Supervisor *s, PoolConfig *c);
 /** supervisor_add_pending() - pools whose name has become free. Whether there were any; from the post source. */

@@ -105,6 +105,6 @@ void plan_put_change(Supervisor *s, Text *t, const ConfigChange *c, int error) {
         if (c->kind == CONFIG_POOL_ADD && fate != PLAN_DO)
                 json_put_bool(t, fate == PLAN_TAKEN ? "blocked" : "queued", true);
         if (error < 0)
-                json_put_string(t, "error", strerrordesc_np(-error));
+                json_put_string(t, "error", *pool_set_fault(s->pools) ? pool_set_fault(s->pools) : strerrordesc_np(-error));
         json_end_object(t);
 }

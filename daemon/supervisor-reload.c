@@ -149,15 +149,15 @@ static int carry_out_one(Supervisor *s, const ConfigChange *c) {
                         pool_remove(p);
                 return 0;
         case CONFIG_POOL_CHANGE:
-                if (p)
-                        pool_reconfigure(p, c->to, c->cost);
-                return 0;
+                return p ? pool_reconfigure(p, c->to, c->cost) : 0;
         }
         return -EINVAL;
 }
 
-/* What cannot be done for want of memory is in the list, and is done by the next apply. */
-void supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
+/* What cannot be done (no memory, a socket that is taken) is in the list with its error, and is done by the next apply. */
+int supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
+        int first_error = 0;
+
         json_put_array(changes, NULL);
         for (size_t i = 0; i < d->n; i++) {
                 _cleanup_text_ Text one = {0};
@@ -166,13 +166,17 @@ void supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
                 plan_put_change(s, &one, &d->items[i], 0); /* in the words of before */
                 r = carry_out_one(s, &d->items[i]);
                 if (r < 0) {
-                        log_error("cannot carry out the change of pool %s: %s", d->items[i].pool, strerrordesc_np(-r));
+                        const char *why = pool_set_fault(s->pools);
+
+                        log_error("cannot carry out the change of pool %s: %s", d->items[i].pool, *why ? why : strerrordesc_np(-r));
                         text_clear(&one);
                         plan_put_change(s, &one, &d->items[i], r);
+                        first_error = first_error ? first_error : r;
                 }
                 json_put_raw(changes, NULL, text_check(&one) < 0 ? "{}" : one.data);
         }
         json_end_array(changes);
+        return first_error;
 }
 
 static void emit_applied(Supervisor *s, const char *changes) {
@@ -217,7 +221,7 @@ static int apply_config(Supervisor *s, Config *to, char **ret_changes) {
                 return r;
         warn_taken(s, &d);
         supervisor_use_config(s, to);
-        supervisor_carry_out(s, &d, &changes);
+        (void) supervisor_carry_out(s, &d, &changes);
         if (text_check(&changes) < 0)
                 return -ENOMEM;
         emit_applied(s, changes.data);

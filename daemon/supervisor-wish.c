@@ -220,10 +220,10 @@ static int set_carry_out(Supervisor *s, Pool *p, PoolConfig *to, char **ret_chan
         _cleanup_text_ Text changes = {0};
         int r = config_diff_pool(before, to, &d);
 
-        if (r == 0) {
-                supervisor_carry_out(s, &d, &changes);
+        if (r == 0)
+                r = supervisor_carry_out(s, &d, &changes);
+        if (r == 0)
                 r = text_check(&changes);
-        }
         if (r == 0)
                 *ret_changes = text_take(&changes);
         return r;
@@ -266,11 +266,10 @@ int wish_set(Supervisor *s, Pool *p, const char *key, json_t *value, bool persis
 
         if (r == 0)
                 r = set_check(s, to, faults);
+        if (r == 0)
+                r = set_carry_out(s, p, to, ret_changes);
         if (r == 0 && pool_origin(p) == POOL_FROM_CONFIG)
                 r = set_remember(s, p, key, json_is_null(value) ? NULL : value, before, persist);
-        if (r < 0)
-                return r;
-        r = set_carry_out(s, p, to, ret_changes);
         /* a size set in words holds over one that was scaled to */
         if (r == 0 && (streq(key, "workers")) && pool_config(p)->workers_max == 0 && pool_size(p) != pool_config(p)->workers)
                 pool_set_size(p, pool_config(p)->workers);

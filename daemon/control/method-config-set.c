@@ -97,6 +97,10 @@ static void handle_config_set(Call *c, const void *params) {
                 fail_key(c, p->key);
                 return;
         }
+        if (r < 0 && faults.n == 0 && *pool_set_fault(world->pools)) {
+                call_fail(c, ERROR_FAILED, "%s", pool_set_fault(world->pools));
+                return;
+        }
         if (r < 0) {
                 call_fail_faults(c, ERROR_INVALID, r, &faults);
                 return;
