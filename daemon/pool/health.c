@@ -137,15 +137,16 @@ static bool wants_readiness(const Worker *w) {
 }
 
 static bool wants_health(const Worker *w) {
-        return w->state == WORKER_RUNNING && w->config && w->config->health.probe.kind != PROBE_NONE &&
+        return w->state == WORKER_RUNNING && w->config && worker_live_config(w)->health.probe.kind != PROBE_NONE &&
                !w->is_unwatched && !w->pool->set->is_stopping;
 }
 
 void health_follow(Worker *w) {
         bool is_readiness = wants_readiness(w), is_wanted = is_readiness || wants_health(w);
+        const PoolConfig *config = is_readiness ? w->config : worker_live_config(w);
         Health *h = w->health;
 
-        if (h && is_wanted && h->is_readiness == is_readiness && h->config == w->config)
+        if (h && is_wanted && h->is_readiness == is_readiness && h->config == config)
                 return;
         w->health = health_free(h);
         if (!is_wanted)
@@ -156,7 +157,7 @@ void health_follow(Worker *w) {
                 return;
         }
         h->worker = w;
-        h->config = pool_config_ref(w->config);
+        h->config = pool_config_ref((PoolConfig *) config);
         h->is_readiness = is_readiness;
         w->health = h;
         health_arm_next(h, true);

@@ -48,6 +48,7 @@ void worker_emit(Worker *w, EventKind k, const char *data, const Child *until) {
 
 static void worker_free_config(Worker *w) {
         w->config = pool_config_unref(w->config);
+        w->config_live = pool_config_unref(w->config_live);
 }
 
 int worker_take_departed(Worker *w, Child *c) {

@@ -59,6 +59,7 @@ void worker_set_aside(Worker *w) {
         elder_clear(&w->elder);
         w->elder.child = TAKE_PTR(w->child);
         w->elder.config = TAKE_PTR(w->config);
+        w->config_live = pool_config_unref(w->config_live);
         w->elder.status_text = TAKE_PTR(w->status_text);
         w->elder.pid = w->pid;
         w->elder.generation = w->generation;

@@ -114,6 +114,7 @@ struct Worker {
 
         Child *child;       /* 0..1; in LAUNCHING the asked-for one, or none before its turn */
         PoolConfig *config; /* counted: what the present process was launched with; else NULL */
+        PoolConfig *config_live; /* counted: a later one whose live keys it follows, the others waiting for its next start; NULL: .config */
         Departed departed[WORKER_DEPARTED_MAX];
         unsigned n_departed;
         HeldEvent *held;
@@ -180,6 +181,7 @@ void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w 
 void worker_unlist(Worker *w);
 
 /* The pool has another configuration than @old; a process launched with @old takes what can be taken LIVE. */
+const PoolConfig *worker_live_config(const Worker *w); /* for keys that change in life; NULL without a process */
 void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost);
 
 /* worker-launch.c */

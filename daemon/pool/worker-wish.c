@@ -161,10 +161,17 @@ int worker_signal(Worker *w, int sig, bool whole_tree) {
         return r < 0 ? r : 1;
 }
 
+const PoolConfig *worker_live_config(const Worker *w) {
+        return w->config_live ? w->config_live : w->config;
+}
+
 void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost) {
-        if (w->config == old && cost <= CONFIG_LIVE) {
-                w->config = pool_config_ref(w->pool->config);
-                pool_config_unref(old);
+        if (w->config && worker_live_config(w) == old && cost <= CONFIG_NEXT_START) {
+                PoolConfig **follows = w->config_live || cost == CONFIG_NEXT_START ? &w->config_live : &w->config;
+                PoolConfig *before = *follows;
+
+                *follows = pool_config_ref(w->pool->config);
+                pool_config_unref(before);
                 health_follow(w);
         }
         worker_facts_stale(w);

@@ -298,7 +298,7 @@ END_TEST
 START_TEST(test_health_changes_live) {
         Worker *w = add_started("{\"command\":[\"/x\"]}");
         PoolConfig *c = world_config("web", "{\"command\":[\"/x\"],\"health\":{\"exec\":[\"check\"],\"interval\":\"10ms\"}}", false);
-        PoolConfig *d = world_config("web", "{\"command\":[\"/x\"],\"umask\":\"077\"}", false);
+        PoolConfig *d = world_config("web", "{\"command\":[\"/x\"],\"start_for\":\"1s\",\"health\":{\"exec\":[\"check\"],\"threshold\":7}}", false);
 
         ck_assert_ptr_null(w->health);
         pool_reconfigure(worker_pool(w), c, CONFIG_LIVE);
@@ -306,6 +306,7 @@ START_TEST(test_health_changes_live) {
         ck_assert_ptr_eq(w->config, c);
         pool_reconfigure(worker_pool(w), d, CONFIG_NEXT_START);
         ck_assert_ptr_eq(w->config, c);
+        ck_assert_ptr_eq(worker_live_config(w), d); /* what changes in life is taken all the same */
         ck_assert_ptr_nonnull(w->health);
         pool_config_unref(c);
         pool_config_unref(d);
