@@ -33,6 +33,22 @@ static void on_logger(int fd_take, pid_t pid, void *userdata) {
         s->logger_pid = pid;
 }
 
+void supervisor_on_dropped(const LogDropped *d, void *userdata) {
+        Supervisor *s = userdata;
+        _cleanup_text_ Text t = {0};
+        char pool[LOG_WORKER_MAX];
+
+        (void) snprintf(pool, sizeof(pool), "%.*s", (int) strcspn(d->worker, "/"), d->worker);
+        json_put_object(&t, NULL);
+        json_put_string(&t, "stream", d->stream);
+        json_put_u64(&t, "lines", d->n_lines);
+        json_put_u64(&t, "bytes", d->n_bytes);
+        json_put_string(&t, "reason", strerrordesc_np(d->error));
+        json_put_bool(&t, "is_over", d->is_over);
+        json_end_object(&t);
+        hub_emit(s->hub, EVENT_LOG_DROPPED, pool, d->worker, text_check(&t) < 0 ? NULL : t.data);
+}
+
 /* Without the keeper nothing can be launched, signalled or reaped, and the next one cannot bind what we hold. */
 static void on_broken(void *userdata) {
         Supervisor *s = userdata;

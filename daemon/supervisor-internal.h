@@ -94,6 +94,7 @@ int supervisor_add_later(Supervisor *s, PoolConfig *c);
 bool supervisor_add_pending(Supervisor *s);
 int supervisor_first_config(Supervisor *s); /* exit status or 0 */
 void supervisor_later_config(Supervisor *s);
+void supervisor_on_dropped(const LogDropped *d, void *userdata); /* the logger's word */
 void supervisor_reload(Supervisor *s); /* SIGHUP */
 /** supervisor_running_config() - the pools of the configuration as they are now, as a Config. -ENOMEM. */
 int supervisor_running_config(Supervisor *s, bool with_calls, Config **ret);

@@ -53,9 +53,14 @@ static int reload_dispatch(sd_event_source *source, const struct signalfd_siginf
         return 0;
 }
 
+static int reopen_dispatch(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        (void) keeper_link_reopen(((Supervisor *) userdata)->keeper);
+        return 0;
+}
+
 /* SIGPIPE and SIGXFSZ are only blocked: their errors come back from write(2). */
 static int signals_block(void) {
-        static const int blocked[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
+        static const int blocked[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE, SIGXFSZ};
         sigset_t set;
 
         (void) sigfillset(&set);
@@ -71,7 +76,7 @@ static int signals_watch(Supervisor *s) {
         static const struct {
                 int number;
                 sd_event_signal_handler_t handler;
-        } table[] = {{SIGTERM, stop_dispatch}, {SIGINT, stop_dispatch}, {SIGHUP, reload_dispatch}};
+        } table[] = {{SIGTERM, stop_dispatch}, {SIGINT, stop_dispatch}, {SIGHUP, reload_dispatch}, {SIGUSR1, reopen_dispatch}};
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(table) && r >= 0; i++) {
@@ -101,6 +106,8 @@ static int build_ground(Supervisor *s, int keeper_fd_consume) {
         r = state_open(s, t);
         if (r >= 0)
                 r = logger_link_new(&s->logger, s->event, PRIORITY_LOGGER);
+        if (r >= 0)
+                logger_link_on_dropped(s->logger, supervisor_on_dropped, s);
         if (r >= 0 && t->logger_fd >= 0) {
                 s->logger_pid = t->logger_pid;
                 r = logger_link_set_fd(s->logger, t->logger_fd);

@@ -29,7 +29,9 @@
         X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
         X(RUN, "run", "start one process from a command; takes every pool key besides", "command", "name", "daemon",\
           "stdin", "stdout", "stderr")                                                                              \
-        X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream")  \
+        X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream", "since") \
+        X(LOGS_ROTATE, "logs.rotate", "begin log files anew; the old ones become rotated ones", "select")           \
+        X(LOGS_CLEAR, "logs.clear", "empty log files and remove the rotated ones", "select")                        \
         X(LOGS_REOPEN, "logs.reopen", "open all log files anew, after something moved them away")                   \
         X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow", "select")            \
         X(POOL_ADD, "pool.add", "a new pool until the daemon ends; takes every pool key besides", "name")           \

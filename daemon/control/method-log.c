@@ -1,4 +1,4 @@
-/* method-log.c - logs, logs.reopen.
+/* method-log.c - logs. What is done with log files is in method-log-act.c.
  *
  * A call of `logs` is a LogStream with one LogRead for each worker. Lines are written to the peer as they come; beyond the
  * connection's mark every read pauses at its next line (the logger link keeps it) and goes on when the peer has read. The
@@ -18,16 +18,19 @@ typedef struct LogsParams {
         json_t *select;
         int64_t lines;
         bool follow;
-        const char *stream;
+        const char *stream, *since;
 } LogsParams;
 
-static const LogsParams logs_defaults = {.lines = 10, .stream = "both"};
+#define LINES_UNSET (-2) /* 10; with "since" all */
+
+static const LogsParams logs_defaults = {.lines = LINES_UNSET, .stream = "both"};
 
 static const JsonField logs_fields[] = {
         {"select", JSON_FIELD_STRINGS, offsetof(LogsParams, select), .required = true, .help = "pools, workers, globs, \"all\""},
-        {"lines", JSON_FIELD_I64, offsetof(LogsParams, lines), .min = -1, .max = INT64_MAX, .help = "the last N of each (10); -1: all"},
+        {"lines", JSON_FIELD_I64, offsetof(LogsParams, lines), .min = -1, .max = INT64_MAX, .help = "the last N of each (10; with since: all); -1: all"},
         {"follow", JSON_FIELD_BOOL, offsetof(LogsParams, follow), .help = "go on with new lines until call.cancel (false)"},
         {"stream", JSON_FIELD_STRING, offsetof(LogsParams, stream), .help = "stdout, stderr or both (the default)"},
+        {"since", JSON_FIELD_STRING, offsetof(LogsParams, since), .help = "no older ones: a span before now (\"10m\"), or RFC 3339"},
         {0},
 };
 
@@ -189,9 +192,29 @@ static bool is_readable(const Worker *w, LogSpec *ret) {
         return worker_log_spec(w, ret) >= 0 && (ret->kind == LOG_KIND_FILE || ret->kind == LOG_KIND_SHARED);
 }
 
-static int log_stream_add(LogStream *s, const Worker *w, const LogsParams *p, uint32_t streams) {
+/* "10m", or a time. *ret: CLOCK_REALTIME; 0: no bound. */
+static int since_parse(const char *text, usec_t *ret) {
+        usec_t span;
+
+        *ret = 0;
+        if (!text || time_parse(text, ret) >= 0)
+                return 0;
+        if (span_parse(text, &span) < 0)
+                return -EINVAL;
+        *ret = MAX(usec_sub(clock_realtime(), span), (usec_t) 1);
+        return 0;
+}
+
+static int log_ask_fill(LogReadAsk *ask, const LogsParams *p, uint32_t streams) {
+        int64_t lines = p->lines != LINES_UNSET ? p->lines : p->since ? -1 : 10;
+
+        *ask = (LogReadAsk){
+                .streams = streams, .follow = p->follow, .n_lines = lines < 0 ? UINT64_MAX : (uint64_t) lines};
+        return since_parse(p->since, &ask->since_usec);
+}
+
+static int log_stream_add(LogStream *s, const Worker *w, const LogReadAsk *ask) {
         LoggerLink *logger = call_control(s->call)->world.logger;
-        uint64_t n_lines = p->lines < 0 ? UINT64_MAX : (uint64_t) p->lines;
         LogSource *source = &s->sources[s->n];
         LogSpec spec;
         int r;
@@ -203,20 +226,20 @@ static int log_stream_add(LogStream *s, const Worker *w, const LogsParams *p, ui
         if (!source->worker)
                 return -ENOMEM;
         s->n++;
-        r = logger_read_new(&source->read, logger, &spec, streams, n_lines, p->follow, &log_hooks, source);
+        r = logger_read_new(&source->read, logger, &spec, ask, &log_hooks, source);
         if (r >= 0)
                 s->n_open++;
         return r;
 }
 
-static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, const LogsParams *p, uint32_t streams) {
+static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, const LogReadAsk *ask) {
         _cleanup_(log_stream_freep) LogStream *s = alloc_zero(1, sizeof(LogStream) + selection->n * sizeof(LogSource));
 
         if (!s)
                 return -ENOMEM;
         s->call = c;
         for (size_t i = 0; i < selection->n; i++) {
-                int r = log_stream_add(s, selection->workers[i], p, streams);
+                int r = log_stream_add(s, selection->workers[i], ask);
 
                 if (r < 0)
                         return r;
@@ -229,6 +252,7 @@ static void handle_logs(Call *c, const void *params) {
         const LogsParams *p = params;
         _cleanup_selection_ Selection selection = {0};
         uint32_t streams = streams_from_string(p->stream);
+        LogReadAsk ask;
         LogStream *s;
         int r;
 
@@ -240,13 +264,18 @@ static void handle_logs(Call *c, const void *params) {
                 call_fail(c, ERROR_PARAMS, "logs: \"stream\" is stdout, stderr or both, not \"%.40s\"", p->stream);
                 return;
         }
+        if (log_ask_fill(&ask, p, streams) < 0) {
+                call_fail(c, ERROR_PARAMS, "logs: \"since\" is a span before now, \"10m\", or a time, "
+                          "\"2026-01-02T03:04:05Z\", not \"%.40s\"", p->since);
+                return;
+        }
         if (selection_resolve(c, p->select, &selection) < 0)
                 return;
         if (selection.n > LOG_READS_MAX) {
                 call_fail(c, ERROR_LIMIT, "logs of at most %d workers in one call; %zu are selected", LOG_READS_MAX, selection.n);
                 return;
         }
-        r = log_stream_new(&s, c, &selection, p, streams);
+        r = log_stream_new(&s, c, &selection, &ask);
         if (r < 0) {
                 call_errno(c, r, "cannot read logs");
                 return;
@@ -270,22 +299,4 @@ const Method method_logs = {
         .defaults = &logs_defaults,
         .result = "{\"lines\":N} at the end; before it `log` notifications {\"call\",\"worker\",\"stream\",\"time\",\"line\"}, with "
                   "\"continued\":true for a line that goes on in the next one, and with \"line\":null and \"lost\" where some were missed",
-};
-
-static void handle_logs_reopen(Call *c, const void *params) {
-        const ControlWorld *world = &call_control(c)->world;
-        Text *t;
-
-        world->hooks.reopen_logs(world->userdata);
-        t = call_begin(c);
-        json_put_object(t, NULL);
-        json_end_object(t);
-        call_end(c);
-}
-
-const Method method_logs_reopen = {
-        .class = ACCESS_OPERATE,
-        .is_changing = true,
-        .handler = handle_logs_reopen,
-        .result = "{}",
 };

@@ -39,6 +39,7 @@
         X(WORKER_RECYCLED, "worker.recycled", "it is being replaced; data.reason: age, memory or tasks")    \
         X(WORKER_ADOPTED, "worker.adopted", "found running after droverd's own restart")                    \
         X(HOOK_FAILED, "hook.failed", "the command of a hook did not end with 0; data.hook and data.cause")  \
+        X(LOG_DROPPED, "log.dropped", "a full disk takes no more and output.on_full is \"drop\"; again with data.is_over when it does") \
         X(LOGGER_RESTARTED, "logger.restarted", "the logger was started again; no line was lost")           \
         X(AUDIT, "audit", "somebody changed something: data has uid, pid, comm, method, object, result, duration, request; for administrators only")
 

@@ -150,6 +150,23 @@ static void on_reopen(Keeper *k, const KeeperMessage *m, const int *fds, size_t 
         peer_link_due_tail(&k->to_logger, FEED_REOPEN);
 }
 
+/* Where it goes stays as it was: a new logger gets the same ATTACH, with these bounds. */
+static void on_respec(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        LogSpec old;
+
+        if (!s || s->log.kind != m->respec.log.kind)
+                return;
+        old = s->log;
+        s->log = m->respec.log;
+        memcpy(s->log.path, old.path, sizeof(old.path));
+        memcpy(s->log.worker, old.worker, sizeof(old.worker));
+        s->log.format = old.format;
+        s->log.has_timestamps = old.has_timestamps;
+        if (s->was_attached && !s->is_drained)
+                peer_link_due_slot(&k->to_logger, m->slot, FEED_RESPEC);
+}
+
 static void on_sweep(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         unsigned n = sweep_orphans(&k->tree);
 
@@ -170,6 +187,7 @@ static const Handler handlers[] = {
         [KEEPER_REOPEN] = on_reopen,
         [KEEPER_FREEZE] = on_freeze,
         [KEEPER_THAW] = on_freeze,
+        [KEEPER_RESPEC] = on_respec,
         [KEEPER_SWEEP] = on_sweep,
         [KEEPER_SET_CGROUP] = on_set_cgroup,
         [KEEPER_SET_LIMITS] = on_set_limits,

@@ -147,6 +147,9 @@ static void on_signals(Keeper *k) {
                 case SIGHUP:
                         peer_link_due_tail(&k->to_droverd, NOTICE_RELOAD);
                         break;
+                case SIGUSR1:
+                        peer_link_due_tail(&k->to_logger, FEED_REOPEN);
+                        break;
                 default:
                         lives_shutdown(k);
                 }
@@ -314,6 +317,7 @@ static int open_sources(Keeper *k) {
         (void) sigaddset(&heard, SIGTERM);
         (void) sigaddset(&heard, SIGINT);
         (void) sigaddset(&heard, SIGHUP);
+        (void) sigaddset(&heard, SIGUSR1);
         (void) sigaddset(&heard, SIGCHLD);
         if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
                 return -errno;

@@ -135,7 +135,7 @@ void droverd_line_read(Keeper *k, bool to_the_end);
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
 
 /* logger-line.c */
-enum { FEED_ATTACH, FEED_LINGER };           /* bits of a slot */
+enum { FEED_ATTACH, FEED_RESPEC, FEED_LINGER }; /* bits of a slot */
 enum { FEED_PEER, FEED_REOPEN, FEED_FINISH }; /* tail bits */
 enum { FEED_SCRATCH };                        /* head bit */
 extern const PeerLinkHooks logger_line_hooks;

@@ -75,7 +75,16 @@ static int feed_of_slot(uint32_t index, unsigned bit, void *userdata) {
                 .linger_usec = LINGER_USEC,
         };
 
-        return bit == FEED_ATTACH ? feed_attach(k, s, index) : feed(k, &linger, NULL, 0);
+        LoggerMessage respec = {
+                .type = LOGGER_RESPEC,
+                .slot = index,
+                .generation = s->generation,
+                .respec = {.spec = s->log},
+        };
+
+        if (bit == FEED_ATTACH)
+                return feed_attach(k, s, index);
+        return feed(k, bit == FEED_RESPEC ? &respec : &linger, NULL, 0);
 }
 
 const PeerLinkHooks logger_line_hooks = {.send_line = feed_of_line, .send_slot = feed_of_slot};

@@ -18,6 +18,7 @@ static const uint16_t sizes[] = {
         [KEEPER_REOPEN] = HEAD,
         [KEEPER_FREEZE] = HEAD,
         [KEEPER_THAW] = HEAD,
+        [KEEPER_RESPEC] = WITH(respec),
         [KEEPER_SWEEP] = HEAD,
         [KEEPER_SET_CGROUP] = WITH(cgroup),
         [KEEPER_SET_LIMITS] = WITH(limits),

@@ -40,6 +40,7 @@ typedef enum KeeperMessageType {
         KEEPER_REOPEN,     /* the logger shall reopen its files */
         KEEPER_FREEZE,     /* slot, generation: no process of its tree runs any more until THAW; SIGKILL still works */
         KEEPER_THAW,       /* slot, generation */
+        KEEPER_RESPEC,     /* slot, generation, respec: other bounds for the log of a running process */
         KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
         KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
         KEEPER_SET_LIMITS, /* slot, generation, limits: prlimit() of every process of its tree */
@@ -155,6 +156,9 @@ typedef struct KeeperMessage {
                 struct {
                         char name[KEEPER_KEPT_NAME_MAX];
                 } kept;
+                struct {
+                        LogSpec log;
+                } respec;
                 struct {
                         int32_t code;
                         uint32_t leave_running; /* 1: processes in slots are to live on (on_daemon_exit "keep") */

@@ -42,10 +42,17 @@ static uint64_t block_number(const LogSink *s, const ScratchNote *note) {
 
 static void on_time(LoopTimer *t);
 
-static LogDrop *drop_new(LogSink *s, LogDropRecord *record) {
+static LogDrop *drop_new(LogSink *s, LogDropRecord *record, const LogTarget *target, uint32_t stream) {
         LogDrop *d = NEW0(LogDrop);
+        LogSpec spec;
         if (!d)
                 return NULL;
+        log_target_spec(target, &spec);
+        if (log_target_init(&d->target, &spec) < 0) {
+                free(d);
+                return NULL;
+        }
+        d->stream = stream;
         d->sink = s;
         d->record = record ? record : &d->own;
         d->timer.on_time = on_time;
@@ -55,21 +62,14 @@ static LogDrop *drop_new(LogSink *s, LogDropRecord *record) {
 /* The sink's count; made when there is none. NULL: short of memory. */
 static LogDrop *drop_get(LogSink *s, const LogWrite *w) {
         LogDrop *d = s->drop;
-        if (!d) {
-                LogDropRecord *free_one = record_find(s->table->scratch, 0);
-                d = drop_new(s, free_one);
-                if (!d)
-                        return NULL;
-                memset(d->record->count, 0, sizeof d->record->count);
-                d->record->key = hash_of(s->key);
-                s->drop = d;
-        }
-        if (!d->target.worker) {
-                LogSpec spec;
-                log_target_spec(w->target, &spec);
-                (void) log_target_init(&d->target, &spec);
-        }
-        d->stream = w->stream;
+        if (d)
+                return d;
+        d = drop_new(s, record_find(s->table->scratch, 0), w->target, w->stream);
+        if (!d)
+                return NULL;
+        memset(d->record->count, 0, sizeof d->record->count);
+        d->record->key = hash_of(s->key);
+        s->drop = d;
         return d;
 }
 
@@ -136,8 +136,6 @@ static int drop_mark(LogDrop *d) {
                 return 0;
         snprintf(text, sizeof text, "drover: %llu lines (%llu bytes) dropped: %s", (unsigned long long) c->n_lines,
                  (unsigned long long) c->n_bytes, strerror(c->error));
-        if (!d->target.worker)
-                return -ENOMEM;
         int r = d->sink->ops->mark(d->sink, &d->target, d->stream, text);
         if (r < 0)
                 return r;
@@ -204,11 +202,11 @@ int log_drop_write(LogSink *s, LogWrite *w) {
         return 0;
 }
 
-void log_drop_adopt(LogSink *s) {
+void log_drop_adopt(LogSink *s, const LogTarget *target, uint32_t stream) {
         LogDropRecord *r = s->table->scratch ? record_find(s->table->scratch, hash_of(s->key)) : NULL;
         if (!r || !s->ops->mark)
                 return;
-        s->drop = drop_new(s, r);
+        s->drop = drop_new(s, r, target, stream);
         if (s->drop)
                 drop_wait(s->drop);
 }

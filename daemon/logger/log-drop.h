@@ -42,7 +42,7 @@ typedef struct LogDrop {
 /** log_drop_write() - log_sink_write(), and with on_full "drop" no error but those of a wrong path and -EAGAIN */
 int log_drop_write(LogSink *s, LogWrite *w);
 /** log_drop_adopt() - a new sink: what a logger before counted for it */
-void log_drop_adopt(LogSink *s);
+void log_drop_adopt(LogSink *s, const LogTarget *target, uint32_t stream);
 /** log_drop_settle() - a dead logger's block: what it counted already is not written */
 void log_drop_settle(LogSink *s, ScratchNote *note);
 void log_drop_end(LogSink *s); /* one last try to write the line; the count stays in the scratch otherwise */

@@ -166,6 +166,7 @@ bool log_format_parse(const LogStyle *s, const uint8_t *line, size_t n, Text *ou
         Scan scan = {(const char *) line, (const char *) line + n};
         text_clear(out);
         *ret_is_mine = true;
+        ret->is_continued = 0;
         if (s->format == LOG_FORMAT_JSON) {
                 if (!parse_json(s, &scan, out, ret, ret_is_mine))
                         return false;

@@ -153,8 +153,10 @@ static uint64_t remove_file(LogJanitor *j, const LogOldFile *f) {
 /* 1: it fits, or nothing more can go; 0: look again. */
 static int quota_remove(LogJanitor *j) {
         uint64_t before = j->total;
-        for (size_t i = 0; i < j->n_oldest && j->total > j->current->max_total; i++)
-                j->total -= MIN(j->total, remove_file(j, &j->oldest[i]));
+        for (size_t i = 0; i < j->n_oldest && j->total > j->current->max_total; i++) {
+                uint64_t n = remove_file(j, &j->oldest[i]);
+                j->total -= MIN(j->total, n);
+        }
         bool is_over = j->total <= j->current->max_total || j->total == before;
         log_quota_end(j);
         j->dir_fd = fd_close(j->dir_fd);

@@ -188,7 +188,7 @@ static void file_note(FileSink *f, ScratchNote *note, uint64_t done, bool is_wri
 static void file_check_quota(FileSink *f, size_t n) {
         const LogBounds *b = &f->sink.bounds;
         f->n_grown += n;
-        if (b->max_total == 0 || f->n_grown < MAX(b->max_total / 16, (uint64_t) 65536))
+        if (b->max_total == 0 || f->n_grown < MAX(b->max_total / 16, (uint64_t) 4096))
                 return;
         f->n_grown = 0;
         (void) log_janitor_quota(&f->sink.table->janitor, f->sink.quota_path, f->sink.is_of_pool, b->max_total);

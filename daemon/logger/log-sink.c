@@ -154,7 +154,7 @@ int log_sink_get(LogSinkTable *t, const LogTarget *target, uint32_t stream, LogS
                 s->bounds = target->bounds;
                 if (ops->set_bounds)
                         ops->set_bounds(s, false);
-                log_drop_adopt(s);
+                log_drop_adopt(s, target, stream);
                 HASH_ADD_KEYPTR(hh, t->sinks, s->key, strlen(s->key), s);
         }
         *ret = log_sink_ref(s);

@@ -151,6 +151,12 @@ static const uint32_t log_kinds[] = {
         [OUTPUT_PATH] = LOG_KIND_SHARED,
 };
 
+static const uint16_t log_compress[] = {
+        [OUTPUT_PLAIN] = LOG_COMPRESS_NONE,
+        [OUTPUT_GZIP] = LOG_COMPRESS_GZIP,
+        [OUTPUT_ZSTD] = LOG_COMPRESS_ZSTD,
+};
+
 /* The user's own path with the links of its directory followed; the file itself may be none. */
 static int shared_log_path(const char *path, char *buf, size_t size) {
         const char *name = strrchr(path, '/');
@@ -182,9 +188,17 @@ static int log_path(const Worker *w, char *buf, size_t size) {
 
 int worker_log_spec(const Worker *w, LogSpec *ret) {
         const PoolConfig *c = worker_next_config(w);
-        LogSpec spec = {.kind = log_kinds[c->output],
-                        .max_files = c->output_max_files,
-                        .max_size = c->output_max_size};
+        LogSpec spec = {
+                .kind = log_kinds[c->output],
+                .max_files = c->output_max_files,
+                .max_size = c->output_max_size,
+                .max_total = c->output_max_total,
+                .rotate_usec = c->output_rotate_every,
+                .compress = log_compress[c->output_compress],
+                .format = c->output_format == OUTPUT_JSON ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+                .has_timestamps = c->output_timestamps,
+                .on_full = c->output_on_full == OUTPUT_DROP ? LOG_ON_FULL_DROP : LOG_ON_FULL_BLOCK,
+        };
 
         if (w->pool->stdio_path[1] && w->pool->stdio_path[2])
                 spec.kind = LOG_KIND_NONE; /* both go elsewhere: no pipes */

@@ -166,6 +166,8 @@ const PoolConfig *worker_live_config(const Worker *w) {
 }
 
 void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost) {
+        LogSpec log;
+
         if (w->config && worker_live_config(w) == old && cost <= CONFIG_NEXT_START) {
                 PoolConfig **follows = w->config_live || cost == CONFIG_NEXT_START ? &w->config_live : &w->config;
                 PoolConfig *before = *follows;
@@ -173,6 +175,8 @@ void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost) {
                 *follows = pool_config_ref(w->pool->config);
                 pool_config_unref(before);
                 health_follow(w);
+                if (w->child && worker_log_spec(w, &log) >= 0)
+                        (void) child_respec_log(w->child, &log);
         }
         worker_facts_stale(w);
 }

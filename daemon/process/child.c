@@ -221,6 +221,12 @@ int child_freeze(Child *c, bool is_frozen) {
         return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
 }
 
+int child_respec_log(Child *c, const LogSpec *log) {
+        KeeperMessage m = {.type = KEEPER_RESPEC, .slot = c->slot, .generation = c->generation, .respec = {.log = *log}};
+
+        return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
+}
+
 pid_t child_pid(const Child *c) {
         return c->pid;
 }

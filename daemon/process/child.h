@@ -33,6 +33,8 @@ DEFINE_CLEANUP(Child, child_free);
 int child_signal(Child *c, int sig, bool whole_tree, bool and_continue);
 int child_kill_tree(Child *c);
 int child_freeze(Child *c, bool is_frozen); /* its whole tree: stand still, or run on */
+/** child_respec_log() - other bounds for its log while it runs; kind, path and form of @log are not looked at. -ESRCH. */
+int child_respec_log(Child *c, const LogSpec *log);
 pid_t child_pid(const Child *c);            /* 0 before on_started and after on_end */
 usec_t child_started_usec(const Child *c);  /* CLOCK_REALTIME */
 uint32_t child_slot(const Child *c);

@@ -44,6 +44,8 @@ struct LoggerLink {
         sd_event_source *io, *deliver;
         LogRead *reads;
         uint64_t last_id;
+        void (*on_dropped)(const LogDropped *d, void *userdata);
+        void *userdata;
         char *packet; /* LoggerMessage + LOGGER_LINES_MAX */
         bool wants_output;
 };
@@ -98,7 +100,7 @@ static int read_send_due(LogRead *r) {
                 return k;
         }
         if (r->is_ask_due) {
-                k = read_send(r, LOGGER_READ);
+                k = read_send(r, r->ask.type);
                 if (k >= 0)
                         r->is_ask_due = false;
         }
@@ -235,12 +237,31 @@ static void add_gap(LogRead *r) {
                 c->has_dropped = true;
 }
 
+static void on_dropped(LoggerLink *l, const LoggerMessage *m) {
+        char worker[LOG_WORKER_MAX];
+        LogDropped d = {
+                .worker = worker,
+                .stream = m->dropped.stream == LOG_STREAM_STDERR ? "stderr" : "stdout",
+                .n_lines = m->dropped.n_lines,
+                .n_bytes = m->dropped.n_bytes,
+                .error = m->dropped.error,
+                .is_over = m->dropped.is_over != 0,
+        };
+
+        memcpy(worker, m->dropped.worker, sizeof(worker));
+        worker[sizeof(worker) - 1] = '\0';
+        if (l->on_dropped)
+                l->on_dropped(&d, l->userdata);
+}
+
 static void on_packet(LoggerLink *l, size_t size) {
         const LoggerMessage *m = (const LoggerMessage *) l->packet;
         size_t head = size >= sizeof(m->type) ? logger_message_size(m->type) : 0;
         LogRead *r = head > 0 && size >= head ? read_find(l, m->request) : NULL;
 
-        if (!r)
+        if (head > 0 && size == head && m->type == LOGGER_DROPPED)
+                on_dropped(l, m);
+        if (!r || m->type == LOGGER_DROPPED)
                 return;
         if (m->type == LOGGER_LINES && m->lines.n_bytes == size - head)
                 on_lines(r, m, l->packet + head, size - head);
@@ -342,24 +363,51 @@ int logger_link_set_fd(LoggerLink *l, int fd_take) {
         return 0;
 }
 
-int logger_read_new(LogRead **ret, LoggerLink *l, const LogSpec *spec, uint32_t streams, uint64_t n_lines, bool follow,
-                    const LogReadHooks *hooks, void *userdata) {
+void logger_link_on_dropped(LoggerLink *l, void (*hook)(const LogDropped *d, void *userdata), void *userdata) {
+        l->on_dropped = hook;
+        l->userdata = userdata;
+}
+
+static LogRead *read_make(LoggerLink *l, LoggerMessageType type, const LogSpec *spec, const LogReadHooks *hooks,
+                          void *userdata) {
         LogRead *r = NEW0(LogRead);
 
         if (!r)
-                return -ENOMEM;
+                return NULL;
         r->link = l;
         r->id = ++l->last_id;
         r->hooks = *hooks;
         r->userdata = userdata;
-        r->ask.read.streams = streams;
-        r->ask.read.follow = follow;
-        r->ask.read.n_lines = n_lines;
-        r->ask.read.credit = LOG_READ_CREDIT;
+        r->ask.type = type;
         r->ask.read.spec = *spec;
         r->is_ask_due = true;
         DL_APPEND(l->reads, r);
         want_deliver(l); /* which sends it */
+        return r;
+}
+
+int logger_read_new(LogRead **ret, LoggerLink *l, const LogSpec *spec, const LogReadAsk *ask, const LogReadHooks *hooks,
+                    void *userdata) {
+        LogRead *r = read_make(l, LOGGER_READ, spec, hooks, userdata);
+
+        if (!r)
+                return -ENOMEM;
+        r->ask.read.streams = ask->streams;
+        r->ask.read.follow = ask->follow;
+        r->ask.read.n_lines = ask->n_lines;
+        r->ask.read.since_usec = ask->since_usec;
+        r->ask.read.credit = LOG_READ_CREDIT;
+        *ret = r;
+        return 0;
+}
+
+int logger_act_new(LogRead **ret, LoggerLink *l, LoggerMessageType act, const LogSpec *spec, const LogReadHooks *hooks,
+                   void *userdata) {
+        LogRead *r = read_make(l, act, spec, hooks, userdata);
+
+        if (!r)
+                return -ENOMEM;
+        r->ask.read.streams = LOG_STREAM_STDOUT | LOG_STREAM_STDERR;
         *ret = r;
         return 0;
 }

@@ -29,15 +29,34 @@ typedef struct LogReadHooks {
         void (*on_end)(LogRead *r, int error, const char *text, void *userdata); /* -errno or 0; then free it */
 } LogReadHooks;
 
+/* Lines of a worker were dropped; see LoggerMessage. */
+typedef struct LogDropped {
+        const char *worker, *stream; /* "web/0", "stdout" */
+        uint64_t n_lines, n_bytes;
+        int error;    /* positive errno */
+        bool is_over;
+} LogDropped;
+
 /** logger_link_new() - without a line yet: reads wait for one. */
 int logger_link_new(LoggerLink **ret, sd_event *event, int64_t priority);
 LoggerLink *logger_link_free(LoggerLink *l);
 DEFINE_CLEANUP(LoggerLink, logger_link_free);
+void logger_link_on_dropped(LoggerLink *l, void (*hook)(const LogDropped *d, void *userdata), void *userdata);
 int logger_link_set_fd(LoggerLink *l, int fd_take); /* a new life of the logger */
 
-/** logger_read_new() - the last @n_lines (UINT64_MAX: all) of @streams, then new ones with @follow. -ENOMEM. */
-int logger_read_new(LogRead **ret, LoggerLink *l, const LogSpec *spec, uint32_t streams, uint64_t n_lines, bool follow,
-                    const LogReadHooks *hooks, void *userdata);
+typedef struct LogReadAsk {
+        uint32_t streams;    /* LOG_STREAM_* */
+        bool follow;         /* go on with new lines */
+        uint64_t n_lines;    /* the last ones; UINT64_MAX: all */
+        uint64_t since_usec; /* CLOCK_REALTIME; 0: however old */
+} LogReadAsk;
+
+/** logger_read_new() - -ENOMEM. @spec, @ask: borrowed during the call */
+int logger_read_new(LogRead **ret, LoggerLink *l, const LogSpec *spec, const LogReadAsk *ask, const LogReadHooks *hooks,
+                    void *userdata);
+/** logger_act_new() - LOGGER_ROTATE or LOGGER_CLEAR of both streams: a read without lines; on_end says when it is done. */
+int logger_act_new(LogRead **ret, LoggerLink *l, LoggerMessageType act, const LogSpec *spec, const LogReadHooks *hooks,
+                   void *userdata);
 LogRead *logger_read_free(LogRead *r); /* cancels */
 DEFINE_CLEANUP(LogRead, logger_read_free);
 void logger_read_resume(LogRead *r);

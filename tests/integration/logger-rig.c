@@ -2,6 +2,8 @@
 #include "logger-rig.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "logger/log-pack.h"
+#include "logger/log-rotate.h"
 #include <check.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -221,6 +223,35 @@ void rig_read(Rig *r, uint64_t request, const LogSpec *spec, uint32_t streams, u
         rig_ask(r, &m);
 }
 
+void rig_read_since(Rig *r, uint64_t request, const LogSpec *spec, uint32_t streams, usec_t since) {
+        LoggerMessage m = {.type = LOGGER_READ, .request = request};
+        m.read.streams = streams;
+        m.read.n_lines = UINT64_MAX;
+        m.read.credit = 1u << 30;
+        m.read.since_usec = since;
+        m.read.spec = *spec;
+        rig_ask(r, &m);
+}
+
+int rig_act(Rig *r, uint32_t type, const LogSpec *spec) {
+        LoggerMessage m = {.type = type, .request = 4711};
+        RigLines l = {};
+        m.read.streams = LOG_STREAM_STDOUT | LOG_STREAM_STDERR;
+        m.read.spec = *spec;
+        rig_ask(r, &m);
+        rig_collect(r, 4711, &l, 0, false);
+        int error = l.error;
+        rig_lines_done(&l);
+        return error;
+}
+
+void rig_respec(Rig *r, uint32_t slot, const LogSpec *spec) {
+        LoggerMessage m = {.type = LOGGER_RESPEC, .slot = slot, .generation = r->outputs[slot].generation};
+        r->outputs[slot].spec = *spec;
+        m.respec.spec = *spec;
+        rig_send(r, &m, NULL, 0);
+}
+
 void rig_credit(Rig *r, uint64_t request, uint64_t n) {
         LoggerMessage m = {.type = LOGGER_CREDIT, .request = request, .credit = n};
         rig_ask(r, &m);
@@ -247,6 +278,7 @@ static void lines_add(RigLines *l, const LoggerLine *line, const char *text) {
         l->text[l->length] = '\0';
         l->n_lines++;
         l->n_timeless += line->time_usec == 0;
+        l->last_time = line->time_usec;
 }
 
 void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool credit) {
@@ -260,6 +292,10 @@ void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool c
                               ret->n_lines, ret->text ? ret->text : "");
                 ssize_t n = packet_recv(r->peer_fd, &u, sizeof u, NULL, 0, NULL);
                 ck_assert_msg(n > 0, "the line to the logger: %s", strerror((int) -n));
+                if (u.m.type == LOGGER_DROPPED) {
+                        ret->n_told++;
+                        continue;
+                }
                 ck_assert_uint_eq(u.m.request, request);
                 size_t at = logger_message_size(u.m.type), end;
                 if (u.m.type == LOGGER_END) {
@@ -308,27 +344,62 @@ void rig_remove(char *directory) {
         free(directory);
 }
 
+/* NAME.N, compressed or not; appended. False: there is none. */
+static bool slurp_one(const char *path, int number, char **all, size_t *n_all) {
+        for (unsigned method = 0; method < LOG_ROTATE_SUFFIXES; method++) {
+                char name[600];
+                snprintf(name, sizeof name, number ? "%s.%d%s" : "%s", path, number, log_rotate_suffixes[method]);
+                _cleanup_fd_ int fd = open(name, O_RDONLY | O_CLOEXEC);
+                LogUnpacker *u = NULL;
+                uint64_t origin;
+                ssize_t k;
+                if (fd < 0)
+                        continue;
+                if (method > 0)
+                        ck_assert_int_eq(log_unpacker_new(&u, (LogCompress) method, fd, &origin), 0);
+                do {
+                        *all = realloc(*all, *n_all + 65537);
+                        MUST(*all);
+                        k = u ? log_unpacker_read(u, *all + *n_all, 65536) : read(fd, *all + *n_all, 65536);
+                        ck_assert_msg(k >= 0, "%s: %s", name, strerror((int) -k));
+                        *n_all += (size_t) k;
+                } while (k > 0);
+                (*all)[*n_all] = '\0';
+                log_unpacker_free(u);
+                return true;
+        }
+        return false;
+}
+
+static bool has_number(const char *path, int number) {
+        char name[600];
+        struct stat st;
+        for (unsigned method = 0; method < LOG_ROTATE_SUFFIXES; method++)
+                if (snprintf(name, sizeof name, "%s.%d%s", path, number, log_rotate_suffixes[method]) > 0 &&
+                    lstat(name, &st) == 0)
+                        return true;
+        return false;
+}
+
 void rig_slurp(const char *path, char **ret, size_t *ret_size) {
-        char name[600], *all = NULL;
+        char *all = NULL;
         size_t n_all = 0;
         int n = 0;
-        struct stat st;
-        while (snprintf(name, sizeof name, "%s.%d", path, n + 1) > 0 && lstat(name, &st) == 0)
+        while (has_number(path, n + 1))
                 n++;
-        for (; n >= 0; n--) {
-                char *data;
-                size_t size;
-                snprintf(name, sizeof name, n ? "%s.%d" : "%s", path, n);
-                if (file_read(name, SIZE_MAX / 4, &data, &size) < 0)
-                        continue;
-                all = realloc(all, n_all + size + 1);
-                MUST(all);
-                memcpy(all + n_all, data, size + 1);
-                n_all += size;
-                free(data);
-        }
+        for (; n >= 0; n--)
+                (void) slurp_one(path, n, &all, &n_all);
         *ret = all ? all : strdup("");
         *ret_size = n_all;
+}
+
+void rig_wait_name(const char *name, bool exists) {
+        usec_t end = clock_now() + RIG_WAIT_USEC;
+        struct stat st;
+        while ((lstat(name, &st) == 0) != exists) {
+                ck_assert_msg(clock_now() < end, "%s is %sthere", name, exists ? "not " : "");
+                poll(NULL, 0, 2);
+        }
 }
 
 static size_t bytes_of(const char *path) {

@@ -50,7 +50,8 @@ size_t rig_pipe_bytes(const Rig *r, uint32_t slot, int stream);
 typedef struct RigLines {
         char *text;
         size_t length, capacity, n_lines;
-        uint64_t n_dropped, n_timeless;
+        uint64_t n_dropped, n_timeless, n_told; /* n_told: DROPPED messages */
+        usec_t last_time;
         bool is_over;
         int error;
         char end_text[128];
@@ -58,6 +59,10 @@ typedef struct RigLines {
 void rig_read(Rig *r, uint64_t request, const LogSpec *spec, uint32_t streams, uint64_t n_lines, bool follow,
               uint64_t credit);
 void rig_credit(Rig *r, uint64_t request, uint64_t n);
+void rig_read_since(Rig *r, uint64_t request, const LogSpec *spec, uint32_t streams, usec_t since);
+/* LOGGER_ROTATE or LOGGER_CLEAR; waits for its END and gives its errno. No other request may be open. */
+int rig_act(Rig *r, uint32_t type, const LogSpec *spec);
+void rig_respec(Rig *r, uint32_t slot, const LogSpec *spec);
 void rig_cancel(Rig *r, uint64_t request);
 /* Takes packets until END, or until at least @n_lines lines or word of dropped ones came; gives credit back when @credit. */
 void rig_collect(Rig *r, uint64_t request, RigLines *ret, size_t n_lines, bool credit);
@@ -67,6 +72,7 @@ char *rig_directory(void);           /* a fresh one, absolute, without symbolic 
 void rig_remove(char *directory);    /* with everything in it; frees */
 /* The files from the oldest rotated one to the current one, one after the other; *ret is the caller's. */
 void rig_slurp(const char *path, char **ret, size_t *ret_size);
+void rig_wait_name(const char *name, bool exists); /* until there is such a name, or none */
 /* Waits until the log at @path holds @n bytes altogether. */
 void rig_wait_bytes(const char *path, size_t n);
 

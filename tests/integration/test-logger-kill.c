@@ -1,10 +1,12 @@
 /* test-logger-kill.c - SIGKILL of the logger at random moments, again and again: every line is there once, in order.
  *
  * Writers are processes of their own that number their lines and never stop; one writes large blocks, one a few bytes at a
- * time, one into a file that rotates all the time, two share a file. $DROVER_TEST_ROUNDS: how many kills; $DROVER_TEST_PAUSE_NSEC: the longest life. */
+ * time, one into a file that rotates all the time, two share a file; some lines get a time or become JSON on their way,
+ * into files that are compressed once they are rotated. $DROVER_TEST_ROUNDS: how many kills; $DROVER_TEST_PAUSE_NSEC: the longest life. */
 #include "logger-rig.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "logger/log-format.h"
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +23,7 @@ typedef struct Writer {
         uint64_t max_size;
         uint32_t lines_per_write; /* 0: byte by byte */
         uint32_t width;
+        uint16_t format, has_timestamps, compress;
 } Writer;
 
 static const Writer writers[] = {
@@ -29,6 +32,11 @@ static const Writer writers[] = {
         {"turning", LOG_KIND_FILE, 20000, 10, 40},
         {"shared", LOG_KIND_SHARED, 0, 3, 30},
         {"shared", LOG_KIND_SHARED, 0, 1, 30},
+        {"stamped", LOG_KIND_FILE, 100000, 20, 70, .has_timestamps = 1, .compress = LOG_COMPRESS_GZIP},
+        {"json", LOG_KIND_FILE, 200000, 100, 90, .format = LOG_FORMAT_JSON, .compress = LOG_COMPRESS_ZSTD},
+        {"json-bytes", LOG_KIND_FILE, 0, 0, 1, .format = LOG_FORMAT_JSON},
+        {"json-shared", LOG_KIND_SHARED, 0, 3, 30, .format = LOG_FORMAT_JSON},
+        {"json-shared", LOG_KIND_SHARED, 0, 1, 30, .format = LOG_FORMAT_JSON},
 };
 
 static _Noreturn void write_for_ever(const Writer *w, char letter, int fd, int stop_fd) {
@@ -51,11 +59,39 @@ static _Noreturn void write_for_ever(const Writer *w, char letter, int fd, int s
         }
 }
 
+/* What stands in a formatted file as the worker wrote it; every line must be whole and in its form. */
+static void unformat(const LogSpec *spec, char **text, size_t *n) {
+        LogStyle style = {.worker = "w/0", .format = (uint8_t) spec->format, .has_timestamps = spec->has_timestamps};
+        Text all = {}, plain = {};
+        if (log_style_is_raw(&style))
+                return;
+        for (const char *p = *text, *end; p < *text + *n; p = end + 1) {
+                LoggerLine line;
+                bool is_mine;
+                end = memchr(p, '\n', (size_t) (*text + *n - p));
+                ck_assert_msg(end != NULL, "the last line has no end: %.60s", p);
+                ck_assert_msg(log_format_parse(&style, (const uint8_t *) p, (size_t) (end - p), &plain, &line, &is_mine),
+                              "not in its form: %.*s", (int) (end - p), p);
+                bool is_cut = line.is_continued;
+                if (plain.length > 6 && memcmp(plain.data + plain.length - 6, LOG_CUT_MARK, 6) == 0) {
+                        plain.length -= 6;
+                        is_cut = true;
+                }
+                text_append_n(&all, plain.data ? plain.data : "", plain.length);
+                if (!is_cut)
+                        text_append_char(&all, '\n');
+        }
+        free(*text);
+        text_done(&plain);
+        *n = all.length;
+        *text = text_take(&all);
+}
+
 static size_t check_lines(const char *text, size_t n, char letter) {
         uint64_t next = 0;
         for (const char *p = text; p < text + n;) {
                 const char *end = memchr(p, '\n', (size_t) (text + n - p));
-                ck_assert_msg(end != NULL, "the last line has no end");
+                ck_assert_msg(end != NULL, "the last line has no end: %.60s", p);
                 if (*p == letter) {
                         ck_assert_msg(p[1] == ' ' && strtoull(p + 2, NULL, 10) == next, "line %llu of %c is %.*s",
                                       (unsigned long long) next, letter, (int) (end - p), p);
@@ -85,6 +121,9 @@ START_TEST(no_line_lost) {
                 snprintf(path[i], sizeof path[i], "%s/%s", dir, writers[i].name);
                 snprintf(log[i], sizeof log[i], "%s%s", path[i], is_file ? ".stdout.log" : "");
                 LogSpec s = rig_spec(writers[i].kind, "w/0", path[i], writers[i].max_size, 100000);
+                s.format = writers[i].format;
+                s.has_timestamps = writers[i].has_timestamps;
+                s.compress = writers[i].compress;
                 rig_attach(&rig, i, &s, LOG_STREAM_STDOUT);
                 pids[i] = fork();
                 if (pids[i] == 0) {
@@ -103,10 +142,12 @@ START_TEST(no_line_lost) {
                 ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
         for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++)
                 rig_wait_detached(&rig, i);
+        rig_kill(&rig); /* names stand still now */
         for (uint32_t i = 0; i < ARRAY_SIZE(writers); i++) {
                 char *text;
                 size_t n;
                 rig_slurp(log[i], &text, &n);
+                unformat(&rig.outputs[i].spec, &text, &n);
                 ck_assert_uint_gt(check_lines(text, n, (char) ('a' + (int) i)), 0);
                 free(text);
         }

@@ -85,7 +85,8 @@ static void fixture_done(Fixture *f) {
 static void ask(Fixture *f, Seen *s, bool follow) {
         LogSpec spec = {.kind = LOG_KIND_FILE, .path = "/x"};
 
-        ck_assert_int_eq(logger_read_new(&s->read, f->link, &spec, LOG_STREAM_STDOUT, 10, follow, &hooks, s), 0);
+        LogReadAsk what = {.streams = LOG_STREAM_STDOUT, .n_lines = 10, .follow = follow};
+        ck_assert_int_eq(logger_read_new(&s->read, f->link, &spec, &what, &hooks, s), 0);
         run(f);
 }
 

@@ -1,0 +1,444 @@
+/* test-logger-keep.c - what the real drover-logger does with files besides writing them: compress, keep within a quota,
+ * rotate by the clock and by request, clear, format, drop on a full disk. */
+#include "logger-rig.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "logger/log-format.h"
+#include "logger/log-pack.h"
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BOTH (LOG_STREAM_STDOUT | LOG_STREAM_STDERR)
+#define PLENTY (1u << 30)
+
+static Rig rig;
+static char *dir;
+static char base[400], out[420];
+static LogSpec spec;
+
+static void setup(void) {
+        dir = rig_directory();
+        snprintf(base, sizeof base, "%s/web/0", dir);
+        snprintf(out, sizeof out, "%s.stdout.log", base);
+        spec = rig_spec(LOG_KIND_FILE, "web/0", base, 10000, 30);
+}
+
+static void teardown(void) {
+        rig_stop(&rig);
+        rig_remove(dir);
+}
+
+static const char *named(const char *suffix) {
+        static char name[960];
+        snprintf(name, sizeof name, "%s%s", out, suffix);
+        return name;
+}
+
+/* Lines of 100 bytes, numbered. */
+static void say(uint32_t slot, size_t from, size_t to) {
+        char line[101];
+        for (size_t i = from; i < to; i++) {
+                snprintf(line, sizeof line, "%099zu\n", i);
+                rig_write(&rig, slot, 0, line, 100);
+        }
+}
+
+static void assert_numbers(const LogSpec *s, uint64_t n_lines, size_t from, size_t to) {
+        RigLines l = {};
+        rig_read(&rig, 7, s, BOTH, n_lines, false, PLENTY);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_int_eq(l.error, 0);
+        ck_assert_uint_eq(l.n_dropped, 0);
+        ck_assert_uint_eq(l.n_lines, to - from);
+        ck_assert_uint_eq(l.n_timeless, 0);
+        for (size_t i = 0; i < l.n_lines; i++)
+                ck_assert_uint_eq(strtoull(l.text + i * 102 + 2, NULL, 10), from + i);
+        rig_lines_done(&l);
+}
+
+static const LogCompress methods[] = {LOG_COMPRESS_GZIP, LOG_COMPRESS_ZSTD};
+static const char *const packed[] = {".gz", ".zst"};
+
+START_TEST(compresses) {
+        char name[16];
+        spec.compress = (uint16_t) methods[_i];
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, 1050);
+        rig_wait_name(named(".10"), false); /* never there, or no longer */
+        for (int i = 1; i <= 10; i++) {
+                snprintf(name, sizeof name, ".%d%s", i, packed[_i]);
+                rig_wait_name(named(name), true);
+                snprintf(name, sizeof name, ".%d", i);
+                rig_wait_name(named(name), false);
+        }
+        rig_wait_name(named(".compressing"), false);
+        assert_numbers(&spec, UINT64_MAX, 0, 1050);
+        assert_numbers(&spec, 1, 1049, 1050);
+        assert_numbers(&spec, 50, 1000, 1050);
+        assert_numbers(&spec, 51, 999, 1050);
+        assert_numbers(&spec, 150, 900, 1050);
+        assert_numbers(&spec, 333, 717, 1050);
+        assert_numbers(&spec, 1050, 0, 1050);
+        assert_numbers(&spec, 2000, 0, 1050);
+}
+END_TEST
+
+/* A reader in the middle of a file that is compressed under it, and a follower of the same, miss nothing. */
+START_TEST(compressed_under_a_reader) {
+        RigLines l = {};
+        LogSpec plain = spec;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, 950);
+        rig_wait_bytes(out, 95000);
+        rig_read(&rig, 7, &plain, BOTH, UINT64_MAX, true, 4000); /* it stands in the oldest file */
+        rig_collect(&rig, 7, &l, 20, false);
+        spec.compress = LOG_COMPRESS_GZIP;
+        rig_respec(&rig, 0, &spec);
+        rig_wait_name(named(".9"), false);
+        rig_wait_name(named(".9.gz"), true);
+        rig_credit(&rig, 7, PLENTY);
+        say(0, 950, 1000);
+        rig_collect(&rig, 7, &l, 1000, false);
+        ck_assert_uint_eq(l.n_lines, 1000);
+        ck_assert_uint_eq(l.n_dropped, 0);
+        for (size_t i = 0; i < 1000; i++)
+                ck_assert_uint_eq(strtoull(l.text + i * 102 + 2, NULL, 10), i);
+        rig_lines_done(&l);
+}
+END_TEST
+
+static void pack_file(const char *from, const char *to, size_t n_max) {
+        LogPacker *p;
+        struct stat st;
+        char *text;
+        size_t n;
+        ck_assert_int_eq(stat(from, &st), 0);
+        ck_assert_int_eq(file_read(from, 1 << 20, &text, &n), 0);
+        int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+        ck_assert_int_eq(log_packer_new(&p, LOG_COMPRESS_GZIP, fd, st.st_ino), 0);
+        ck_assert_int_eq(log_packer_write(p, text, MIN(n, n_max)), 0);
+        ck_assert_int_eq(log_packer_finish(p), 0);
+        log_packer_free(p);
+        fd_close(fd);
+        free(text);
+}
+
+/* A logger died while it compressed, and another one between the rename and the removal. */
+START_TEST(dead_loggers_work) {
+        char from[500], to[500];
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, 350);
+        rig_wait_bytes(out, 35000);
+        rig_kill(&rig);
+        snprintf(from, sizeof from, "%s.2", out);
+        snprintf(to, sizeof to, "%s.compressing", out);
+        pack_file(from, to, 777);
+        snprintf(from, sizeof from, "%s.1", out);
+        snprintf(to, sizeof to, "%s.1.gz", out);
+        pack_file(from, to, SIZE_MAX);
+        rig.outputs[0].spec.compress = spec.compress = LOG_COMPRESS_GZIP;
+        rig_resume(&rig);
+        assert_numbers(&spec, UINT64_MAX, 0, 350);
+        for (int i = 1; i <= 3; i++) {
+                snprintf(from, sizeof from, ".%d", i);
+                rig_wait_name(named(from), false);
+                snprintf(from, sizeof from, ".%d.gz", i);
+                rig_wait_name(named(from), true);
+        }
+        rig_wait_name(named(".compressing"), false);
+        assert_numbers(&spec, UINT64_MAX, 0, 350);
+}
+END_TEST
+
+static uint64_t bytes_of(const char *stem, int *ret_n) {
+        char name[500];
+        struct stat st;
+        uint64_t n = 0;
+        *ret_n = 0;
+        for (int i = 0; i < 40; i++) {
+                snprintf(name, sizeof name, i ? "%s.%d" : "%s", stem, i);
+                if (stat(name, &st) < 0)
+                        continue;
+                n += (uint64_t) st.st_size;
+                *ret_n += i > 0;
+        }
+        return n;
+}
+
+/* The oldest rotated files of any worker go; another pool's, and current ones, never. */
+START_TEST(quota) {
+        char other[420], other_log[440], alien[420];
+        int n0, n1;
+        spec.max_total = 40000;
+        snprintf(other, sizeof other, "%s/web/1", dir);
+        snprintf(other_log, sizeof other_log, "%s.stdout.log", other);
+        LogSpec s1 = rig_spec(LOG_KIND_FILE, "web/1", other, 10000, 30);
+        s1.max_total = 40000;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        rig_attach(&rig, 1, &s1, LOG_STREAM_STDOUT);
+        say(0, 0, 250); /* two rotated ones */
+        rig_wait_bytes(out, 25000);
+        snprintf(alien, sizeof alien, "%s/web/notes.stdout.log.1", dir);
+        ck_assert_int_eq(file_write_atomic(alien, "mine", 4, 0600), 0);
+        poll(NULL, 0, 20); /* so that the other worker's files are younger, whatever the file system's clock */
+        say(1, 0, 350);
+        rig_wait_name(named(".1"), false); /* the first worker's rotated files were the oldest */
+        rig_wait_name(named(".2"), false);
+        usec_t end = clock_now() + RIG_WAIT_USEC;
+        while (bytes_of(out, &n0) + bytes_of(other_log, &n1) > 40000 || n1 < 2) {
+                ck_assert_msg(clock_now() < end, "%llu and %llu bytes, %d and %d files",
+                              (unsigned long long) bytes_of(out, &n0), (unsigned long long) bytes_of(other_log, &n1), n0, n1);
+                poll(NULL, 0, 2);
+        }
+        assert_numbers(&spec, UINT64_MAX, 200, 250);
+        ck_assert_int_eq(access(alien, F_OK), 0);
+        ck_assert_int_eq(access(other_log, F_OK), 0);
+}
+END_TEST
+
+/* By the clock: a new file at each second, at the end of a line, and no rotation of an empty one. */
+START_TEST(rotates_by_time) {
+        spec.rotate_usec = USEC_PER_SEC;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        rig_print(&rig, 0, 0, "first\n");
+        rig_wait_name(named(".1"), true);
+        rig_print(&rig, 0, 0, "second, ");
+        rig_wait_bytes(out, 14);
+        rig_restart(&rig);
+        poll(NULL, 0, 1100); /* a second passes in the middle of the line */
+        ck_assert_int_lt(access(named(".2"), F_OK), 0);
+        rig_print(&rig, 0, 0, "its end\n");
+        rig_wait_name(named(".2"), true);
+        char *text;
+        size_t n;
+        rig_slurp(out, &text, &n);
+        ck_assert_str_eq(text, "first\nsecond, its end\n");
+        free(text);
+}
+END_TEST
+
+/* rotate, clear, other bounds: a follower sees every line and nothing twice. */
+START_TEST(requests_under_a_follower) {
+        RigLines l = {};
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        ck_assert_int_eq(rig_act(&rig, LOGGER_ROTATE, &spec), 0); /* nothing there yet */
+        rig_print(&rig, 0, 0, "one\n");
+        rig_wait_bytes(out, 4);
+        ck_assert_int_eq(rig_act(&rig, LOGGER_ROTATE, &spec), 0);
+        ck_assert_int_eq(access(named(".1"), F_OK), 0);
+        ck_assert_int_eq(rig_act(&rig, LOGGER_ROTATE, &spec), 0); /* an empty one stays */
+        ck_assert_int_lt(access(named(".2"), F_OK), 0);
+        rig_read(&rig, 8, &spec, BOTH, UINT64_MAX, true, PLENTY);
+        rig_collect(&rig, 8, &l, 1, false);
+        rig_print(&rig, 0, 0, "two\n");
+        rig_collect(&rig, 8, &l, 2, false);
+        ck_assert_int_eq(rig_act(&rig, LOGGER_CLEAR, &spec), 0);
+        ck_assert_int_lt(access(named(".1"), F_OK), 0);
+        rig_print(&rig, 0, 0, "three, half");
+        rig_wait_bytes(out, 11);
+        ck_assert_int_eq(rig_act(&rig, LOGGER_ROTATE, &spec), 0); /* waits for the line's end */
+        ck_assert_int_lt(access(named(".1"), F_OK), 0);
+        rig_print(&rig, 0, 0, " and whole\n");
+        rig_wait_name(named(".1"), true);
+        rig_print(&rig, 0, 0, "four\n");
+        rig_collect(&rig, 8, &l, 4, false);
+        ck_assert_str_eq(l.text, "1:one\n1:two\n1:three, half and whole\n1:four\n");
+        spec.max_files = 0;
+        rig_respec(&rig, 0, &spec);
+        rig_wait_name(named(".1"), false);
+        rig_lines_done(&l);
+}
+END_TEST
+
+/* logrotate: moved away, and copied and truncated, without a word to us. */
+START_TEST(logrotate) {
+        spec.max_size = 0;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        rig_print(&rig, 0, 0, "one\n");
+        rig_wait_bytes(out, 4);
+        ck_assert_int_eq(rename(out, named(".old")), 0);
+        poll(NULL, 0, 250);
+        rig_print(&rig, 0, 0, "two\n");
+        rig_wait_name(out, true);
+        rig_wait_bytes(out, 4);
+        ck_assert_int_eq(truncate(out, 0), 0);
+        poll(NULL, 0, 250);
+        rig_print(&rig, 0, 0, "three\n");
+        rig_wait_bytes(out, 6);
+        char *text;
+        size_t n;
+        rig_slurp(out, &text, &n);
+        ck_assert_str_eq(text, "three\n");
+        free(text);
+        RigLines l = {};
+        rig_read(&rig, 7, &spec, BOTH, 10, false, PLENTY);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_str_eq(l.text, "1:three\n");
+        ck_assert_uint_eq(l.n_timeless, 0);
+        rig_lines_done(&l);
+}
+END_TEST
+
+/* In the file, and what comes back from it. A piece after a second without an end, one at the end of the worker. */
+START_TEST(formats) {
+        static const char *const styles[] = {"text", "json"};
+        char *text, *line, *rest;
+        size_t n;
+        bool is_json = streq(styles[_i], "json");
+        spec.format = is_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+        spec.has_timestamps = 1;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, BOTH);
+        rig_write(&rig, 0, 0, "plain\n\"quo\\ted\"\t\n\xff\xc3\xa4\n\nprompt:", 29);
+        rig_wait_bytes(out, is_json ? 450 : 150);
+        rig_print(&rig, 0, 0, " answer\nlast");
+        rig_close(&rig, 0);
+        rig_wait_detached(&rig, 0);
+        RigLines l = {};
+        rig_read(&rig, 7, &spec, BOTH, UINT64_MAX, false, PLENTY);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_str_eq(l.text, is_json ? "1:plain\n1:\"quo\\ted\"\t\n1:\xef\xbf\xbd\xc3\xa4\n1:\n1:prompt:\\\n1: answer\n1:last\\\n"
+                                         : "1:plain\n1:\"quo\\ted\"\t\n1:\xff\xc3\xa4\n1:\n1:prompt: [...]\n1: answer\n1:last [...]\n");
+        ck_assert_uint_eq(l.n_timeless, 0);
+        rig_lines_done(&l);
+        rig_slurp(out, &text, &n);
+        rest = text;
+        line = strsep(&rest, "\n");
+        ck_assert_str_eq(line + (is_json ? 9 + 27 : 27),
+                         is_json ? "\",\"worker\":\"web/0\",\"stream\":\"stdout\",\"line\":\"plain\"}" : " plain");
+        usec_t when;
+        line[is_json ? 9 + 27 : 27] = '\0';
+        ck_assert_int_eq(time_parse(line + (is_json ? 9 : 0), &when), 0);
+        free(text);
+}
+END_TEST
+
+START_TEST(since) {
+        RigLines l = {};
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, 250);
+        rig_wait_bytes(out, 25000);
+        poll(NULL, 0, 30); /* times are kept for every 10 ms */
+        usec_t between = clock_realtime();
+        poll(NULL, 0, 30);
+        say(0, 250, 260);
+        rig_wait_bytes(out, 26000);
+        rig_read_since(&rig, 7, &spec, BOTH, between);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_uint_eq(l.n_lines, 10);
+        ck_assert_uint_eq(strtoull(l.text + 2, NULL, 10), 250);
+        rig_lines_done(&l);
+        rig_read_since(&rig, 7, &spec, BOTH, clock_realtime() + USEC_PER_HOUR);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_uint_eq(l.n_lines, 0);
+        rig_lines_done(&l);
+}
+END_TEST
+
+/* What is in the file, and what its marks tell of, is all that was written. */
+static void count_all(const LogSpec *s, char *text, size_t *ret_lines, size_t *ret_bytes, size_t *ret_marks) {
+        LogStyle style = {.worker = s->worker, .format = (uint8_t) s->format, .has_timestamps = s->has_timestamps};
+        Text plain = {};
+        LoggerLine info;
+        bool is_mine;
+        char *rest = text, *line;
+        *ret_lines = *ret_bytes = *ret_marks = 0;
+        while ((line = strsep(&rest, "\n")) && rest) {
+                unsigned long long n_lines, n_bytes;
+                if (!log_style_is_raw(&style)) {
+                        ck_assert_msg(log_format_parse(&style, (uint8_t *) line, strlen(line), &plain, &info, &is_mine),
+                                      "not in its form: %s", line);
+                        line = plain.data;
+                }
+                if (sscanf(line, "drover: %llu lines (%llu bytes) dropped: ", &n_lines, &n_bytes) == 2) {
+                        *ret_lines += n_lines;
+                        *ret_bytes += n_bytes;
+                        ++*ret_marks;
+                } else {
+                        *ret_lines += strlen(line) == 99;
+                        *ret_bytes += strlen(line) == 99 ? 100 : strlen(line);
+                }
+        }
+        text_done(&plain);
+}
+
+/* A full disk and on_full "drop": the worker never waits, the logger is killed now and then, every line is accounted for. */
+START_TEST(drops) {
+        char full[380], ballast[420], *text;
+        size_t n, n_lines, n_bytes, n_marks, total = 0;
+        snprintf(full, sizeof full, "%s/full", dir);
+        ck_assert_int_eq(mkdir(full, 0755), 0);
+        if (mount("none", full, "tmpfs", 0, "size=1m") < 0)
+                return; /* not root */
+        snprintf(ballast, sizeof ballast, "%s/ballast", full);
+        snprintf(base, sizeof base, "%s/0", full);
+        snprintf(out, sizeof out, "%s.stdout.log", base);
+        spec = rig_spec(LOG_KIND_FILE, "web/0", base, 0, 0);
+        spec.on_full = LOG_ON_FULL_DROP;
+        spec.format = _i == 1 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        char *zeros = NEW0_ARRAY(char, 900 * 1024);
+        ck_assert_int_eq(file_write_atomic(ballast, zeros, 900 * 1024, 0600), 0);
+        for (int i = 0; i < 10; i++, total += 500) {
+                say(0, total, total + 500); /* never waits for long */
+                if (i % 3 == 2)
+                        rig_restart(&rig);
+        }
+        usec_t end = clock_now() + RIG_WAIT_USEC;
+        while (rig_pipe_bytes(&rig, 0, 0) > 0)
+                ck_assert((poll(NULL, 0, 2), clock_now() < end));
+        ck_assert_int_eq(unlink(ballast), 0);
+        poll(NULL, 0, 1200); /* the disk is tried again, though nobody writes */
+        say(0, total, total + 10);
+        total += 10;
+        rig_close(&rig, 0);
+        rig_wait_detached(&rig, 0);
+        rig_slurp(out, &text, &n);
+        count_all(&spec, text, &n_lines, &n_bytes, &n_marks);
+        ck_assert_uint_ge(n_marks, 1);
+        ck_assert_uint_eq(n_lines, total);
+        if (_i == 1)
+                ck_assert_uint_eq(n_bytes, total * 100);
+        free(text);
+        free(zeros);
+        ck_assert_int_eq(umount2(full, MNT_DETACH), 0);
+}
+END_TEST
+
+int main(void) {
+        Suite *s = suite_create("logger-keep");
+        TCase *t = tcase_create("logger-keep");
+        tcase_set_timeout(t, 60);
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_add_loop_test(t, compresses, 0, 2);
+        tcase_add_test(t, compressed_under_a_reader);
+        tcase_add_test(t, dead_loggers_work);
+        tcase_add_test(t, quota);
+        tcase_add_test(t, rotates_by_time);
+        tcase_add_test(t, requests_under_a_follower);
+        tcase_add_test(t, logrotate);
+        tcase_add_loop_test(t, formats, 0, 2);
+        tcase_add_test(t, since);
+        tcase_add_loop_test(t, drops, 0, 2);
+        suite_add_tcase(s, t);
+        SRunner *r = srunner_create(s);
+        srunner_run_all(r, CK_NORMAL);
+        int failed = srunner_ntests_failed(r);
+        srunner_free(r);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
