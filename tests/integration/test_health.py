@@ -309,12 +309,15 @@ class Notify(Story):
         self.assertEqual((w["busy"], w["tasks_done"]), (True, 7))
 
     def test_a_child_of_the_worker_speaks_for_it(self):
-        code = """
+        """Its grandchild in a session of its own; where there are cgroups, even one that nobody is the parent of."""
+        is_orphan = self.d.call("daemon.info")["tree_mode"] == "cgroup"
+        code = f"""
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         say('READY=1\\nSTATUS=from afar')
         go()
+    elif not {is_orphan}: os.wait()
     os._exit(0)
 signal.pause()
 """
