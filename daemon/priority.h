@@ -15,6 +15,8 @@ enum {
         /* Whoever is neither root nor the daemon's own user: a thousand such do not keep the administrator waiting. */
         PRIORITY_CONTROL_OTHERS = 5,
         PRIORITY_TIMER = 10,
+        /* Figures that nobody waits for. Ahead of the proof of life, which must not depend on them. */
+        PRIORITY_USAGE = 30,
         /* Proof of life, last: a busy loop that never gets here is no life. */
         PRIORITY_WATCHDOG = 40,
 };

@@ -3,6 +3,18 @@
 
 #define RETRY_PAUSE (250 * USEC_PER_MSEC)
 
+/* The daemon samples a thousand workers in small portions: the first answer may come before the last of them. */
+static bool is_incomplete(const json_t *status) {
+        const json_t *p, *w;
+        size_t i, k;
+
+        json_array_foreach(json_object_get(status, "pools"), i, p)
+                json_array_foreach(json_object_get(p, "workers"), k, w)
+                        if (member_bool(w, "alive") && json_is_null(json_object_get(w, "cpu")))
+                                return true;
+        return false;
+}
+
 static void on_status(json_t *result, const CallError *error, void *userdata) {
         Live *l = userdata;
 
@@ -17,6 +29,10 @@ static void on_status(json_t *result, const CallError *error, void *userdata) {
                 json_decref(l->status);
                 l->status = json_incref(result);
                 usage_book_add(&l->usage, result, clock_now());
+                if (l->n_hurried < LIVE_HURRY_MAX && is_incomplete(result)) {
+                        l->n_hurried++;
+                        l->is_due = true;
+                }
         }
         l->is_new = true;
 }

@@ -12,6 +12,7 @@
 
 #define LIVE_PAUSE (100 * USEC_PER_MSEC)
 #define LIVE_PERIOD USEC_PER_SEC
+#define LIVE_HURRY_MAX 5u
 #define LIVE_PATIENCE (15 * USEC_PER_SEC)
 
 typedef struct Live {
@@ -22,6 +23,7 @@ typedef struct Live {
         bool is_away;   /* no daemon at the moment */
         bool is_asking, is_due;
         usec_t asked_at, away_since, tried_at; /* CLOCK_MONOTONIC */
+        unsigned n_hurried; /* statuses asked for at once because the figures were not complete yet */
         CallError error; /* of the last status: what is shown in its place */
         UsageBook usage;
 } Live;

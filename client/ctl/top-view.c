@@ -188,8 +188,8 @@ static void put_totals(const TopView *v, Text *out, const json_t *status, unsign
                 json_array_foreach(json_object_get(p, "workers"), k, w)
                         count_worker(&t, w);
         }
-        text_appendf(&line, "CPU %.1f%%  MEM %s  %zu pools  %zu running", t.cpu,
-                     size_format(size, t.memory < 1e18 ? (uint64_t) t.memory : 0), t.n_pools, t.n_running);
+        text_appendf(&line, "CPU %.1f%%  MEM %s  %zu pool%s  %zu running", t.cpu,
+                     size_format(size, t.memory < 1e18 ? (uint64_t) t.memory : 0), t.n_pools, t.n_pools == 1 ? "" : "s", t.n_running);
         if (t.n_moving)
                 text_appendf(&line, "  %s%zu changing%s", v->is_color ? tint_on(TINT_MOVING) : "", t.n_moving,
                              v->is_color ? tint_off(TINT_MOVING) : "");

@@ -11,6 +11,7 @@
 #include "pool/demand.h"
 #include "pool/listen.h"
 #include "pool/rolling.h"
+#include "pool/usage-round.h"
 #include "pool/worker-internal.h"
 
 /* Launches asked for and not yet answered: enough to keep the keeper busy, few enough that a stop is not stuck
@@ -91,9 +92,7 @@ struct PoolSet {
         uint64_t random;
         Text scratch; /* data of one event */
         uint64_t select_stamp;
-        usec_t usage_round;   /* loop time of the last sampling, and what is left of its budget */
-        usec_t usage_until;
-        unsigned usage_left;
+        UsageRound usage;
 };
 
 void pool_changed(Pool *p, bool is_removed); /* PoolHooks.pool_changed */

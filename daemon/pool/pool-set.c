@@ -47,6 +47,7 @@ PoolSet *pool_set_free(PoolSet *s) {
         while (s->n_pools > 0)
                 pool_set_forget(s, s->pools[s->n_pools - 1]);
         errand_set_done(s);
+        usage_round_done(&s->usage);
         text_done(&s->scratch);
         free(s->pools);
         free(s->log_dir);

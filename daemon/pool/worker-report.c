@@ -1,17 +1,11 @@
 /* worker-report.c - a worker for others to see: its JSON, its note, the data of its events.
  *
  * What only changes with the state is kept as JSON text (`facts`) until the next change, so that `status` of a
- * thousand workers is mostly copying. CPU and memory are sampled when asked for: a worker at most once a second, and
- * in one turn of the loop at most USAGE_ROUND_MAX of them or for USAGE_ROUND_USEC; the others show their last sample. */
+ * thousand workers is mostly copying. CPU and memory are sampled when asked for (usage-round.h). */
 #include "pool/pool-internal.h"
-#include "pool/proc-usage.h"
 
 #include "base/alloc.h"
 #include <stdio.h>
-
-#define USAGE_AGE_MAX USEC_PER_SEC
-#define USAGE_ROUND_MAX 128u
-#define USAGE_ROUND_USEC (1 * USEC_PER_MSEC)
 
 /* ---- events ---- */
 
@@ -140,37 +134,6 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
         return buf;
 }
 
-/* ---- CPU and memory ---- */
-
-static bool usage_may_sample(PoolSet *s, usec_t now) {
-        uint64_t round = 0;
-
-        if (sd_event_now(s->world.event, CLOCK_MONOTONIC, &round) < 0)
-                return false;
-        if (round != s->usage_round) {
-                s->usage_round = round;
-                s->usage_left = USAGE_ROUND_MAX;
-                s->usage_until = usec_add(now, USAGE_ROUND_USEC);
-        }
-        if (s->usage_left == 0 || now > s->usage_until)
-                return false;
-        s->usage_left--;
-        return true;
-}
-
-static void worker_sample(Worker *w) {
-        usec_t now = clock_now();
-        ProcUsage usage;
-
-        if (w->pid <= 0 || (w->sampled_at > 0 && usec_sub(now, w->sampled_at) < USAGE_AGE_MAX))
-                return;
-        if (!usage_may_sample(w->pool->set, now) || proc_usage_read(w->pid, &usage) < 0)
-                return;
-        w->cpu_usec = usage.cpu_usec;
-        w->memory_bytes = usage.memory_bytes;
-        w->sampled_at = now;
-}
-
 /* ---- JSON ---- */
 
 void worker_facts_stale(Worker *w) {
@@ -248,7 +211,7 @@ static const char *worker_facts(Worker *w) {
 }
 
 void worker_metrics(Worker *w, WorkerMetrics *ret) {
-        worker_sample(w);
+        usage_round_sample(w);
         *ret = (WorkerMetrics){
                 .is_alive = w->pid > 0,
                 .is_ready = worker_is_ready(w),
@@ -265,13 +228,15 @@ void worker_metrics(Worker *w, WorkerMetrics *ret) {
 }
 
 static void put_usage(Worker *w, Text *t) {
-        worker_sample(w);
+        usage_round_sample(w);
         if (w->pid > 0 && w->sampled_at > 0) {
                 json_put_seconds(t, "cpu", w->cpu_usec);
                 json_put_u64(t, "memory", w->memory_bytes);
+                json_put_seconds(t, "usage_age", usec_sub(clock_now(), w->sampled_at));
         } else {
                 json_put_null(t, "cpu");
                 json_put_null(t, "memory");
+                json_put_null(t, "usage_age");
         }
 }
 
