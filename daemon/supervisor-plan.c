@@ -26,7 +26,7 @@ static void reason_add(Supervisor *s, Text *t, const ConfigChange *c) {
                 break;
         case PLAN_DO:
                 if (c->to->autostart)
-                        text_appendf(t, "new: %u workers are started", MAX(c->to->workers, c->to->workers_min));
+                        text_appendf(t, "new: %u worker%s started", c->to->workers, c->to->workers == 1 ? " is" : "s are");
                 else
                         text_append(t, "new: it is not started, since autostart is off");
         }
@@ -51,7 +51,7 @@ static void reason_change(Supervisor *s, Text *t, const ConfigChange *c) {
         if (!c->pool)
                 text_append(t, c->cost == CONFIG_RESTART ? ": takes effect when droverd is started anew" : ": takes effect at once");
         else if (c->cost == CONFIG_RESTART)
-                text_appendf(t, ": only a new process can have it; what runs of %zu workers is restarted", n);
+                text_appendf(t, ": only a new process can have it; what runs of its %zu worker%s is restarted", n, n == 1 ? "" : "s");
         else if (c->cost == CONFIG_NEXT_START)
                 text_append(t, ": each worker has it when it starts the next time; none is touched now");
         else

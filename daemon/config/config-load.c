@@ -286,7 +286,7 @@ static void fault_overrides(Load *l, const char *pool, json_t *overrides) {
         json_object_foreach(overrides, key, v)
                 text_appendf(&keys, "%s%s", keys.length > 0 ? ", " : "", key);
         if (path && text_check(&keys) == 0)
-                config_fault_unplaced(&l->check, NULL, 0, 0, path, "this comes of what was set at run time: %s; set it to null to take it back",
+                config_fault_unplaced(&l->check, NULL, 0, 0, path, "this comes of what was set at run time: %s; droverctl set --unset takes it back",
                                       keys.length > 0 ? keys.data : "");
 }
 
