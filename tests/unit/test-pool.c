@@ -1,5 +1,6 @@
 /* test-pool.c - sizes, turns, selectors, reports, `run`, and droverd's own death. */
 #include "pool-world.h"
+#include "pool/usage-round.h"
 
 #define PLAIN "{\"command\":[\"/bin/x\"],\"restart\":{\"delay\":0}"
 
@@ -306,10 +307,37 @@ static void check_keys(json_t *o, const char *const *keys) {
 
 static const char *const worker_keys[] = { "name", "pool", "slot", "pid", "ppid", "state", "alive", "exitcode", "daemon",
                                            "started_at", "uptime", "restarts", "last_exit", "busy", "task",
-                                           "tasks_done", "cpu", "memory", "status_text", "note", "ready", "wanted",
+                                           "tasks_done", "cpu", "memory", "usage_age", "status_text", "note", "ready", "wanted",
                                            NULL };
 static const char *const pool_keys[] = { "name", "state", "wanted", "ready", "busy", "queued", "restarts", "origin",
                                          "workers", "note", "size", NULL };
+
+static size_t count_without_usage(Pool *p) {
+        json_t *o = report(p), *w;
+        size_t i, n = 0;
+
+        json_array_foreach(json_object_get(o, "workers"), i, w)
+                n += json_is_null(json_object_get(w, "usage_age")) ? 1 : 0;
+        json_decref(o);
+        return n;
+}
+
+/* More workers than one turn may sample: those that were asked for follow in the next turns, and then it is quiet. */
+START_TEST(test_usage_follows) {
+        Pool *p = world_pool("many", "{\"command\":[\"/x\"],\"workers\":400}");
+        char name[32];
+
+        pool_set_converge(world.set);
+        for (int i = 0; i < 400; i++) {
+                (void) snprintf(name, sizeof name, "many/%d", i);
+                fake_started(fake_child(name), getpid());
+        }
+        ck_assert_uint_ge(count_without_usage(p), 400 - USAGE_ROUND_MAX);
+        while (sd_event_run(world.event, 0) > 0)
+                ;
+        ck_assert_uint_eq(count_without_usage(p), 0);
+}
+END_TEST
 
 START_TEST(test_report) {
         Pool *p = world_pool("web", "{\"command\":[\"/x\"],\"restart\":{\"delay\":\"1h\",\"max_delay\":\"1h\"}}");
@@ -634,7 +662,8 @@ END_TEST
 int main(void) {
         const TTest *const tests[] = {
                 test_scale, test_scale_back_while_stopping, test_scale_stopped, test_holes, test_remove,
-                test_autostart_off, test_reconfigure, test_fair_turns, test_stop_all, test_report, test_run,
+                test_autostart_off, test_reconfigure, test_fair_turns, test_stop_all, test_usage_follows, test_report,
+                test_run,
                 test_ended_runs_are_bounded, test_adopt_running, test_adopt_ends, test_adopt_stopping,
                 test_adopt_back_off, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
         };
