@@ -121,6 +121,8 @@ bool wish_size(Supervisor *s, const PoolConfig *c, unsigned *ret);
 void wish_forget(Supervisor *s, const char *name); /* the pool is no longer in the configuration */
 void wish_restore(Supervisor *s, const char *name, json_t *value); /* from the journal */
 void wish_inherit(Supervisor *s); /* after wish_restore() of a later life: the file is only looked at */
+/** wish_lasting() - all that shall outlive this daemon, as the file has it: a new reference, NULL when memory is short. */
+json_t *wish_lasting(Supervisor *s);
 void wish_put_all(Supervisor *s); /* into the journal */
 /* supervisor-wish-file.c */
 void wish_flush(Supervisor *s);   /* begin to write the file, when there is something to write; from the post source */

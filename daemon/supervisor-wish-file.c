@@ -21,20 +21,11 @@
 #define RETRY (10 * USEC_PER_SEC)
 #define FINISH_MSEC 5000 /* the orderly end waits so long for a slow disk */
 
-/* Everything but what shall not outlive this daemon; NULL when memory is short. */
+/* NULL when memory is short. */
 static char *file_text(Supervisor *s) {
-        _cleanup_json_ json_t *pools = json_object(), *root = NULL;
-        const char *name;
-        json_t *wish;
+        _cleanup_json_ json_t *pools = wish_lasting(s), *root = NULL;
 
-        json_object_foreach(s->wishes.pools, name, wish) {
-                json_t *copy = json_copy(wish);
-
-                (void) json_object_del(copy, "temp");
-                if (json_object_set_new(pools, name, copy) < 0)
-                        return NULL;
-        }
-        root = json_pack("{s:i, s:O}", "version", 1, "pools", pools);
+        root = pools ? json_pack("{s:i, s:O}", "version", 1, "pools", pools) : NULL;
         return root ? json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
 }
 

@@ -69,8 +69,26 @@ void wish_forget(Supervisor *s, const char *name) {
 void wish_restore(Supervisor *s, const char *name, json_t *value) {
         if (!s->wishes.pools)
                 s->wishes.pools = json_object();
-        if (name_is_valid(name) && json_is_object(value) && json_object_set(s->wishes.pools, name, value) == 0)
-                s->wishes.is_dirty = true; /* the life before may have died before it wrote the file */
+        if (name_is_valid(name) && json_is_object(value))
+                (void) json_object_set(s->wishes.pools, name, value);
+}
+
+json_t *wish_lasting(Supervisor *s) {
+        json_t *pools = json_object(), *wish;
+        const char *name;
+
+        json_object_foreach(s->wishes.pools, name, wish) {
+                json_t *copy = json_copy(wish);
+
+                (void) json_object_del(copy, "temp");
+                if (copy && wish_is_empty(copy))
+                        json_decref(copy);
+                else if (json_object_set_new(pools, name, copy) < 0) {
+                        json_decref(pools);
+                        return NULL;
+                }
+        }
+        return pools;
 }
 
 void wish_put_all(Supervisor *s) {
@@ -94,7 +112,7 @@ static void wish_take_file(Supervisor *s, json_t *root, const char *dir) {
         json_object_foreach(pools, name, wish)
                 wish_restore(s, name, wish);
         wish_put_all(s);
-        s->wishes.is_dirty = false;
+        s->wishes.is_dirty = !s->wishes.is_newest_good && json_object_size(s->wishes.pools) > 0; /* heal what is damaged */
 }
 
 static void wish_load(Supervisor *s, const char *dir) {
@@ -110,13 +128,19 @@ static void wish_load(Supervisor *s, const char *dir) {
         wish_take_file(s, root, dir);
 }
 
+/* The life before may have died before it wrote the file; that a wish was taken back shows only by comparing. */
 void wish_inherit(Supervisor *s) {
-        _cleanup_json_ json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL, *mine = wish_lasting(s);
         StateFileReport report;
 
         s->wishes.is_loaded = true;
-        if (json_object_size(s->wishes.pools) > 0 && s->config && state_file_read(s->config->state_dir, s->context.uid, &root, &report) == 0)
-                s->wishes.is_newest_good = report.is_newest_good;
+        if (!s->config || state_file_read(s->config->state_dir, s->context.uid, &root, &report) < 0)
+                return;
+        s->wishes.is_newest_good = report.is_newest_good;
+        if (json_object_size(mine) > 0)
+                s->wishes.is_dirty = !report.is_newest_good || !json_equal(json_object_get(root, "pools"), mine);
+        else
+                s->wishes.is_dirty = json_object_size(json_object_get(root, "pools")) > 0;
 }
 
 static json_t *overrides_make(Supervisor *s) {

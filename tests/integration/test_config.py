@@ -357,6 +357,17 @@ class StateFile(unittest.TestCase):
                 self.assertEqual(state(d)["pools"]["a"]["set"], {"stop.timeout": "8s"})
                 self.assertEqual(state(d, "state.json.old")["pools"]["a"]["set"], {"stop.timeout": "5s"})
 
+    def test_a_wish_taken_back_does_not_return(self):
+        """The writer of the file is killed with droverd; the next life compares."""
+        with Daemon(self.CONFIG) as d:
+            d.start()
+            d.call("config.set", pool="a", key="stop.timeout", value="9s")
+            for value in (None, "7s", None):
+                d.call("config.set", pool="a", key="stop.timeout", value=value)
+                d.kill_droverd()
+                restart(d)
+                self.assertEqual(d.call("config.get", pool="a", key="stop.timeout")["value"], value or "10s")
+
     def test_both_are_damaged(self):
         with Daemon(self.CONFIG) as d:
             path = self.twice_set(d)
