@@ -1,6 +1,6 @@
 /* test-pool.c - sizes, turns, selectors, reports, `run`, and droverd's own death. */
 #include "pool-world.h"
-#include "pool/usage-round.h"
+#include "pool/pool-internal.h"
 
 #define PLAIN "{\"command\":[\"/bin/x\"],\"restart\":{\"delay\":0}"
 
@@ -322,20 +322,26 @@ static size_t count_without_usage(Pool *p) {
         return n;
 }
 
-/* More workers than one turn may sample: those that were asked for follow in the next turns, and then it is quiet. */
+/* What the budget of a turn leaves follows in the next turns, and then it is quiet. */
 START_TEST(test_usage_follows) {
-        Pool *p = world_pool("many", "{\"command\":[\"/x\"],\"workers\":400}");
+        Pool *p = world_pool("many", "{\"command\":[\"/x\"],\"workers\":4}");
+        UsageRound *u = &world.set->usage;
         char name[32];
 
         pool_set_converge(world.set);
-        for (int i = 0; i < 400; i++) {
+        for (int i = 0; i < 4; i++) {
                 (void) snprintf(name, sizeof name, "many/%d", i);
                 fake_started(fake_child(name), getpid());
         }
-        ck_assert_uint_ge(count_without_usage(p), 400 - USAGE_ROUND_MAX);
+        ck_assert_int_ge(sd_event_run(world.event, 0), 0); /* from now on it has a time of its own */
+        ck_assert_int_eq(sd_event_now(world.event, CLOCK_MONOTONIC, &u->turn), 0);
+        u->left = 1;
+        u->until = USEC_INFINITY;
+        ck_assert_uint_eq(count_without_usage(p), 3);
         while (sd_event_run(world.event, 0) > 0)
                 ;
         ck_assert_uint_eq(count_without_usage(p), 0);
+        ck_assert_int_eq(sd_event_run(world.event, 0), 0);
 }
 END_TEST
 
