@@ -18,7 +18,7 @@ static void on_arrival(void *userdata) {
         log_fields(LOG_INFO, pool_name(p), NULL, "%s: somebody connects; starting it", pool_name(p));
         hub_emit(p->set->world.hub, EVENT_POOL_WOKEN, pool_name(p), NULL, NULL);
         if (p->size == 0)
-                pool_set_size(p, 1);
+                pool_resize(p, 1);
         demand_end(p);
         pool_want_start(p);
 }

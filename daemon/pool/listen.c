@@ -4,6 +4,7 @@
  * that accept, and a connection that waits is in nobody's hands. With reuse_port each slot has its own, with a queue of
  * its own. That queue would go with the socket, so it stays open while the slot's process is replaced, and is closed only
  * when the slot itself goes. */
+#include "pool/backlog.h"
 #include "pool/listen.h"
 #include "pool/listen-open.h"
 #include "pool/pool-internal.h"
@@ -283,6 +284,18 @@ void listen_set_unwatch(ListenSet *l) {
                         if (l->items[i].sockets[j])
                                 l->items[i].sockets[j]->watch =
                                         sd_event_source_disable_unref(l->items[i].sockets[j]->watch);
+}
+
+unsigned listen_set_backlog(const ListenSet *l) {
+        unsigned sum = 0;
+
+        for (size_t i = 0; i < l->n; i++)
+                for (size_t j = 0; j < l->items[i].n; j++) {
+                        int n = l->items[i].sockets[j] ? backlog_read(l->items[i].sockets[j]->fd) : 0;
+
+                        sum += n > 0 ? (unsigned) n : 0;
+                }
+        return sum;
 }
 
 /* ---- over droverd's own death ---- */

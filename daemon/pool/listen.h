@@ -40,6 +40,8 @@ void listen_describe(const ListenConfig *c, int error, char *buf, size_t size);
 /** listen_set_watch() - call @cb once when anything arrives at one of them; again with the next watch. */
 int listen_set_watch(ListenSet *l, sd_event *event, void (*cb)(void *userdata), void *userdata);
 void listen_set_unwatch(ListenSet *l);
+/** listen_set_backlog() - connections that wait in the sockets that are open; see backlog.h */
+unsigned listen_set_backlog(const ListenSet *l);
 
 /** pool_set_inherit() - what the keeper kept over droverd's death (NULL: that is over); what nobody took is closed for good */
 void pool_set_inherit(PoolSet *s, KeeperTable *t);

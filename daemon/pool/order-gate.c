@@ -95,9 +95,18 @@ static unsigned n_done(const Pool *p) {
         return n;
 }
 
+/* Those that serve in place of a younger one that is not ready yet. */
+static unsigned n_elders_serving(const Pool *p) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < p->n_workers && p->n_elders > 0; i++)
+                n += worker_elder_serves(p->workers[i]);
+        return n;
+}
+
 void order_note(Pool *p) {
         PoolSet *s = p->set;
-        unsigned n_up = p->n_state[WORKER_RUNNING];
+        unsigned n_up = p->n_state[WORKER_RUNNING] + n_elders_serving(p);
         bool is_up = p->n_wanted > 0 && ((n_up > 0 && (p->is_up || n_up >= p->n_wanted)) || n_up + n_done(p) >= p->n_wanted);
 
         s->is_order_due |= s->n_needs > 0;
@@ -108,9 +117,9 @@ void order_note(Pool *p) {
                 s->world.hooks.pool_changed(p, false, s->world.userdata); /* on record */
 }
 
-/* A pool of no workers that begins with its first connection: its sockets can be connected to. */
+/* It begins with its first connection: its sockets can be connected to. */
 static bool is_asleep(const Pool *p) {
-        return p->config->on_demand && p->n_wanted == 0 && p->wants_start && !p->is_removing;
+        return p->is_awaiting && !p->is_removing;
 }
 
 static bool need_is_met(const OrderNeed *n) {

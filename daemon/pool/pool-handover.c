@@ -25,6 +25,8 @@ void pool_serialize(const Pool *p, Text *t) {
                 json_put_bool(t, "daemon", true);
         if (p->is_up)
                 json_put_bool(t, "up", true);
+        if (p->has_floor)
+                json_put_u64(t, "floor", p->floor);
         json_put_array(t, "stdio");
         for (int i = 0; i < 3; i++)
                 json_put_string(t, NULL, p->stdio_path[i]);
@@ -65,6 +67,8 @@ static int read_members(Pool *p, const json_t *o) {
         p->is_removing = json_is_true(json_object_get(o, "removing"));
         p->is_daemon = json_is_true(json_object_get(o, "daemon"));
         p->is_up = json_is_true(json_object_get(o, "up"));
+        p->has_floor = json_is_integer(json_object_get(o, "floor"));
+        p->floor = (unsigned) json_integer_value(json_object_get(o, "floor"));
         p->is_awaiting = json_is_true(json_object_get(o, "awaiting"));
         p->is_demand_due = p->set->is_demand_due = true;
         p->n_restarts_gone = (uint64_t) json_integer_value(json_object_get(o, "restarts"));
@@ -124,6 +128,8 @@ static void pool_set_catch_up(PoolSet *s) {
                 for (size_t j = 0; j < s->pools[i]->n_workers; j++)
                         worker_catch_up(s->pools[i]->workers[j]);
                 order_note(s->pools[i]);
+                size_mark(s->pools[i]);
+                recycle_mark(s->pools[i]);
         }
 }
 

@@ -7,6 +7,8 @@
 #define DROVER_POOL_POOL_INTERNAL_H
 
 #include "pool/order.h"
+#include "pool/recycle.h"
+#include "pool/size.h"
 #include "pool/pool.h"
 #include "pool/demand.h"
 #include "pool/listen.h"
@@ -65,6 +67,15 @@ struct Pool {
         bool is_gated; /* a launch waits for another pool */
         bool is_held;  /* a stop waits for another pool */
         uint64_t order_stamp;
+
+        /* size.c, for workers {min, max}; recycle.c */
+        SizeState size_state;
+        sd_event_source *size_timer, *recycle_timer;
+        usec_t size_arrived_at;    /* somebody came to a socket; 0: not since the queues were empty */
+        usec_t recycle_sampled_at; /* memory, the last time */
+        bool is_size_due, is_size_watching, is_recycle_due;
+        bool has_floor; /* it was scaled: never fewer than `floor` */
+        unsigned floor;
 };
 
 struct PoolSet {
@@ -81,7 +92,7 @@ struct PoolSet {
         bool has_errand_work; /* one waits for its turn, or to be freed */
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
-        bool is_rolling_due, is_demand_due;
+        bool is_rolling_due, is_demand_due, is_size_due, is_recycle_due;
         size_t n_listening;         /* sockets */
         KeeperTable *inherited;     /* borrowed, while the state of the life before is read */
         char fault[LISTEN_FAULT_MAX]; /* of the last pool that could not be added or changed */
@@ -95,6 +106,8 @@ struct PoolSet {
         UsageRound usage;
 };
 
+void pool_resize(Pool *p, unsigned n_workers); /* as pool_set_size(), by the daemon itself */
+bool size_is_automatic(const Pool *p);
 void pool_changed(Pool *p, bool is_removed); /* PoolHooks.pool_changed */
 /* Another configuration with its sockets, at once; new ones go with what they want. @listen is taken. */
 void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost cost);

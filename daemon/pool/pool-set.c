@@ -100,6 +100,8 @@ Pool *pool_free(Pool *p) {
         if (!p)
                 return NULL;
         order_pool_gone(p);
+        size_end(p);
+        recycle_end(p);
         while (p->n_workers > 0)
                 worker_free(p->workers[--p->n_workers]);
         pool_delist(p);
@@ -242,7 +244,9 @@ void pool_set_converge(PoolSet *s) {
         do {
                 pool_set_settle(s);
                 demand_converge(s);
-        } while (rolling_converge(s) || s->changed);
+                size_converge(s);
+                recycle_converge(s);
+        } while (rolling_converge(s) || s->changed || s->is_size_due || s->is_demand_due);
         if (!s->is_stopping)
                 pool_set_launch(s);
         errand_set_converge(s);

@@ -92,6 +92,7 @@ void pool_drop_worker(Pool *p, Worker *w) {
         p->n_workers--;
         worker_free(w);
         s->has_leaving |= p->is_removing && p->n_workers == 0;
+        size_mark(p);
 }
 
 /* A new slot does what its siblings are told: if any of them is wanted, so is it. Those that leave are the highest. */
@@ -235,14 +236,28 @@ void pool_want_stop(Pool *p) {
                 worker_want_stop(p->workers[i]);
 }
 
-void pool_set_size(Pool *p, unsigned n_workers) {
+void pool_resize(Pool *p, unsigned n_workers) {
         if (p->is_removing || p->size == n_workers)
                 return;
         p->wants_start = pool_wants_new(p); /* remembered over a size of 0 */
         p->size = n_workers;
         pool_fill(p);
-        pool_emit(p, EVENT_POOL_SCALED);
+        size_mark(p);
         pool_changed(p, false);
+}
+
+void pool_set_size(Pool *p, unsigned n_workers) {
+        bool has_new_floor = size_is_automatic(p) && !p->is_removing && (!p->has_floor || p->floor != n_workers);
+        unsigned before = p->size;
+
+        p->has_floor |= has_new_floor;
+        p->floor = has_new_floor ? n_workers : p->floor;
+        pool_resize(p, n_workers);
+        if (p->size != before)
+                pool_emit(p, EVENT_POOL_SCALED);
+        else if (has_new_floor)
+                pool_changed(p, false);
+        size_mark(p);
 }
 
 /* ---- another configuration ---- */
@@ -253,12 +268,17 @@ void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost c
         order_pool_gone(p);
         p->config = pool_config_ref(c);
         order_pool_added(p);
+        size_unwatch(p);
         demand_end(p); /* the watches are on the old sockets; whether it rests is found anew */
         p->listen = listen;
         for (size_t i = 0; i < p->n_workers; i++)
                 worker_reconfigured(p->workers[i], old, cost);
-        if (old->workers != c->workers)
-                pool_set_size(p, c->workers);
+        if (old->workers != c->workers || (old->workers_max > 0) != (c->workers_max > 0)) {
+                p->has_floor = false;
+                pool_resize(p, c->workers);
+        }
+        size_mark(p);
+        recycle_mark(p);
         pool_config_unref(old);
         pool_changed(p, false);
 }

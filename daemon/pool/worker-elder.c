@@ -61,6 +61,7 @@ void worker_set_aside(Worker *w) {
         w->elder.config = TAKE_PTR(w->config);
         w->config_live = pool_config_unref(w->config_live);
         w->elder.status_text = TAKE_PTR(w->status_text);
+        worker_forget_words(w);
         w->elder.pid = w->pid;
         w->elder.generation = w->generation;
         w->elder.started_at = w->started_at;
@@ -174,6 +175,8 @@ void worker_elder_on_end(Worker *w, const ExitStatus *exit) {
         e->child = NULL;
         e->ended_generation = e->generation;
         elder_clear(e);
+        order_note(w->pool);
+        recycle_mark(w->pool);
         worker_facts_stale(w);
         worker_mark_to_tell(w);
 }

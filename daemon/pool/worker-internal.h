@@ -139,6 +139,10 @@ struct Worker {
         usec_t due_at_first; /* .due when the state was entered, before EXTEND_TIMEOUT_USEC= */
         usec_t extended_to;  /* LAUNCHING: what it asked for before its STARTED */
         usec_t delay;        /* the last back-off */
+        usec_t idle_since, idle_looked_at; /* CLOCK_MONOTONIC; size.c */
+        uint64_t idle_cpu_usec;            /* at idle_looked_at */
+        uint64_t recycled_generation;      /* the process that recycle.c had replaced last */
+        usec_t recycle_retry_at;           /* not before, when that did not succeed */
         uint64_t tasks_done; /* X_DROVER_TASKS= of the present process */
         Watchdog watchdog;
         Health *health;      /* 0..1: probes, of readiness while STARTING, of health while RUNNING */

@@ -38,6 +38,8 @@ static void say_load(Worker *w, const NotifyMessage *m) {
         if (m->busy.is_said)
                 w->is_busy = m->busy.value != 0;
         worker_facts_stale(w);
+        size_note_load(w);
+        recycle_mark(w->pool);
         if (w->pool->set->world.hooks.worker_load)
                 w->pool->set->world.hooks.worker_load(w, w->pool->set->world.userdata);
 }

@@ -151,6 +151,8 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
         p->n_state[state]++;
         w->state = state;
         order_note(p);
+        size_mark(p);
+        recycle_mark(p);
         if (state == WORKER_RUNNING)
                 w->ready_at = MAX(clock_now(), (usec_t) 1);
         worker_arm(w, due_usec);

@@ -2,6 +2,7 @@
 test, through a FIFO, when to be ready and what to say; order is proven by the daemon's own numbered events."""
 import os
 import signal
+import socket
 import sys
 import time
 import unittest
@@ -205,6 +206,156 @@ class Order(unittest.TestCase):
             d.start()
             d.call("wait", select="all", timeout=PATIENCE, **{"for": "ready"})
             self.assertEqual(d.terminate(), 0)
+
+
+class Size(unittest.TestCase):
+    # Accepts one connection after the other, each until its other end is closed; says READY=1.
+    SERVER = """
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+s.send(b"READY=1")
+listener = socket.socket(fileno=3)
+while True:
+    c, _ = listener.accept()
+    c.send(os.environ["DROVER_NAME"].encode())
+    c.recv(1)
+    c.close()
+"""
+
+    def resized(self, d, to):
+        """Waits until the pool p has got that size."""
+        since = 0
+        while True:
+            e = d.follow("pool.resized", since, "p")
+            if e["data"]["to"] == to:
+                return e["data"]["reason"]
+            since = e["seq"]
+
+    def test_busy_workers_and_idle_ones(self):
+        with House() as d:
+            d.write_config({"pools": {"p": d.told(workers={"min": 1, "max": 3, "idle_timeout": "300ms"})}})
+            d.fifos("p/0", "p/1", "p/2")
+            d.start()
+            d.ready("p/0")
+            d.say("p/0", "X_DROVER_BUSY=1")
+            self.assertEqual(self.resized(d, 2), "busy")
+            d.ready("p/1")
+            d.say("p/1", "X_DROVER_BUSY=1")
+            self.assertEqual(self.resized(d, 3), "busy")
+            d.ready("p/2")
+            d.say("p/2", "X_DROVER_BUSY=1")
+            d.kill_droverd()
+            self.assertEqual(d.call("status", select="p")["pools"][0]["size"], 3)
+            for name in ("p/2", "p/1", "p/0"):
+                d.say(name, "X_DROVER_BUSY=0")
+            self.assertEqual(self.resized(d, 1), "idle")
+            d.call("wait", select="p", timeout=PATIENCE, **{"for": "ready"})
+            self.assertEqual(d.call("status", select="p")["pools"][0]["size"], 1)
+
+    def test_scale_is_a_floor(self):
+        with House() as d:
+            d.write_config({"pools": {"p": {"command": ["/bin/sleep", "1000000"],
+                                            "workers": {"min": 1, "max": 4, "idle_timeout": "200ms"}}}})
+            d.start()
+            d.call("scale", pool="p", workers=3, timeout=PATIENCE)
+            d.kill_droverd()
+            d.call("scale", pool="p", workers=2, timeout=PATIENCE)
+            self.assertEqual(len(d.workers("p")), 2)
+            d.call("pool.add", name="other", command=["/bin/sleep", "1000000"],
+                   workers={"min": 1, "max": 4, "idle_timeout": "200ms"})
+            d.call("start", select="other", timeout=PATIENCE)
+            d.call("scale", pool="p", workers=1, timeout=PATIENCE)
+            self.assertEqual(len(d.workers("p")), 1)
+            self.assertEqual(d.history("pool.resized"), [])
+
+    def test_the_queue_of_a_socket_and_down_to_zero(self):
+        with House() as d:
+            path = d.place + "/p.sock"
+            d.write_config({"pools": {"p": {"command": [PYTHON, "-c", self.SERVER], "ready": "notify", "on_demand": True,
+                                            "listen": {"main": path},
+                                            "workers": {"min": 0, "max": 3, "idle_timeout": "300ms"}}}})
+            d.start()
+            self.assertEqual(d.call("status", select="p")["pools"][0]["size"], 0)
+            clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+            for c in clients:
+                c.settimeout(PATIENCE)
+                c.connect(path)
+            # Each worker serves one: all three are answered only when the pool has grown to three.
+            self.assertEqual(sorted(c.recv(100) for c in clients), [b"p/0", b"p/1", b"p/2"])
+            for c in clients:
+                c.close()
+            self.assertEqual(self.resized(d, 0), "idle")
+            d.follow("worker.stopped", 0, "p/0")
+            again = socket.socket(socket.AF_UNIX)
+            again.settimeout(PATIENCE)
+            again.connect(path)
+            self.assertEqual(again.recv(100), b"p/0")
+            again.close()
+
+
+class Recycle(unittest.TestCase):
+    def test_the_younger_one_is_ready_first(self):
+        with House() as d:
+            d.write_config({"pools": {"p": d.told(recycle={"tasks": 10, "jitter": 0})}})
+            d.fifos("p/0")
+            d.start()
+            d.ready("p/0")
+            old = d.workers("p")["p/0"]["pid"]
+            d.say("p/0", "X_DROVER_TASKS=9")
+            d.say("p/0", "X_DROVER_TASKS=10")
+            e = d.follow("worker.recycled", 0)
+            self.assertEqual((e["data"]["reason"], e["data"]["pid"]), ("tasks", old))
+            young = d.follow("worker.starting", e["seq"])["data"]["pid"]
+            self.assertTrue(is_alive(old))
+            d.kill_droverd()
+            self.assertTrue(is_alive(old) and is_alive(young))
+            os.kill(old, signal.SIGSTOP)  # so that the FIFO is read by the younger one
+            d.say("p/0", "READY=1")
+            d.call("wait", select="p", timeout=PATIENCE, **{"for": "ready"})
+            end = d.follow("worker.exited", e["seq"])
+            self.assertEqual(end["data"]["pid"], old)
+            worker = d.workers("p")["p/0"]
+            self.assertEqual((worker["pid"], worker["tasks_done"]), (young, 0))
+
+    # Answers each connection at once; at SIGTERM it finishes the one in hand and takes no other.
+    BUSY_SERVER = """
+import os, select, signal, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+read_end, write_end = os.pipe()
+os.set_blocking(write_end, False)
+signal.set_wakeup_fd(write_end)
+signal.signal(signal.SIGTERM, lambda *_: None)
+listener = socket.socket(fileno=3)
+listener.setblocking(False)
+s.send(b"READY=1")
+n = 0
+while read_end not in select.select([listener, read_end], [], [])[0]:
+    try:
+        c, _ = listener.accept()
+    except BlockingIOError:
+        continue
+    c.send(os.environ["DROVER_NAME"].encode())
+    c.close()
+    n += 1
+    s.send(b"X_DROVER_TASKS=%d" % n)
+"""
+
+    def test_under_load_nobody_is_refused(self):
+        with House() as d:
+            path = d.place + "/p.sock"
+            d.write_config({"pools": {"p": {"command": [PYTHON, "-c", self.BUSY_SERVER], "ready": "notify", "workers": 2,
+                                            "listen": {"main": path}, "recycle": {"tasks": 40, "jitter": 0.5}}}})
+            d.start()
+            d.call("wait", select="p", timeout=PATIENCE, **{"for": "ready"})
+            served = 0
+            while served % 20 > 0 or len(d.history("worker.recycled")) < 4:
+                with socket.socket(socket.AF_UNIX) as c:
+                    c.settimeout(PATIENCE)
+                    c.connect(path)
+                    self.assertIn(c.recv(100), (b"p/0", b"p/1"))
+                served += 1
 
 
 class Pause(unittest.TestCase):
