@@ -27,7 +27,7 @@ static void put_value(Text *out, const json_t *v) {
 
 static void put_row(Table *t, const json_t *change, const char *class, const char *key, const char *reason,
                     Tint tint) {
-        const char *kind = member_text(change, "kind", member_text(change, "change", "?"));
+        const char *kind = member_text(change, "kind", "?");
 
         table_cell(t, TINT_NONE, member_text(change, "pool", "?"));
         table_cell(t, tint_of_kind(kind), kind);
@@ -37,7 +37,7 @@ static void put_row(Table *t, const json_t *change, const char *class, const cha
 }
 
 static void put_key(Table *t, const json_t *change, const json_t *key, const char *reason) {
-        const char *class = member_text(key, "class", member_text(change, "class", member_text(change, "cost", "")));
+        const char *class = member_text(key, "class", member_text(change, "class", ""));
         _cleanup_text_ Text text = {};
 
         put_value(&text, json_object_get(key, "from"));
@@ -59,7 +59,7 @@ void change_view_rows(Table *t, const json_t *change) {
         else if (!json_array_size(keys))
                 text_append(&failed, reason);
         if (*error || !json_array_size(keys))
-                put_row(t, change, member_text(change, "class", member_text(change, "cost", "")), "-", failed.data, *error ? TINT_BAD : TINT_NONE);
+                put_row(t, change, member_text(change, "class", ""), "-", failed.data, *error ? TINT_BAD : TINT_NONE);
         json_array_foreach(keys, i, key)
                 put_key(t, change, key, i == 0 && !*error ? reason : "");
 }

@@ -1,5 +1,5 @@
 /* cmd-plan.c - plan and apply: what the changed files mean, and carrying it out. One table for both. */
-#include "ctl/change-view.h"
+#include "ctl/change-answer.h"
 #include "ctl/command.h"
 #include "ctl/fault-view.h"
 #include "ctl/interrupt.h"
@@ -7,49 +7,6 @@
 
 /* Starting many workers anew takes its time, but an answer comes when all is under way. */
 #define APPLY_TIMEOUT (60 * USEC_PER_SEC)
-
-static void put_table(const Ctl *c, Text *out, const json_t *changes) {
-        _cleanup_table_ Table t = {};
-        const json_t *change;
-        size_t i;
-
-        table_init(&t, change_columns, CHANGE_COLUMNS);
-        json_array_foreach(changes, i, change)
-                change_view_rows(&t, change);
-        if (t.n_cells)
-                table_print(&t, out, c->show == SHOW_WIDE ? 0 : c->width, true, c->use_color);
-}
-
-static void put_lines(const Ctl *c, Text *out, const json_t *changes) {
-        const json_t *change;
-        size_t i;
-
-        json_array_foreach(changes, i, change) {
-                if (c->show == SHOW_JSONL)
-                        json_append(out, change, false);
-                else {
-                        escape_append(out, member_text(change, "pool", "?"));
-                        text_append_char(out, '\n');
-                }
-        }
-}
-
-static int show_changes(const Ctl *c, const json_t *result, int status) {
-        const json_t *changes = json_object_get(result, "changes");
-        _cleanup_text_ Text out = {};
-
-        if (c->is_quiet)
-                return status;
-        if (c->show == SHOW_JSON)
-                json_append(&out, result, true);
-        else if (c->show == SHOW_JSONL || c->show == SHOW_NAME)
-                put_lines(c, &out, changes);
-        else
-                put_table(c, &out, changes);
-        if (!json_array_size(changes) && c->show == SHOW_TABLE)
-                ctl_hint(c, "nothing has changed");
-        return ctl_put_text(&out, status);
-}
 
 /* Faults of the files are shown one by one; they are no fault of how we were called. */
 static int show_failure(const Ctl *c, const CallError *error) {
@@ -79,18 +36,18 @@ static int ask(Ctl *c, const char *method, json_t **ret) {
         return CTL_DONE;
 }
 
-static int plan(Ctl *c) {
+static int show_plan(Ctl *c) {
         _cleanup_json_ json_t *result = NULL;
 
         int status = ask(c, "config.plan", &result);
         if (status != CTL_DONE)
                 return status;
         /* 2: there are changes. CONTRACT section 6. */
-        return show_changes(c, result, json_array_size(json_object_get(result, "changes")) ? CTL_USAGE : CTL_DONE);
+        return change_answer_show(c, result, json_array_size(json_object_get(result, "changes")) ? CTL_USAGE : CTL_DONE);
 }
 
 int cmd_plan(Ctl *c) {
-        return plan(c);
+        return show_plan(c);
 }
 
 /* One change that could not be made does not hold up the others, but is a failure. */
@@ -100,12 +57,12 @@ int cmd_apply(Ctl *c) {
         size_t i;
 
         if (cli_given(&c->args, OPT_DRY_RUN))
-                return plan(c);
+                return show_plan(c);
         int status = ask(c, "config.apply", &result);
         if (status != CTL_DONE)
                 return status;
         json_array_foreach(json_object_get(result, "changes"), i, change)
                 if (*member_text(change, "error", ""))
                         status = CTL_FAILED;
-        return show_changes(c, result, status);
+        return change_answer_show(c, result, status);
 }

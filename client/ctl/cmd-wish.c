@@ -1,4 +1,5 @@
 /* cmd-wish.c - what the daemon keeps in its state file: enable and disable, set and get. */
+#include "ctl/change-answer.h"
 #include "ctl/command.h"
 #include "ctl/output.h"
 #include "ctl/workers-answer.h"
@@ -44,7 +45,6 @@ int cmd_set(Ctl *c) {
         const CliArgs *a = &c->args;
         bool is_unset = cli_given(a, OPT_UNSET);
         _cleanup_json_ json_t *result = NULL, *params = json_object();
-        _cleanup_text_ Text out = {};
 
         if (is_unset && a->n_names == 3)
                 return ctl_usage(c, "--unset takes no value");
@@ -57,11 +57,7 @@ int cmd_set(Ctl *c) {
             json_object_set_new(params, "persist", json_boolean(!cli_given(a, OPT_TEMPORARY))) < 0)
                 return ctl_usage(c, "pool, key and value are text");
         int status = ctl_call(c, "config.set", TAKE_PTR(params), &result);
-        if (status != CTL_DONE || c->is_quiet)
-                return status;
-        if (c->show == SHOW_JSON || c->show == SHOW_JSONL)
-                json_append(&out, result, c->show == SHOW_JSON);
-        return ctl_put_text(&out, CTL_DONE);
+        return status != CTL_DONE ? status : change_answer_show(c, result, CTL_DONE);
 }
 
 static void put_value(const Ctl *c, Text *out, const json_t *value) {

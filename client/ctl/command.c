@@ -188,6 +188,7 @@ static const CliCommand commands[] = {
         {.name = "set", .group = "Pools and configuration", .summary = "override a key of a pool", .usage = "POOL KEY VALUE | --unset POOL KEY",
          .help = "KEY as in the configuration, with dots: stop.timeout. VALUE is JSON, or else plain text. The override\n"
                  "is kept in the state file and stands over the configuration file until --unset; plan shows it.\n"
+                 "It is carried out at once, and what that changed is shown as by apply.\n"
                  "With --temporary it is forgotten when the daemon ends.\n"
                  "\n"
                  "    droverctl set web stop.timeout 30s\n"

@@ -87,6 +87,57 @@ expect "rm" 0 ctl rm later
 expect "gone" 4 ctl status later
 expect "time out" 6 ctl -T 200ms wait --for exit web/0
 
+# What the configuration says, what is set over it, and what is wished for.
+expect "plan: nothing" 0 ctl plan
+cp "$place/drover.json" "$place/before.json"
+sed 's/"workers": 2/"workers": 3/; s/"restart": "never"/"restart": "never", "umask": "077"/' "$place/before.json" >"$place/drover.json"
+expect "plan" 2 ctl plan
+says "plan: from and to" "2 → 3"
+says "plan: class" "live"
+expect "apply" 0 ctl apply
+expect "plan: nothing any more" 0 ctl plan
+expect "set" 0 ctl set web stop.timeout 7s
+says "set: what it changed" "stop.timeout"
+expect "get" 0 ctl get web stop.timeout
+says "get" "7s"
+expect "set: no such key" 2 ctl set web stop.tmeout 7s
+expect "set: no such pool" 4 ctl set wbe stop.timeout 7s
+expect "set --unset" 0 ctl set --unset web stop.timeout
+expect "disable --now" 0 ctl disable --now off
+expect "disabled and stopped" 3 ctl status off
+expect "enable --now" 0 ctl enable --now off
+expect "enabled and started" 0 ctl status off
+
+expect "pause" 0 ctl pause web/0
+expect "paused" 0 sh -c "'$DROVERCTL' -o json status web/0 | jq -e '.pools[0].workers[0].paused'"
+expect "resume" 0 ctl resume web/0
+expect "drain" 0 ctl drain web/1
+expect "wait for idle" 0 ctl -T 10s wait --for idle web/1
+expect "resume it" 0 ctl resume web/1
+has() { printf '{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}\n' | nc -N -U "$DROVER_SOCKET" | grep -qF "\"name\":\"$1\""; }
+if has reload; then
+        expect "reload" 0 ctl -T 30s reload web
+        expect "reload of what is not there" 4 ctl reload wbe
+fi
+if has daemon.promises; then
+        expect "promises" 0 ctl promises
+        says "promises" "PROMISE"
+fi
+expect "metrics" 0 ctl metrics
+says "metrics" "# EOF"
+expect "top, once" 0 ctl top --sort cpu web
+says "top" "web/0"
+expect "status -w" 0 ctl -T 300ms status -w web
+says "status -w" "web"
+
+expect "logs since" 0 ctl logs --since 10m talk
+says "logs since" "line 0"
+expect "logs rotate" 0 ctl logs --rotate talk
+expect "logs clear" 0 ctl logs --clear talk
+expect "logs, cleared" 0 ctl logs talk
+expect "start it again" 0 ctl start talk
+expect "wait for its end" 0 ctl -T 10s wait talk
+
 expect "logs" 0 ctl logs -n 2 talk
 says "logs" "line 4"
 expect "events" 0 ctl events
