@@ -73,8 +73,18 @@ LogWorker *log_worker_free(LogWorker *w) {
         return NULL;
 }
 
+/* What is left waits for a journald that nobody runs. */
+static bool waits_for_journald(const LogWorker *w) {
+        for (size_t i = 0; w->target.kind == LOG_KIND_JOURNAL && i < 2; i++)
+                if (w->streams[i].sink && w->streams[i].sink->failing_usec > 0)
+                        return true;
+        return false;
+}
+
 void log_worker_linger(LogWorker *w, usec_t usec) {
         LogLoop *l = w->streams[0].copier->loop;
+        if (waits_for_journald(w))
+                usec = MIN(usec, LOG_JOURNAL_LINGER_USEC);
         (void) log_loop_arm(l, &w->linger, usec_add(l->now, usec));
 }
 

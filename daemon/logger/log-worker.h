@@ -36,7 +36,9 @@ int log_worker_new(LogWorker **ret, LogCopier *copier, const LoggerMessage *m, i
 LogWorker *log_worker_free(LogWorker *w);
 DEFINE_CLEANUP(LogWorker, log_worker_free);
 bool log_worker_is_done(const LogWorker *w);
-/** log_worker_linger() - the process is gone: give its pipes up after @usec, whoever may still hold them */
+#define LOG_JOURNAL_LINGER_USEC (500 * USEC_PER_MSEC) /* for a journald that has not been there since */
+/** log_worker_linger() - the process is gone: give its pipes up after @usec, whoever may still hold them; sooner where all
+ * that is left waits for a journald that is away */
 void log_worker_linger(LogWorker *w, usec_t usec);
 /** log_worker_respec() - other bounds, from the next byte on */
 void log_worker_respec(LogWorker *w, const LogSpec *spec);

@@ -90,6 +90,7 @@ struct PoolSet {
         Errand *errands, *errands_waiting;
         unsigned n_checks;    /* of the errands that run */
         bool has_errand_work; /* one waits for its turn, or to be freed */
+        sd_event_source *drain_timer; /* worker-drain.c */
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
         bool is_rolling_due, is_demand_due, is_size_due, is_recycle_due;

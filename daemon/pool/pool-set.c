@@ -48,6 +48,7 @@ PoolSet *pool_set_free(PoolSet *s) {
                 pool_set_forget(s, s->pools[s->n_pools - 1]);
         errand_set_done(s);
         usage_round_done(&s->usage);
+        sd_event_source_disable_unref(s->drain_timer);
         text_done(&s->scratch);
         free(s->pools);
         free(s->log_dir);

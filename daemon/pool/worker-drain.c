@@ -2,11 +2,19 @@
  *
  * An ended child moves from `child` to `departed` at once, so that the next process need not wait. Its end and all
  * later events of this worker stand in `held` until the keeper says DRAINED: readers of the event stream find the
- * last line in the log already, and the order of one worker's events is the order in which they happened. */
+ * last line in the log already, and the order of one worker's events is the order in which they happened.
+ *
+ * A logger that hangs (a dead disk, SIGSTOP) must not keep a stop from being answered: DRAIN_USEC after the end it is told all
+ * the same, with "undrained": true in the event. The keeper still has the pipes, and the logger writes them when it can. */
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "priority.h"
 #include <utlist.h>
+
+#define DRAIN_USEC (6 * USEC_PER_SEC) /* the keeper's linger time, and a second for the way */
+#define DRAIN_ACCURACY (100 * USEC_PER_MSEC)
 
 static void worker_show(Worker *w, EventKind k, const char *data) {
         hub_emit(w->pool->set->world.hub, k, pool_name(w->pool), w->name, data);
@@ -51,11 +59,83 @@ static void worker_free_config(Worker *w) {
         w->config_live = pool_config_unref(w->config_live);
 }
 
+/* The end is told although its output is not written. */
+static void held_event_mark(HeldEvent *e) {
+        size_t n = strlen(e->data);
+        char *marked = n >= 2 ? alloc_printf("%.*s%s\"undrained\":true}", (int) n - 1, e->data, n > 2 ? "," : "") : NULL;
+
+        if (!marked)
+                return;
+        free(e->data);
+        e->data = marked;
+}
+
+static void worker_drain_overdue(Worker *w, Departed *d) {
+        HeldEvent *e;
+
+        log_warning("%s ended, and its output is not written yet: the logger does not answer; told without waiting for it",
+                    w->name);
+        DL_FOREACH(w->held, e) {
+                if (e->until == d->child)
+                        held_event_mark(e);
+        }
+        worker_on_drained(d->child, w);
+}
+
+/* The first that is due after those that are overdue now. */
+static usec_t worker_drain_check(Worker *w, usec_t now) {
+        usec_t next = USEC_INFINITY;
+
+        for (unsigned i = 0; i < w->n_departed; i++) {
+                usec_t due = usec_add(w->departed[i].since_usec, DRAIN_USEC);
+
+                if (w->departed[i].is_drained)
+                        continue;
+                if (due <= now)
+                        worker_drain_overdue(w, &w->departed[i]);
+                else
+                        next = MIN(next, due);
+        }
+        return next;
+}
+
+static void drain_arm(PoolSet *s, usec_t due);
+
+static int drain_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        PoolSet *s = userdata;
+        usec_t next = USEC_INFINITY, now = clock_now();
+
+        s->drain_timer = sd_event_source_disable_unref(s->drain_timer);
+        for (size_t i = 0; i < s->n_pools; i++)
+                for (size_t k = 0; k < s->pools[i]->n_workers; k++) {
+                        usec_t due = worker_drain_check(s->pools[i]->workers[k], now);
+
+                        next = MIN(next, due);
+                }
+        if (next != USEC_INFINITY)
+                drain_arm(s, next);
+        return 0;
+}
+
+/* One timer for all, which exists only while an end waits for its output. */
+static void drain_arm(PoolSet *s, usec_t due) {
+        if (s->drain_timer || !s->world.event)
+                return;
+        if (sd_event_add_time(s->world.event, &s->drain_timer, CLOCK_MONOTONIC, due, DRAIN_ACCURACY, drain_dispatch, s) >= 0)
+                (void) sd_event_source_set_priority(s->drain_timer, PRIORITY_TIMER);
+}
+
+static void drain_left(PoolSet *s) {
+        if (--s->n_draining == 0)
+                s->drain_timer = sd_event_source_disable_unref(s->drain_timer);
+}
+
 int worker_take_departed(Worker *w, Child *c) {
         if (w->n_departed >= WORKER_DEPARTED_MAX)
                 return -ENOSPC;
-        w->departed[w->n_departed++] = (Departed){.child = c};
+        w->departed[w->n_departed++] = (Departed){.child = c, .since_usec = clock_now()};
         w->pool->set->n_draining++;
+        drain_arm(w->pool->set, usec_add(clock_now(), DRAIN_USEC));
         return 0;
 }
 
@@ -101,7 +181,7 @@ void worker_free_drained(Worker *w) {
                         continue;
                 }
                 child_free(w->departed[i].child);
-                w->pool->set->n_draining--;
+                drain_left(w->pool->set);
         }
         w->n_departed = kept;
 }
@@ -111,7 +191,7 @@ void worker_drain_done(Worker *w) {
 
         for (unsigned i = 0; i < w->n_departed; i++) {
                 child_free(w->departed[i].child);
-                w->pool->set->n_draining--;
+                drain_left(w->pool->set);
         }
         w->n_departed = 0;
         DL_FOREACH_SAFE(w->held, e, next) {

@@ -56,6 +56,7 @@ struct HeldEvent {
 /* An ended process whose output is not written yet, or which waits to be freed by the converge step. */
 typedef struct Departed {
         Child *child;
+        usec_t since_usec; /* CLOCK_MONOTONIC */
         bool is_drained;
 } Departed;
 
