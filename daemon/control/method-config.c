@@ -63,6 +63,7 @@ static void handle_pool_add(Call *c, const void *params) {
 const Method method_pool_add = {
         .class = ACCESS_OPERATE, /* others than administrators: as themselves, see own-pool.h */
         .is_changing = true,
+        .is_rare = true,
         .takes_config = true,
         .handler = handle_pool_add,
         .fields = pool_add_fields,

@@ -102,8 +102,18 @@ static void log_stream_on_cancel(Call *c, void *state) {
         log_stream_answer(state);
 }
 
+static bool log_stream_is_permitted(const Call *c, const void *state) {
+        const LogStream *s = state;
+
+        for (size_t i = 0; i < s->n; i++)
+                if (!selection_sees_worker(c, s->sources[i].worker))
+                        return false;
+        return true;
+}
+
 static const CallOps log_stream_ops = {
         .is_stream = true,
+        .is_permitted = log_stream_is_permitted,
         .free_state = log_stream_free_state,
         .on_writable = log_stream_on_writable,
         .on_cancel = log_stream_on_cancel,

@@ -2,7 +2,10 @@
 #include "control/selection.h"
 #include "base/alloc.h"
 #include "base/glob.h"
+#include "base/parse.h"
 #include "control/control-room.h"
+
+#include <stdio.h>
 #include "pool/order.h"
 
 #define GLOB_MAX 256         /* bytes of one pattern: four times the longest name */
@@ -43,6 +46,13 @@ bool selection_sees(const Call *c, const char *name) {
         if (call_level(c) >= ACCESS_OBSERVE)
                 return true;
         return name && call_pool_level(c, pool_find(call_control(c)->world.pools, name)) >= ACCESS_OBSERVE;
+}
+
+bool selection_sees_worker(const Call *c, const char *name) {
+        char pool[NAME_LENGTH_MAX + 1];
+
+        (void) snprintf(pool, sizeof(pool), "%.*s", (int) MIN(strcspn(name, "/"), sizeof(pool) - 1), name);
+        return selection_sees(c, pool);
 }
 
 static void fail_not_found(Call *c, const char *what, const char *name) {

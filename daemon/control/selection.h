@@ -22,6 +22,8 @@ const PoolView *selection_view(Call *c, PoolView *ret);
 /** selection_sees() - may the caller observe the pool @name; one that is no more only by a role for everything. */
 bool selection_sees(const Call *c, const char *name);
 
+bool selection_sees_worker(const Call *c, const char *name); /* the same, by the name of a worker or a process */
+
 /**
  * selection_resolve() - @select: a selector or an array of them, as unpacked
  * What the caller may not observe is not there. Of what he may, every pool must grant him what the method needs.

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 PATIENCE = 90  # seconds for anything at all; reached only by a bug
 
@@ -133,6 +134,15 @@ class Daemon:
         """The connection so far stays with whoever holds it."""
         self.client = Client(self.path)
         return self.client
+
+    def connect_again(self):
+        """To a socket that is just being made: its directory tells when."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.connect()
+            except (FileNotFoundError, ConnectionRefusedError):
+                assert time.monotonic() < deadline, "there is no socket"
 
     def wait_notice(self, wanted):
         """Everything systemd was told, up to the datagram that has the line @wanted."""
