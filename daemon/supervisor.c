@@ -122,6 +122,7 @@ static int build_pools(Supervisor *s, int notify_fd_consume) {
         PoolWorld world = {
                 .event = s->event,
                 .keeper = s->keeper,
+                .logger = s->logger,
                 .hub = s->hub,
                 .log_dir = s->config ? s->config->log_dir : s->places.log_dir,
                 .notify_socket = s->places.notify_socket,

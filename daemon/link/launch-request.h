@@ -6,6 +6,7 @@
 #ifndef DROVER_LINK_LAUNCH_REQUEST_H
 #define DROVER_LINK_LAUNCH_REQUEST_H
 
+#include "link/keeper-protocol.h"
 #include "base/macro.h"
 #include <sched.h>
 #include <sys/resource.h>
@@ -87,6 +88,7 @@ typedef struct LaunchSpec {
         bool set_capabilities;     /* only those of .capabilities remain; a bit per CAP_* */
         uint64_t capabilities;
         LaunchIsolation isolation;
+        KeeperCgroup cgroup;       /* for the keeper, not in the request: of its leaf */
         bool private_tmp;          /* with LAUNCH_ISOLATION_MOUNT */
         char **paths[_LAUNCH_PATH_MAX]; /* absolute; NULL: none. The first kind is unused */
         int nice, oom_score_adj;

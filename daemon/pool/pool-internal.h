@@ -103,6 +103,8 @@ struct PoolSet {
         uint64_t order_stamp;
         uint64_t random;
         Text scratch; /* data of one event */
+        LastWordsBudget words_budget;
+        bool shows_detail;
         uint64_t select_stamp;
         UsageRound usage;
 };

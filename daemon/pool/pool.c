@@ -4,6 +4,7 @@
  * once they rest; growing again before that keeps them. A pool that is removed is one of size 0 for good; it goes
  * with its last worker. A `run` process is a pool of one worker that is never started again by itself; when more than
  * POOL_RUN_ENDED_MAX of them have ended, the one that ended first is forgotten. */
+#include "pool/bounds.h"
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
@@ -273,6 +274,9 @@ void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost c
         p->listen = listen;
         for (size_t i = 0; i < p->n_workers; i++)
                 worker_reconfigured(p->workers[i], old, cost);
+        for (size_t i = 0; i < p->n_workers && cost != CONFIG_RESTART; i++)
+                if (p->workers[i]->child)
+                        bounds_update(p->workers[i]->child, old, c);
         if (old->workers != c->workers || (old->workers_max > 0) != (c->workers_max > 0)) {
                 p->has_floor = false;
                 pool_resize(p, c->workers);

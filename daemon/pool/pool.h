@@ -9,6 +9,7 @@
 #include "event/hub.h"
 #include "pool/rolling.h"
 #include "pool/worker.h"
+#include "process/logger-link.h"
 
 typedef struct PoolSet PoolSet;
 
@@ -40,6 +41,7 @@ typedef struct RunOptions {
 typedef struct PoolWorld {
         sd_event *event;
         KeeperLink *keeper;
+        LoggerLink *logger; /* NULL: last lines are not asked for */
         Hub *hub;
         const char *log_dir;       /* absolute */
         const char *notify_socket; /* path for $NOTIFY_SOCKET; NULL when there is none */
@@ -102,6 +104,8 @@ unsigned pool_size(const Pool *p);      /* wanted size */
 size_t pool_n_workers(const Pool *p);   /* slots that exist now */
 Worker *pool_worker(const Pool *p, size_t i);
 Worker *pool_worker_by_slot(const Pool *p, unsigned slot);
+/** pool_set_show_detail() - the WORKER objects that are put from now on have "ends" and "promises" too, or no longer. */
+void pool_set_show_detail(PoolSet *s, bool wanted);
 /** pool_put_json() - the pool object of `status`; only @workers (n pointers) of it, or all when @workers is NULL. */
 void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n);
 

@@ -157,6 +157,12 @@ void worker_depart(Worker *w) {
 
 void worker_on_drained(Child *c, void *userdata) {
         Worker *w = userdata;
+
+        if (!worker_ask_last_words(w, c))
+                worker_release(w, c);
+}
+
+void worker_release(Worker *w, const Child *c) {
         HeldEvent *e;
 
         for (unsigned i = 0; i < w->n_departed; i++)

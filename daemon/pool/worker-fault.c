@@ -50,6 +50,8 @@ void worker_book_fault(Worker *w) {
         w->ended_fault = w->fault;
         w->fault = (Faulty){0};
         w->exit.is_faulty = w->ended_fault.kind != WORKER_FAULT_NONE;
+        w->has_ended_overdue = w->is_overdue;
+        w->is_overdue = false;
 }
 
 static void emit_fault(Worker *w, EventKind kind) {

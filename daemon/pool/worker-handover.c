@@ -34,6 +34,10 @@ static void put_exit_record(const Worker *w, Text *t) {
                 json_put_u64(t, "stragglers", e->exit.stragglers);
                 json_put_u64(t, "cpu", e->exit.cpu_usec);
                 json_put_u64(t, "memory", e->exit.max_rss_bytes);
+                json_put_u64(t, "oom", e->exit.oom);
+                json_put_u64(t, "sent", e->exit.sent);
+                json_put_u64(t, "limit", e->exit.memory_limit);
+                json_put_u64(t, "peak", e->exit.memory_peak);
         }
         json_end_object(t);
 }
@@ -64,7 +68,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 bool value;
         } marks[] = {
                 {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
-                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
+                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing}, {"overdue", w->is_overdue}, {"ended_overdue", w->has_ended_overdue},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
                 {"succeed_due", w->succeed_due},
                 {"paused", w->is_paused}, {"draining", w->is_draining},
@@ -98,6 +102,8 @@ void worker_serialize(const Worker *w, Text *t) {
         rolling_serialize_worker(w, t);
         if (w->has_exit)
                 put_exit_record(w, t);
+        if (w->ends)
+                worker_put_ends(w, t, "ends");
         json_end_object(t);
 }
 
@@ -137,6 +143,10 @@ static void read_exit_record(Worker *w, const json_t *o) {
                         .at_usec = w->exit.at_usec,
                         .cpu_usec = get_u64(o, "cpu"),
                         .max_rss_bytes = get_u64(o, "memory"),
+                        .oom = (uint32_t) get_u64(o, "oom"),
+                        .sent = (uint32_t) get_u64(o, "sent"),
+                        .memory_limit = get_u64(o, "limit"),
+                        .memory_peak = get_u64(o, "peak"),
                 };
 }
 
@@ -196,6 +206,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->is_closing = get_mark(o, "closing");
         w->is_paused = get_mark(o, "paused");
         w->is_draining = get_mark(o, "draining");
+        w->is_overdue = get_mark(o, "overdue");
+        w->has_ended_overdue = get_mark(o, "ended_overdue");
         w->is_stopped_for_need = get_mark(o, "stopped_for_need");
         read_words(w, o);
         read_fault(&w->fault, json_object_get(o, "fault"));
@@ -211,6 +223,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         read_history(w, o);
         read_exit_record(w, json_object_get(o, "exit"));
         w->exit.is_faulty = w->ended_fault.kind != WORKER_FAULT_NONE;
+        worker_read_ends(w, json_object_get(o, "ends"));
         if (w->pool->origin == POOL_FROM_RUN)
                 pool_note_ended(w->pool, worker_is_resting(w) && w->state != WORKER_CREATED);
         return 0;

@@ -6,6 +6,7 @@
 #include "pool/errand.h"
 #include "pool/health.h"
 #include "pool/watchdog.h"
+#include "pool/last-words.h"
 #include "pool/worker.h"
 
 typedef struct NotifyMessage NotifyMessage;
@@ -38,6 +39,10 @@ typedef struct Faulty {
         WorkerFault kind;
         char *text; /* "watchdog: silent for 10s"; NULL: none, or there was no memory for it */
 } Faulty;
+
+/* The last ends of a worker; made with the first one. */
+typedef struct WorkerEnds WorkerEnds;
+#define WORKER_ENDS_MAX 5u
 
 /* An event that waits for the last line of an earlier process of this worker. */
 typedef struct HeldEvent HeldEvent;
@@ -110,6 +115,8 @@ struct Worker {
         bool is_paused;     /* the present process is frozen */
         bool is_draining;   /* the present process gets no more tasks */
         bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
+        bool is_overdue;    /* STOPPING, and SIGKILL had to follow */
+        bool has_ended_overdue; /* so it was with the last end */
         bool is_timer_due;  /* memory was short: arm it at the next converge */
         unsigned n_kills;
 
@@ -130,6 +137,11 @@ struct Worker {
         Faulty fault;        /* STOPPING because of it */
         Faulty ended_fault;  /* the last end came because of it */
         ExitStatus exit;     /* the last end */
+        WorkerEnds *ends;    /* NULL: none yet */
+        LastWords *words;    /* 0..1: being asked for, of .words_of, which is not drained for anybody until then */
+        const Child *words_of;
+        uint64_t words_generation;
+        usec_t ended_started_at; /* CLOCK_REALTIME: when the one that ended last had been started */
         uint64_t generation; /* of the last process */
         uint64_t ended_generation; /* the last whose end was booked */
         pid_t pid;           /* 0: none */
@@ -204,10 +216,19 @@ void worker_catch_up_pause(Worker *w); /* after droverd's own death */
 void worker_depart(Worker *w); /* the child, if any, goes to the departed ones */
 int worker_take_departed(Worker *w, Child *c); /* -ENOSPC: @c stays the caller's */
 void worker_on_drained(Child *c, void *userdata);
+void worker_release(Worker *w, const Child *c); /* all of its output is written, and its last lines are known */
 void worker_free_drained(Worker *w);
 /* Show an event after all earlier ones of this worker, and after the last line of @until (NULL: no such wait). */
 void worker_emit(Worker *w, EventKind k, const char *data, const Child *until);
 void worker_drain_done(Worker *w);
+
+/* worker-ends.c */
+void worker_note_end(Worker *w);      /* w->exit is new */
+void worker_put_ends(const Worker *w, Text *t, const char *key);
+void worker_read_ends(Worker *w, const json_t *array);
+WorkerEnds *worker_ends_free(WorkerEnds *ends);
+/* @c is drained: true when its last lines are being asked for; worker_release() follows. */
+bool worker_ask_last_words(Worker *w, const Child *c);
 
 /* worker-report.c */
 void worker_emit_state(Worker *w); /* the one event of the state just entered, if it has one */
@@ -230,6 +251,7 @@ void faulty_clear(Faulty *f);
 /* worker-stop.c */
 void worker_send_stop(Worker *w);           /* stop command or signal; with kill_due SIGKILL of the tree */
 usec_t worker_stop_deadline(const Worker *w); /* CLOCK_MONOTONIC */
+int worker_stop_signal(const Worker *w, WorkerFault fault);
 
 /* worker-elder.c */
 void worker_set_aside(Worker *w); /* the child becomes the elder */

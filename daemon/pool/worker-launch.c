@@ -3,9 +3,11 @@
  * The environment is the configured one and what drover adds, nothing of droverd's own. A refusal on this side (no
  * slot, no memory, no descriptor, an argv too long) is a failed start like one of the keeper's, and takes the way of
  * the policy. */
+#include "pool/bounds.h"
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "process/candidates.h"
 #include <stdio.h>
@@ -138,6 +140,9 @@ static void launch_spec_fill(const Worker *w, const PoolConfig *c, LaunchSpec *s
                 .affinity = c->affinity,
                 .no_new_privs = c->no_new_privs,
                 .ready_fd = c->ready == READY_FD ? c->ready_fd : -1,
+                .paths = {[LAUNCH_PATH_READ_ONLY] = c->isolation.read_only_paths,
+                          [LAUNCH_PATH_READ_WRITE] = c->isolation.read_write_paths,
+                          [LAUNCH_PATH_INACCESSIBLE] = c->isolation.inaccessible_paths},
         };
         for (int i = 0; i < 3; i++)
                 spec->stdio_path[i] = w->pool->stdio_path[i];
@@ -216,6 +221,12 @@ int worker_log_spec(const Worker *w, LogSpec *ret) {
 
 /* ---- the launch ---- */
 
+static int launch_bounds(const Worker *w, const PoolConfig *c, LaunchSpec *spec, BoundsPaths *room) {
+        const PoolSet *s = w->pool->set;
+
+        return bounds_fill(spec, c, keeper_link_hello(s->world.keeper), s->notify_socket, room);
+}
+
 #define LISTEN_FDS_START 3
 
 /* Its listening sockets. -errno of one that cannot be opened, with its index. */
@@ -233,6 +244,7 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         const PoolConfig *c = worker_next_config(w);
         _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
+        _cleanup_(bounds_paths_done) BoundsPaths bounds = {0};
         LaunchLimit limits[RLIM_NLIMITS];
         int fds[LISTEN_MAX], r;
         LaunchSpec spec;
@@ -256,6 +268,9 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         spec.candidates = candidates;
         spec.limits = limits;
         spec.n_limits = launch_limits(c, limits);
+        r = launch_bounds(w, c, &spec, &bounds);
+        if (r < 0)
+                return r;
         return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, fds, &log, &worker_child_hooks, w);
 }
 
@@ -264,6 +279,7 @@ int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **
         const PoolConfig *c = w->config ? w->config : w->pool->config;
         _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
+        _cleanup_(bounds_paths_done) BoundsPaths bounds = {0};
         LaunchLimit limits[RLIM_NLIMITS];
         LogSpec log = {.kind = LOG_KIND_NONE};
         LaunchSpec spec;
@@ -283,6 +299,9 @@ int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **
         spec.limits = limits;
         spec.n_limits = launch_limits(c, limits);
         (void) snprintf(log.worker, sizeof log.worker, "%s", name);
+        r = launch_bounds(w, c, &spec, &bounds);
+        if (r < 0)
+                return r;
         return child_launch(ret, w->pool->set->world.keeper, name, &spec, NULL, &log, hooks, userdata);
 }
 
@@ -295,6 +314,7 @@ static void launch_refused(Worker *w, const KeeperFailure *f) {
         w->exit = (ExitStatus){.is_failure_to_start = true, .failure = *f, .at_usec = clock_realtime()};
         w->has_exit = true;
         worker_book_fault(w);
+        worker_note_end(w);
         rolling_note_refusal(w);
         worker_handle(w, WORKER_ON_START_FAILED);
 }
@@ -319,20 +339,34 @@ void worker_launch(Worker *w) {
         worker_tell(w);
 }
 
+/* "did not end within 10s of SIGTERM; " */
+static void describe_overdue(const Worker *w, char *buf, size_t size) {
+        const PoolConfig *c = w->pool->config;
+        char span[SPAN_TEXT_MAX];
+
+        (void) snprintf(buf, size, "did not end within %s of %s; ", span_format(span, c->stop_timeout),
+                        c->stop_command ? "its stop command" : signal_to_string(worker_stop_signal(w, w->ended_fault.kind)));
+}
+
 void worker_describe_exit(const Worker *w, char *buf, size_t size) {
         const char *fault = w->has_exit ? faulty_text(&w->ended_fault) : "";
         const PoolConfig *c = worker_next_config(w);
         const KeeperFailure *f = &w->exit.failure;
         LaunchSpec spec;
+        ExitStatus e = w->exit;
         size_t n;
 
         launch_spec_fill(w, c, &spec);
         (void) snprintf(buf, size, "%s%s", fault, *fault ? ", " : "");
+        if (w->has_exit && w->has_ended_overdue)
+                describe_overdue(w, buf + strlen(buf), size - strlen(buf));
+        if (*buf)
+                e.exit.sent = 0; /* not on anybody's request */
         n = strlen(buf);
         if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_LISTEN && (size_t) f->detail < c->n_listen)
                 listen_describe(&c->listen[f->detail], f->error, buf + n, size - n);
         else if (w->has_exit && n < size)
-                exit_status_describe(&w->exit, &spec, buf + n, size - n);
+                exit_status_describe(&e, &spec, buf + n, size - n);
 }
 
 /* ---- what the child says ---- */
@@ -364,6 +398,8 @@ static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         w->has_exit = true;
         worker_book_fault(w);
         w->ended_generation = w->generation;
+        w->ended_started_at = w->started_at;
+        worker_note_end(w);
         rolling_note_end(w);
         worker_handle(w, e->is_failure_to_start ? WORKER_ON_START_FAILED : WORKER_ON_EXITED);
 }

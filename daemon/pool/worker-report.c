@@ -2,6 +2,7 @@
  *
  * What only changes with the state is kept as JSON text (`facts`) until the next change, so that `status` of a
  * thousand workers is mostly copying. CPU and memory are sampled when asked for (usage-round.h). */
+#include "pool/bounds.h"
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"
@@ -240,6 +241,28 @@ static void put_usage(Worker *w, Text *t) {
         }
 }
 
+/* What `status` has with detail: true. */
+static void worker_put_detail(const Worker *w, Text *t) {
+        Shortfall missing[SHORTFALLS_MAX];
+        size_t n = bounds_shortfalls(w->pool->config, keeper_link_hello(w->pool->set->world.keeper), missing);
+
+        worker_put_ends(w, t, "ends");
+        json_put_array(t, "promises");
+        for (size_t i = 0; i < n; i++) {
+                json_put_object(t, NULL);
+                json_put_string(t, "name", missing[i].key);
+                json_put_string(t, "mechanism", missing[i].mechanism);
+                json_put_string(t, "state", missing[i].is_off ? "off" : "weakened");
+                json_put_string(t, "why", missing[i].why);
+                json_end_object(t);
+        }
+        json_end_array(t);
+}
+
+void pool_set_show_detail(PoolSet *s, bool wanted) {
+        s->shows_detail = wanted;
+}
+
 void worker_put_json(Worker *w, Text *t, const char *key) {
         char note[KEEPER_TEXT_MAX + 128];
 
@@ -255,5 +278,7 @@ void worker_put_json(Worker *w, Text *t, const char *key) {
         put_usage(w, t);
         json_put_string(t, "status_text", w->status_text);
         json_put_string(t, "note", worker_note(w, note, sizeof note));
+        if (w->pool->set->shows_detail)
+                worker_put_detail(w, t);
         json_end_object(t);
 }

@@ -16,8 +16,12 @@ usec_t worker_stop_deadline(const Worker *w) {
         return usec_add(clock_now(), w->kill_due ? KILL_AGAIN_FIRST : w->pool->config->stop_timeout);
 }
 
+int worker_stop_signal(const Worker *w, WorkerFault fault) {
+        return fault == WORKER_FAULT_WATCHDOG ? SIGABRT : w->pool->config->stop_signal;
+}
+
 static int stop_signal(const Worker *w) {
-        return w->fault.kind == WORKER_FAULT_WATCHDOG ? SIGABRT : w->pool->config->stop_signal;
+        return worker_stop_signal(w, w->fault.kind);
 }
 
 /* And let it run, should it be stopped. */

@@ -80,6 +80,8 @@ Worker *worker_free(Worker *w) {
         worker_unlist(w);
         worker_set_wanted(w, false);
         w->timer = sd_event_source_disable_unref(w->timer);
+        w->words = last_words_free(w->words);
+        w->ends = worker_ends_free(w->ends);
         w->watchdog.timer = sd_event_source_disable_unref(w->watchdog.timer);
         w->health = health_free(w->health);
         w->stop_errand = errand_drop(w->stop_errand);

@@ -314,6 +314,7 @@ static void act_kill(Worker *w) {
         if (w->n_kills == 2) /* once */
                 log_fields(LOG_ERR, pool_name(w->pool), w->name,
                            "%s: SIGKILL has no effect on pid %d; trying on", w->name, (int) w->pid);
+        w->is_overdue |= w->n_kills == 0 && !w->kill_due;
         w->n_kills++;
         order_note(w->pool);
         w->kill_due = true;

@@ -80,6 +80,8 @@ typedef struct WorkerMetrics {
         uint64_t cpu_usec, memory_bytes; /* has_usage: the last sample, taken now where it was too old */
 } WorkerMetrics;
 void worker_metrics(Worker *w, WorkerMetrics *ret);
+/** worker_put_last_lines() - the lines it wrote before its last end, an array of strings; nothing when there are none. */
+void worker_put_last_lines(const Worker *w, Text *t, const char *key);
 int worker_log_spec(const Worker *w, LogSpec *ret); /* where its output goes */
 
 #endif

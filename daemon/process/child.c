@@ -134,6 +134,7 @@ static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, cons
         m.launch.flags = spec->ready_fd >= 0 ? KEEPER_LAUNCH_READY_PIPE : 0;
         m.launch.n_fds = (uint32_t) spec->n_fds;
         m.launch.log = *log;
+        m.launch.cgroup = spec->cgroup;
         (void) snprintf(m.launch.name, sizeof(m.launch.name), "%s", name);
         return keeper_queue_message(c->link, &m, all, 1 + spec->n_fds);
 }
@@ -224,6 +225,23 @@ int child_freeze(Child *c, bool is_frozen) {
 int child_respec_log(Child *c, const LogSpec *log) {
         KeeperMessage m = {.type = KEEPER_RESPEC, .slot = c->slot, .generation = c->generation, .respec = {.log = *log}};
 
+        return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
+}
+
+int child_set_cgroup(Child *c, const KeeperCgroup *values) {
+        KeeperMessage m = {.type = KEEPER_SET_CGROUP, .slot = c->slot, .generation = c->generation, .cgroup = *values};
+
+        return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
+}
+
+int child_set_limits(Child *c, const LaunchLimit *limits, size_t n) {
+        KeeperMessage m = {.type = KEEPER_SET_LIMITS, .slot = c->slot, .generation = c->generation};
+
+        if (n > KEEPER_LIMITS_MAX)
+                return -E2BIG;
+        m.limits.n = n;
+        for (size_t i = 0; i < n; i++)
+                m.limits.items[i] = (KeeperLimit){(uint64_t) limits[i].resource, limits[i].value.rlim_cur, limits[i].value.rlim_max};
         return c->is_ended ? -ESRCH : keeper_queue_message(c->link, &m, NULL, 0);
 }
 

@@ -35,6 +35,10 @@ int child_kill_tree(Child *c);
 int child_freeze(Child *c, bool is_frozen); /* its whole tree: stand still, or run on */
 /** child_respec_log() - other bounds for its log while it runs; kind, path and form of @log are not looked at. -ESRCH. */
 int child_respec_log(Child *c, const LogSpec *log);
+/** child_set_cgroup() - new values for its leaf; those that are 0 stay as they are. What the keeper cannot do it passes over. */
+int child_set_cgroup(Child *c, const KeeperCgroup *values);
+/** child_set_limits() - new limits of every process of its tree, KEEPER_LIMITS_MAX at most. */
+int child_set_limits(Child *c, const LaunchLimit *limits, size_t n);
 pid_t child_pid(const Child *c);            /* 0 before on_started and after on_end */
 usec_t child_started_usec(const Child *c);  /* CLOCK_REALTIME */
 uint32_t child_slot(const Child *c);

@@ -26,6 +26,13 @@ struct Child {
         char *candidates;
         LogSpec log;
         int ready_fd;
+        KeeperCgroup cgroup;
+        LaunchLimit last_limit;
+        LaunchIsolation isolation;
+        bool private_tmp;
+        char *read_write; /* joined with newlines */
+        uint64_t capabilities;
+        unsigned n_updates;
 };
 
 #define FAKE_CHILDREN_MAX 8192
@@ -47,6 +54,7 @@ _unused_ static void fake_reset(void) {
                 free(fake.children[i].env);
                 free(fake.children[i].argv);
                 free(fake.children[i].candidates);
+                free(fake.children[i].read_write);
         }
         memset(&fake, 0, sizeof fake);
         fake.hello.hello.keeper_pid = getpid();
@@ -129,6 +137,11 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         c->candidates = fake_join(spec->candidates);
         c->log = *log;
         c->ready_fd = spec->ready_fd;
+        c->cgroup = spec->cgroup;
+        c->isolation = spec->isolation;
+        c->private_tmp = spec->private_tmp;
+        c->read_write = fake_join(spec->paths[LAUNCH_PATH_READ_WRITE]);
+        c->capabilities = spec->set_capabilities ? spec->capabilities : UINT64_MAX;
         fake.n_launching++;
         fake.n_launching_max = MAX(fake.n_launching_max, fake.n_launching);
         *ret = c;
@@ -176,6 +189,18 @@ int child_kill_tree(Child *c) {
 int child_freeze(Child *c, bool is_frozen) {
         c->is_frozen = is_frozen;
         c->n_freezes++;
+        return 0;
+}
+
+int child_set_cgroup(Child *c, const KeeperCgroup *values) {
+        c->cgroup = *values;
+        c->n_updates++;
+        return 0;
+}
+
+int child_set_limits(Child *c, const LaunchLimit *limits, size_t n) {
+        c->last_limit = limits[n - 1];
+        c->n_updates++;
         return 0;
 }
 

@@ -334,6 +334,7 @@ START_TEST(no_process_left_for_the_user) {
                 close_plain();
                 return;
         }
+        s.uid = 60000 + (uid_t) getpid() % 5000; /* nobody else runs as it */
         s.set_capabilities = true;
         s.limits = &limit;
         s.n_limits = 1;
