@@ -15,7 +15,7 @@
 
 /* X(SYMBOL, name, help, parameters in positional order...) */
 #define PROTOCOL_METHODS(X)                                                                                        \
-        X(STATUS, "status", "pools and workers as they are now", "select")                                          \
+        X(STATUS, "status", "pools and workers as they are now", "select", "detail")                                          \
         X(START, "start", "start workers, and wait until they are ready", "select", "wait", "timeout")              \
         X(STOP, "stop", "stop workers, and wait until they ended", "select", "wait", "timeout")                     \
         X(RESTART, "restart", "stop and start workers, and wait until they are ready", "select", "wait", "timeout") \
@@ -46,6 +46,7 @@
         X(ENABLE, "enable", "let pools start with the daemon from now on", "select")                               \
         X(DISABLE, "disable", "let pools not start with the daemon from now on", "select")                         \
         X(DAEMON_INFO, "daemon.info", "version, process ids, uptime, limits")                                       \
+        X(DAEMON_PROMISES, "daemon.promises", "what drover promises, and how each promise is kept on this machine")       \
         X(DAEMON_METRICS, "daemon.metrics", "counters and measures as text for Prometheus", "format")                 \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
         X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \

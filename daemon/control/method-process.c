@@ -14,10 +14,13 @@
 
 typedef struct StatusParams {
         json_t *select;
+        bool detail;
 } StatusParams;
 
 static const JsonField status_fields[] = {
         {"select", JSON_FIELD_STRINGS, offsetof(StatusParams, select), .help = "pools, workers, globs; absent: everything"},
+        {"detail", JSON_FIELD_BOOL, offsetof(StatusParams, detail),
+         .help = "each worker's last five ends with the lines before them, and which of its pool's wishes this machine cannot fulfil (false)"},
         {0},
 };
 
@@ -74,6 +77,7 @@ static void handle_status(Call *c, const void *params) {
                 return;
         view = selection_view(c, &buf);
         t = call_begin(c);
+        pool_set_show_detail(pools, p->detail);
         json_put_object(t, NULL);
         json_put_array(t, "pools");
         if (p->select) {
@@ -81,7 +85,9 @@ static void handle_status(Call *c, const void *params) {
                 put_empty_pools(pools, view, p->select, t);
         } else
                 put_all_pools(pools, view, t);
+        pool_set_show_detail(pools, false);
         json_end_array(t);
+        json_put_u64(t, "weakened", promises_n_weakened(pool_set_promises(pools)));
         json_end_object(t);
         call_end(c);
 }
@@ -92,7 +98,7 @@ const Method method_status = {
         .handler = handle_status,
         .fields = status_fields,
         .params_size = sizeof(StatusParams),
-        .result = "{\"pools\":[{\"name\",\"state\",\"wanted\",\"ready\",...,\"workers\":[WORKER...]}]}",
+        .result = "{\"pools\":[{\"name\",\"state\",\"wanted\",\"ready\",...,\"workers\":[WORKER...]}],\"weakened\":promises not wholly kept here}",
 };
 
 /* ---- start, stop, restart ---- */

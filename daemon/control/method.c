@@ -34,6 +34,7 @@ const Method *const methods[_METHOD_MAX] = {
         [METHOD_ENABLE] = &method_enable,
         [METHOD_DISABLE] = &method_disable,
         [METHOD_DAEMON_INFO] = &method_daemon_info,
+        [METHOD_DAEMON_PROMISES] = &method_daemon_promises,
         [METHOD_DAEMON_METRICS] = &method_daemon_metrics,
         [METHOD_DAEMON_SHUTDOWN] = &method_daemon_shutdown,
         [METHOD_RPC_DISCOVER] = &method_rpc_discover,

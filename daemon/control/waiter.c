@@ -222,8 +222,8 @@ static void watch_look(Watch *watch) {
                 return;
         facts = goal_facts(watch->worker, &watch->baseline, watch->has_changed);
         verdict = goal_check(watch->goal, &facts, &watch->baseline);
-        if (verdict == GOAL_PENDING)
-                return;
+        if (verdict == GOAL_PENDING || (verdict == GOAL_FAILED && worker_is_draining(watch->worker)))
+                return; /* its last lines belong to the answer */
         watch->pid = worker_pid(watch->worker);
         if (verdict == GOAL_FAILED)
                 (void) worker_reason(watch->worker, reason, sizeof(reason));
@@ -376,6 +376,8 @@ static void put_failed(const Waiter *w, Text *t) {
                 json_put_string(t, "reason", watch_reason(watch));
                 if (watch->worker && worker_last_exit(watch->worker))
                         json_put_i64(t, "exitcode", exit_status_exitcode(worker_last_exit(watch->worker)));
+                if (watch->worker)
+                        worker_put_last_lines(watch->worker, t, "lines");
                 json_end_object(t);
         }
         json_end_array(t);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "priority.h"
 
-#define INDEX_GRAIN (20 * USEC_PER_MSEC) /* the log's own times are that coarse */
+#define INDEX_GRAIN (10 * USEC_PER_MSEC) /* the log's own times are that coarse: a line may seem that much older */
 
 struct LastWords {
         LoggerLink *logger;

@@ -105,6 +105,7 @@ struct PoolSet {
         Text scratch; /* data of one event */
         LastWordsBudget words_budget;
         bool shows_detail;
+        PromiseFacts promises;
         uint64_t select_stamp;
         UsageRound usage;
 };

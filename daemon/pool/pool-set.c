@@ -36,6 +36,7 @@ int pool_set_new(PoolSet **ret, const PoolWorld *world) {
                 return -ENOMEM;
         if (getrandom(&s->random, sizeof s->random, GRND_NONBLOCK) < 0)
                 s->random = clock_now();
+        s->promises = promise_facts(keeper_link_hello(world->keeper));
         s->random |= 1; /* the generator's only forbidden state is 0 */
         *ret = TAKE_PTR(s);
         return 0;

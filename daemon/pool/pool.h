@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "event/hub.h"
+#include "pool/promise.h"
 #include "pool/rolling.h"
 #include "pool/worker.h"
 #include "process/logger-link.h"
@@ -104,6 +105,7 @@ unsigned pool_size(const Pool *p);      /* wanted size */
 size_t pool_n_workers(const Pool *p);   /* slots that exist now */
 Worker *pool_worker(const Pool *p, size_t i);
 Worker *pool_worker_by_slot(const Pool *p, unsigned slot);
+const PromiseFacts *pool_set_promises(const PoolSet *s); /* found out when the set was made */
 /** pool_set_show_detail() - the WORKER objects that are put from now on have "ends" and "promises" too, or no longer. */
 void pool_set_show_detail(PoolSet *s, bool wanted);
 /** pool_put_json() - the pool object of `status`; only @workers (n pointers) of it, or all when @workers is NULL. */

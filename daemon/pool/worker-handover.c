@@ -68,9 +68,9 @@ void worker_serialize(const Worker *w, Text *t) {
                 bool value;
         } marks[] = {
                 {"wanted", w->is_wanted},   {"start_due", w->start_due}, {"restart_due", w->restart_due},
-                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing}, {"overdue", w->is_overdue}, {"ended_overdue", w->has_ended_overdue},
+                {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
-                {"succeed_due", w->succeed_due},
+                {"succeed_due", w->succeed_due}, {"overdue", w->is_overdue}, {"ended_overdue", w->has_ended_overdue},
                 {"paused", w->is_paused}, {"draining", w->is_draining},
         };
 

@@ -247,6 +247,8 @@ static void worker_put_detail(const Worker *w, Text *t) {
         size_t n = bounds_shortfalls(w->pool->config, keeper_link_hello(w->pool->set->world.keeper), missing);
 
         worker_put_ends(w, t, "ends");
+        if (!w->child)
+                worker_put_last_lines(w, t, "tail");
         json_put_array(t, "promises");
         for (size_t i = 0; i < n; i++) {
                 json_put_object(t, NULL);
@@ -257,6 +259,10 @@ static void worker_put_detail(const Worker *w, Text *t) {
                 json_end_object(t);
         }
         json_end_array(t);
+}
+
+const PromiseFacts *pool_set_promises(const PoolSet *s) {
+        return &s->promises;
 }
 
 void pool_set_show_detail(PoolSet *s, bool wanted) {

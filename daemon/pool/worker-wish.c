@@ -263,6 +263,10 @@ bool worker_is_settled(const Worker *w) {
         return true;
 }
 
+bool worker_is_draining(const Worker *w) {
+        return !w->child && !worker_is_settled(w);
+}
+
 bool worker_is_restart_due(const Worker *w) {
         return w->restart_due;
 }

@@ -40,9 +40,9 @@ static const struct {
         const char *answers[5]; /* parts that the answers, one a line, must hold */
 } examples[] = {
         {"{\"jsonrpc\": \"2.0\", \"method\": \"status\", \"params\": [\"all\"], \"id\": 1}",
-         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"pools\":[]}}"}},
+         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"pools\":[],\"weakened\":"}},
         {"{\"jsonrpc\": \"2.0\", \"method\": \"status\", \"params\": {\"select\": \"all\"}, \"id\": 3}",
-         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"pools\":[]}}"}},
+         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"pools\":[],\"weakened\":"}},
         {"{\"jsonrpc\": \"2.0\", \"method\": \"status\", \"params\": [\"all\"]}", {NULL}},
         {"{\"jsonrpc\": \"2.0\", \"method\": \"foobar\"}", {NULL}},
         {"{\"jsonrpc\": \"2.0\", \"method\": \"foobar\", \"id\": \"1\"}",
@@ -141,7 +141,7 @@ static const struct {
 } refusals[] = {
         {"status", "{\"selekt\":\"x\"}", "invalid", "did you mean \\\"select\\\"?"},
         {"status", "{\"select\":7}", "invalid", "\\\"select\\\" must be a string or an array of strings"},
-        {"status", "[\"all\",2]", "invalid", "at most 1 parameters"},
+        {"status", "[\"all\",true,2]", "invalid", "at most 2 parameters"},
         {"stop", "{}", "invalid", "\\\"select\\\" is missing"},
         {"stop", "{\"select\":\"wob\"}", "not-found", "did you mean \\\"web\\\"?"},
         {"stop", "{\"select\":\"web/9\"}", "not-found", "web/9"},

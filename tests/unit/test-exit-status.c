@@ -29,11 +29,41 @@ START_TEST(ends_are_told) {
 }
 END_TEST
 
+static const struct {
+        KeeperExit exit;
+        const char *text, *killer;
+} circumstances[] = {
+        {{.code = CLD_KILLED, .status = SIGKILL, .sent = SIGKILL}, "killed by SIGKILL on request", "drover"},
+        {{.code = CLD_KILLED, .status = SIGKILL, .sent = SIGTERM}, "killed by SIGKILL", "other"},
+        {{.code = CLD_EXITED, .status = 3, .sent = 3}, "exited with code 3", NULL},
+        {{.code = CLD_KILLED, .status = SIGKILL, .oom = KEEPER_OOM_CGROUP}, "killed by SIGKILL: out of memory", "kernel"},
+        {{.code = CLD_KILLED, .status = SIGKILL, .oom = KEEPER_OOM_CGROUP, .memory_limit = 1 << 26},
+         "killed by SIGKILL: out of memory (limit 64M)", "kernel"},
+        {{.code = CLD_KILLED, .status = SIGKILL, .oom = KEEPER_OOM_CGROUP, .memory_limit = 1 << 26, .memory_peak = 1 << 25},
+         "killed by SIGKILL: out of memory (limit 64M, peak 32M)", "kernel"},
+        {{.code = CLD_EXITED, .status = 1, .oom = KEEPER_OOM_CGROUP, .memory_limit = 1 << 26},
+         "exited with code 1, one of its processes was killed: out of memory (limit 64M)", NULL},
+        {{.code = CLD_KILLED, .status = SIGKILL, .oom = KEEPER_OOM_MACHINE},
+         "killed by SIGKILL, perhaps by the kernel: this machine ran out of memory", "other"},
+};
+
+START_TEST(circumstances_are_told) {
+        ExitStatus e = {.exit = circumstances[_i].exit};
+        char text[200];
+
+        exit_status_describe(&e, NULL, text, sizeof(text));
+        ck_assert_str_eq(text, circumstances[_i].text);
+        ck_assert_pstr_eq(exit_status_killer(&e), circumstances[_i].killer);
+}
+END_TEST
+
+static char *hidden[] = {(char *) "/a", (char *) "/b", NULL};
 static char *argv[] = {(char *) "/usr/bin/nothing", NULL};
 static const LaunchSpec spec = {
         .argv = argv,
         .directory = "/srv/x",
         .stdio_path = {"/in", NULL, NULL},
+        .paths = {[LAUNCH_PATH_INACCESSIBLE] = hidden},
         .uid = 33,
         .gid = 44,
 };
@@ -56,6 +86,11 @@ static const struct {
         {LAUNCH_STDIO, ENOENT, 7, 126, "cannot open /dev/null as standard stream: No such file or directory", NULL},
         {LAUNCH_LIMIT, EPERM, RLIMIT_NOFILE, 126, "cannot set limit nofile: Operation not permitted", NULL},
         {LAUNCH_LIMIT, EPERM, -3, 126, "cannot set limit: Operation not permitted", NULL},
+        {LAUNCH_MOUNT, EPERM, LAUNCH_PATH_INACCESSIBLE << 16 | 1, 126, "cannot isolate /b: Operation not permitted",
+         "cannot isolate its files: Operation not permitted"},
+        {LAUNCH_MOUNT, EPERM, LAUNCH_PATH_INACCESSIBLE << 16 | 2, 126, "cannot isolate its files: Operation not permitted", NULL},
+        {LAUNCH_MOUNT, EPERM, LAUNCH_PATH_TMP << 16 | 1, 126, "cannot isolate /var/tmp: Operation not permitted", NULL},
+        {LAUNCH_LANDLOCK, EPERM, -1, 126, "cannot isolate its files: Operation not permitted", NULL},
         {LAUNCH_UID, EPERM, 0, 126, "cannot change to user 33: Operation not permitted",
          "cannot change to user: Operation not permitted"},
         {LAUNCH_GID, EPERM, 0, 126, "cannot change to group 44: Operation not permitted", NULL},
@@ -108,6 +143,7 @@ int main(void) {
         SRunner *r = srunner_create(s);
         int failed;
 
+        tcase_add_loop_test(t, circumstances_are_told, 0, (int) ARRAY_SIZE(circumstances));
         tcase_add_loop_test(t, ends_are_told, 0, ARRAY_SIZE(ends));
         tcase_add_loop_test(t, failed_starts_are_told, 0, ARRAY_SIZE(failures));
         tcase_add_loop_test(t, every_stage_has_its_sentence, 0, _LAUNCH_STAGE_MAX);
