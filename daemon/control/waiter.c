@@ -222,7 +222,7 @@ static void watch_look(Watch *watch) {
                 return;
         facts = goal_facts(watch->worker, &watch->baseline, watch->has_changed);
         verdict = goal_check(watch->goal, &facts, &watch->baseline);
-        if (verdict == GOAL_PENDING || (verdict == GOAL_FAILED && worker_is_draining(watch->worker)))
+        if (verdict == GOAL_PENDING || (verdict == GOAL_FAILED && worker_has_output_due(watch->worker)))
                 return; /* its last lines belong to the answer */
         watch->pid = worker_pid(watch->worker);
         if (verdict == GOAL_FAILED)

@@ -263,7 +263,7 @@ bool worker_is_settled(const Worker *w) {
         return true;
 }
 
-bool worker_is_draining(const Worker *w) {
+bool worker_has_output_due(const Worker *w) {
         return !w->child && !worker_is_settled(w);
 }
 

@@ -34,8 +34,8 @@ WorkerState worker_state(const Worker *w);
 bool worker_is_wanted(const Worker *w);   /* someone wants it to run */
 /** worker_is_settled() - the last end is known *and* its output is written: what wait for=exit waits for. */
 bool worker_is_settled(const Worker *w);
-/** worker_is_draining() - it has no process, and the last lines of one that ended are still to come. */
-bool worker_is_draining(const Worker *w);
+/** worker_has_output_due() - it has no process, and the last lines of one that ended are still to come. */
+bool worker_has_output_due(const Worker *w);
 bool worker_is_alive(const Worker *w);    /* a process exists */
 bool worker_is_ready(const Worker *w);    /* running */
 bool worker_is_resting(const Worker *w);  /* created, stopped, exited, failed: nothing happens without a new wish */
