@@ -83,7 +83,7 @@ static Verdict bounds(const PromiseFacts *f) {
 static Verdict descriptors(const PromiseFacts *f) {
         if (f->has_passrights)
                 return always("SO_PASSRIGHTS=0: the kernel takes none");
-        return (Verdict){"they are taken and closed", PROMISE_WEAKENED, "no SO_PASSRIGHTS (Linux 6.16): the close of a hostile one may block"};
+        return always("they are taken, and closed by a process of its own that may wait");
 }
 
 static Verdict own_watchdog(const PromiseFacts *f) {
