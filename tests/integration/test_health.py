@@ -287,7 +287,7 @@ signal.pause()
     def test_abort_is_followed_by_kill(self):
         code = "signal.signal(signal.SIGABRT, signal.SIG_IGN)\nsay('READY=1')\nwhile True: time.sleep(1000)"
         self.add("deaf", **words(code, ready="notify", watchdog="100ms", stop={"timeout": "100ms"}))
-        self.assertEqual(self.event("worker.exited", "deaf/0")["data"]["cause"], "watchdog: silent for 100ms, killed by SIGKILL")
+        self.assertEqual(self.event("worker.exited", "deaf/0")["data"]["cause"], "watchdog: silent for 100ms, did not end within 100ms of SIGABRT; killed by SIGKILL")
 
     def test_a_longer_start(self):
         """Ten times longer than ready.timeout, as long as it goes on saying so."""
