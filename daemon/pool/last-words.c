@@ -79,8 +79,10 @@ static void on_end(LogRead *r, int error, const char *text, void *userdata) {
 static int ask(LastWords *l, uint32_t stream) {
         static const LogReadHooks hooks = {.on_line = on_line, .on_dropped = on_dropped, .on_end = on_end};
 
+        LogReadAsk wanted = {.streams = stream, .n_lines = LAST_WORDS_LINES};
+
         l->stream = stream;
-        return logger_read_new(&l->read, l->logger, &l->spec, stream, LAST_WORDS_LINES, false, &hooks, l);
+        return logger_read_new(&l->read, l->logger, &l->spec, &wanted, &hooks, l);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {

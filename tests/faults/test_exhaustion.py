@@ -75,20 +75,22 @@ class Case(unittest.TestCase):
     def ends(self, d):
         self.assertEqual(d.terminate(), 0, d.log())
 
+    def known(self, d):
+        """All workers; none where the daemon has no memory for the answer, and says so."""
+        try:
+            return d.workers("w").values()
+        except Failure as e:
+            self.assertIn("short of memory", str(e))
+            return []
+
     def kill_all(self, d):
-        for w in d.workers("w").values():
+        for w in self.known(d):
             if w["pid"]:
                 os.kill(w["pid"], signal.SIGKILL)
 
     def check_ends(self, d):
-        """Whatever is said of an end is true: killed by us, or a start that failed for want of something. A daemon that has no
-        memory left for the answer says that."""
-        try:
-            workers = d.workers("w").values()
-        except Failure as e:
-            self.assertIn("short of memory", str(e))
-            return
-        for w in workers:
+        """Whatever is said of an end is true: killed by us, or a start that failed for want of something."""
+        for w in self.known(d):
             cause = (w["last_exit"] or {}).get("cause", "killed by SIGKILL")
             self.assertTrue(cause == "killed by SIGKILL" or "Too many open files" in cause or
                             "temporarily unavailable" in cause or "Cannot allocate memory" in cause, cause)
