@@ -12,7 +12,7 @@
 
 #define LAST_WORDS_LINES 5u
 #define LAST_WORDS_LINE_MAX 200u                  /* bytes; longer lines are cut */
-#define LAST_WORDS_WAIT (250 * USEC_PER_MSEC)
+#define LAST_WORDS_WAIT (2 * USEC_PER_SEC) /* of the 5 s that a last line has to be written; it takes a millisecond */
 #define LAST_WORDS_BURST 64u                      /* ends asked about at once; one more each 50 ms */
 #define LAST_WORDS_REFILL (50 * USEC_PER_MSEC)
 

@@ -3,7 +3,7 @@
  * An end is kept as the JSON that is shown, made when it happens: the sentence is about the process as it was set up then.
  * A worker that never ended has nothing here. With an end that was bad the last lines come a moment later, asked of the
  * logger once all is written; until then the child counts as not drained, so that the event, the answer of a waiting call
- * and the record have them. */
+ * and the record have them. One at a time: a worker that ends again meanwhile has that second end without lines. */
 #include "pool/pool-internal.h"
 
 #include "base/alloc.h"

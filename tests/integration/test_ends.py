@@ -65,6 +65,8 @@ class Ends(unittest.TestCase):
                 os.kill(pids[-1], signal.SIGKILL)
                 while d.workers("a")["a/0"]["restarts"] == seen:
                     pass
+                while "lines" not in ends(d, "a")[0]:
+                    pass
             d.call("wait", select="a", **{"for": "ready"}, timeout=PATIENCE)
             d.call("stop", select="a", timeout=PATIENCE)
             before = detail(d, "a")
