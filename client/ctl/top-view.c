@@ -70,7 +70,8 @@ static int compare_memory(const void *a, const void *b) {
         return x->memory != y->memory ? (x->memory < y->memory ? 1 : -1) : compare_index(x, y);
 }
 
-/* The chosen one is where it stands now; when it is gone, whoever stands in its place is chosen. */
+/* The chosen one is where it stands now; when it is gone, whoever stands in its place is chosen. Somebody always is, by
+ * name: a key must not hit whoever has just come to stand in that line. */
 static void find_chosen(TopView *v) {
         for (size_t i = 0; i < v->n_rows; i++)
                 if (streq(v->rows[i].name, v->selected)) {
@@ -78,6 +79,7 @@ static void find_chosen(TopView *v) {
                         return;
                 }
         v->chosen = v->n_rows ? MIN(v->chosen, v->n_rows - 1) : 0;
+        top_view_move(v, 0);
 }
 
 int top_view_take(TopView *v, const json_t *status) {

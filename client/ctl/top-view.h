@@ -24,7 +24,7 @@ typedef struct TopRow {
 typedef struct TopView {
         TopSort sort;
         char filter[TOP_FILTER_MAX];   /* "": all; else part of name, state or note */
-        char selected[TOP_NAME_MAX];   /* "": the first */
+        char selected[TOP_NAME_MAX];   /* "": nobody yet */
         bool with_ended, is_typing;    /* is_typing: the filter is being typed */
         bool is_color, is_away;
         char message[160];             /* at the bottom, in place of the keys */

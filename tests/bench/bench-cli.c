@@ -1,5 +1,5 @@
-/* bench-cli.c - `droverctl status` of 100 workers, the whole process from vfork to its end; the floor is the empty
- * static program. */
+/* bench-cli.c - `droverctl status` of 100 and of 1000 workers, with CPU and memory, the whole process from vfork to its
+ * end: one refresh of `status -w` costs no more. The floor is the empty static program. */
 #include "bench-util.h"
 
 #include <errno.h>
@@ -44,7 +44,14 @@ int main(void) {
                 floor[i] = once(bench_tiny(), tiny_argv);
                 cli[i] = once(droverctl, argv);
         }
+        size_t n_many = n / 4 + 1;
+        double *many = calloc(n_many, sizeof *many);
+        free(bench_call(fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"scale\",\"params\":{\"pool\":\"w\",\"workers\":1000}}"));
+        for (size_t i = 0; i < n_many; i++)
+                many[i] = once(droverctl, argv);
         (void) dup2(out, 1);
+        bench_print("droverctl status of 1000 workers", "ms", bench_median(many, n_many), 0, 25);
+        free(many);
         bench_print("droverctl status of 100 workers", "ms", bench_median(cli, n), 0, 2.5);
         bench_print("an empty static program", "ms", bench_median(floor, n), 0, 0);
         bench_daemon_stop();

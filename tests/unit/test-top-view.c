@@ -52,6 +52,11 @@ START_TEST(the_chosen_one_stays) {
         TopView v = {0};
 
         ck_assert_int_eq(top_view_take(&v, status), 0);
+        v.sort = TOP_BY_CPU; /* also the one that nobody chose stays: web/0 is the last now */
+        ck_assert_int_eq(top_view_take(&v, status), 0);
+        ck_assert_uint_eq(v.chosen, 4);
+        v.sort = TOP_BY_NAME;
+        ck_assert_int_eq(top_view_take(&v, status), 0);
         top_view_move(&v, -1);
         ck_assert_uint_eq(v.chosen, 0);
         top_view_move(&v, 3);
