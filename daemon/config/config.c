@@ -34,6 +34,10 @@ PoolConfig *pool_config_unref(PoolConfig *c) {
                 return NULL;
         free(c->name);
         strv_free(c->command);
+        free(c->module);
+        free(c->target);
+        json_decref(c->args);
+        json_decref(c->kwargs);
         free(c->workers_text);
         free(c->directory);
         strv_free(c->env);

@@ -99,6 +99,22 @@ typedef struct IsolationConfig {
         uint64_t capabilities; /* those kept, a bit per CAP_*; without: all of root's, none of another user's */
 } IsolationConfig;
 
+/* How the process of a module comes to be. */
+typedef enum StartMethod { START_SPAWN } StartMethod;
+/* What the command of a pool speaks on the descriptor in $DROVER_TASKS_FD. */
+typedef enum PoolProtocol { PROTOCOL_NONE, PROTOCOL_TASKS } PoolProtocol;
+
+/* Tasks of a pool: bounds and defaults of each. */
+typedef struct TaskConfig {
+        usec_t timeout;     /* 0: none. Of one attempt; then a signal, then SIGKILL */
+        unsigned attempts;  /* 1: at most once; more: again after the death of the worker */
+        uint64_t queue_max; /* 100000 waiting ones, then the caller gets `limit` */
+        unsigned prefetch;  /* handed to a worker beyond the one it works at; TASK_PREFETCH_AUTO: by measure */
+        usec_t result_ttl;  /* 1 h: how long a result that nobody fetched is kept */
+        bool durable;       /* false: what was submitted is on record in memory alone */
+} TaskConfig;
+#define TASK_PREFETCH_AUTO 0u
+
 /* Who has a role: uids and gids, resolved at load. */
 typedef enum AccessRole { ROLE_OBSERVE, ROLE_SUBMIT, ROLE_OPERATE, ROLE_ADMINISTER, _ROLE_MAX } AccessRole;
 typedef struct AccessList {
@@ -127,7 +143,14 @@ void hook_config_done(HookConfig *h);
 typedef struct PoolConfig {
         unsigned n_ref;
         char *name;
-        char **command; /* argv */
+        char **command; /* argv; of a module pool drover-host with its arguments */
+        char *module;   /* absolute path of a worker module, in place of a command; NULL: none */
+        char *target;   /* with module: what each process calls once; NULL: the workers take tasks */
+        json_t *args, *kwargs; /* of target: an array and an object; NULL: empty */
+        StartMethod start_method;
+        PoolProtocol protocol;
+        bool is_task_pool; /* a module without target, or protocol tasks */
+        TaskConfig tasks;
         unsigned workers;
         unsigned workers_min, workers_max; /* both 0: the size is fixed; else .workers is the start size, workers_min */
         usec_t workers_idle;               /* 60 s without work before one of the surplus goes */
