@@ -21,7 +21,7 @@
         X(RESTART, "restart", "stop and start workers, and wait until they are ready", "select", "wait", "timeout") \
         X(TERMINATE, "terminate", "send SIGTERM, or another signal", "select", "signal", "tree")                    \
         X(KILL, "kill", "send SIGKILL, or another signal", "select", "signal", "tree")                              \
-        X(SCALE, "scale", "change the number of a pool's workers; the others run on", "pool", "workers", "wait",    \
+        X(SCALE, "scale", "change the number of a pool's workers (with min and max: its floor); the others run on", "pool", "workers", "wait",    \
           "timeout")                                                                                                \
         X(PAUSE, "pause", "freeze workers with all their processes", "select")                                      \
         X(RESUME, "resume", "let paused and draining workers go on", "select")                                      \

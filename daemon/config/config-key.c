@@ -98,17 +98,21 @@ const ConfigKey config_keys[] = {
              .help = "How many workers: a number, \"cpus\", or a multiple such as \"2*cpus\"; CPUs are those of the "
                      "affinity mask and the cgroup's quota. An object lets the number follow the load."),
         POOL("workers.min", workers_bound, workers_min, .max = 10000, .default_text = "1", .cost = CONFIG_LIVE,
-             .help = "Never fewer than these; 0 lets the pool sleep until there is work."),
+             .help = "Never fewer than these; 0 lets the pool sleep until there is work, which needs on_demand: without it one stays. "
+                     "A number given by scale takes its place until the next scale."),
         POOL("workers.max", workers_bound, workers_max, .min = 1, .max = 10000, .default_text = "none; min needs it", .cost = CONFIG_LIVE,
-             .help = "Never more than these."),
+             .help = "Never more than these. The pool grows by one, then two, four, when for 100 ms all ready workers say that they are busy "
+                     "(X_DROVER_BUSY=1) or connections wait in a socket of listen."),
         POOL("workers.idle_timeout", span, workers_idle, .default_json = "\"60s\"", .min = 0.1 * SECOND, .max = DAY, .cost = CONFIG_LIVE,
-             .help = "After so long without work one of the workers beyond min goes."),
+             .help = "After so long without work one of the workers beyond min goes: the highest slot, once it is idle. One that never says "
+                     "whether it is busy is idle while it uses less than 1 % of a CPU."),
         POOL("autostart", bool, autostart, .default_json = "true", .cost = CONFIG_LIVE, .help = "Start together with droverd."),
         POOL("requires", names, requires, .default_text = "none", .cost = CONFIG_LIVE,
-             .help = "Pools that must be ready before a worker starts; they are started too, and are stopped only after this one. "
-                     "One that fails later does not stop it."),
+             .help = "Pools that must be ready before a worker starts: all their workers ready once, or ended with success for good. They are "
+                     "started too. One that failed is waited for, and the start goes on when it is ready; one that fails later stops "
+                     "nobody. Stopping it by hand stops this one first, and starting it again brings this one back."),
         POOL("after", names, after, .default_text = "none", .cost = CONFIG_LIVE,
-             .help = "Pools to wait for until they are ready, as far as they are wanted at all; stopping goes the other way round."),
+             .help = "Pools to wait for until they are ready, as far as they are wanted at all. If both stop, they stop after this one."),
         POOL("on_demand", bool, on_demand, .default_json = "false", .cost = CONFIG_LIVE,
              .help = "Start the workers with the first connection to a socket of listen."),
         POOL("listen", listen, listen, .cost = CONFIG_RESTART, .default_text = "none",
@@ -264,12 +268,13 @@ const ConfigKey config_keys[] = {
              .max = 10000, .cost = CONFIG_LIVE, .help = "How many new ones may run beside the old ones, so that new comes before old."),
         POOL("reload.soak", span, reload.soak, .default_json = "0", .max = DAY, .cost = CONFIG_LIVE,
              .help = "How long a new one must stay ready to count as good."),
-        POOL("recycle", object, recycle, .help = "When a worker is replaced although nothing is wrong; the new one is ready before the old one goes."),
+        POOL("recycle", object, recycle, .help = "When a worker is replaced although nothing is wrong; the new one is ready before the old one goes. At most "
+                     "reload.max_surge of a pool at a time, and at least one."),
         POOL("recycle.age", span, recycle.age, .default_text = "off", .max = 3650 * DAY, .cost = CONFIG_LIVE, .help = "When it has run so long; 0 is off."),
         POOL("recycle.memory", size, recycle.memory, .default_text = "off", .max = 1024 * TERA, .cost = CONFIG_LIVE,
-             .help = "When it holds more resident memory; 0 is off."),
+             .help = "When its main process holds more resident memory, looked at every 10 s; 0 is off."),
         POOL("recycle.tasks", count, recycle.tasks, .default_text = "off", .max = 1e15, .cost = CONFIG_LIVE,
-             .help = "When it has done so many tasks; 0 is off."),
+             .help = "When it has said that it has done so many tasks (X_DROVER_TASKS=N to $NOTIFY_SOCKET); 0 is off."),
         POOL("recycle.jitter", number, recycle.jitter, .default_json = "0.1", .max = 1, .cost = CONFIG_LIVE,
              .help = "Part of age, memory and tasks that is taken off at random, so that workers do not go in step."),
 
