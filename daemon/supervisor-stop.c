@@ -8,6 +8,7 @@
  * with it. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone: nobody reads their
  * output any more, and a later daemon does not know them. */
 #include "base/log.h"
+#include "pool/listen.h"
 #include "supervisor-internal.h"
 #include <poll.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ void stop_proceed(Supervisor *s) {
         if (!is_kept)
                 (void) keeper_link_sweep(s->keeper);
         wish_finish(s);
+        pool_set_unlisten(s->pools);
         places_unlink(s);
         if (keeper_link_quit(s->keeper, EXIT_SUCCESS, is_kept) < 0)
                 log_error("cannot tell the keeper to end");

@@ -19,6 +19,9 @@
         X(START, "start", "start workers, and wait until they are ready", "select", "wait", "timeout")              \
         X(STOP, "stop", "stop workers, and wait until they ended", "select", "wait", "timeout")                     \
         X(RESTART, "restart", "stop and start workers, and wait until they are ready", "select", "wait", "timeout") \
+        X(RELOAD, "reload", "replace workers a few at a time, each gated on ready; stops at the first that fails, and puts it back", \
+          "select", "max_unavailable", "max_surge", "soak", "wait", "timeout")                                      \
+        X(ROLLBACK, "rollback", "return to the configuration of a pool before its last change", "select", "wait", "timeout") \
         X(TERMINATE, "terminate", "send SIGTERM, or another signal", "select", "signal", "tree")                    \
         X(KILL, "kill", "send SIGKILL, or another signal", "select", "signal", "tree")                              \
         X(SCALE, "scale", "change the number of a pool's workers (with min and max: its floor); the others run on", "pool", "workers", "wait",    \

@@ -7,6 +7,7 @@ const char *goal_to_string(Goal g) {
                 [GOAL_LAUNCHED] = "launched",  [GOAL_EXITED] = "ended",        [GOAL_READY] = "ready",
                 [GOAL_IDLE] = "idle",
                 [GOAL_AT_REST] = "stopped",    [GOAL_GONE] = "gone",           [GOAL_NONE] = "there",
+                [GOAL_RELOADED] = "replaced",  [GOAL_SETTLED] = "replaced",
         };
 
         return names[g];
@@ -15,7 +16,9 @@ const char *goal_to_string(Goal g) {
 GoalBaseline goal_baseline(const Worker *w) {
         const ExitStatus *e = worker_last_exit(w);
 
-        return (GoalBaseline){.was_alive = worker_is_alive(w), .exit_at = e ? e->at_usec : 0};
+        return (GoalBaseline){.was_alive = worker_is_alive(w), .exit_at = e ? e->at_usec : 0,
+                              .n_reloads = pool_n_reloads(worker_pool(w)),
+                              .was_reloading = pool_is_reloading(worker_pool(w))};
 }
 
 GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
@@ -28,6 +31,8 @@ GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
                 .is_wanted = worker_is_wanted(w),
                 .is_busy = worker_is_busy(w),
                 .is_restart_due = worker_is_restart_due(w),
+                .is_reloading = pool_is_reloading(worker_pool(w)),
+                .reload = pool_reload_outcome(worker_pool(w)),
                 .has_changed = has_changed,
                 .has_new_end = e && e->at_usec != b->exit_at,
                 .has_failed_to_start = e && e->is_failure_to_start,
@@ -102,6 +107,22 @@ static GoalVerdict check_at_rest(const GoalFacts *f, const GoalBaseline *b) {
         return (is_over(f) || f->state == WORKER_CREATED) && f->is_settled ? GOAL_MET : GOAL_PENDING;
 }
 
+/* A number beyond the baseline's is of the call's own, or of one that came in its place. */
+static GoalVerdict check_reloaded(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->reload->number <= b->n_reloads)
+                return GOAL_PENDING;
+        return f->reload->is_good ? GOAL_MET : GOAL_FAILED;
+}
+
+/* The call's own is the one that the baseline counted last, if it was over only after that. */
+static GoalVerdict check_settled(const GoalFacts *f, const GoalBaseline *b) {
+        if (f->is_reloading || f->is_restart_due)
+                return GOAL_PENDING;
+        if (b->was_reloading)
+                return f->reload->is_good ? GOAL_MET : GOAL_FAILED;
+        return f->is_wanted ? check_started(f, b) : GOAL_MET;
+}
+
 static GoalVerdict check_gone(const GoalFacts *f, const GoalBaseline *b) {
         return GOAL_PENDING;
 }
@@ -121,6 +142,8 @@ GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b) {
                 [GOAL_IDLE] = check_idle,
                 [GOAL_AT_REST] = check_at_rest,
                 [GOAL_GONE] = check_gone,
+                [GOAL_RELOADED] = check_reloaded,
+                [GOAL_SETTLED] = check_settled,
                 [GOAL_NONE] = check_none,
         };
 

@@ -2,7 +2,7 @@
 #ifndef DROVER_CONTROL_GOAL_H
 #define DROVER_CONTROL_GOAL_H
 
-#include "pool/worker.h"
+#include "pool/pool.h"
 
 typedef enum Goal {
         GOAL_STARTED,   /* start: it is ready; or its first attempt since then failed */
@@ -14,6 +14,8 @@ typedef enum Goal {
         GOAL_IDLE,      /* wait for=idle: nothing in hand: ready and not busy, or at rest */
         GOAL_AT_REST,   /* wait for=stopped: ended, nothing will start it again */
         GOAL_GONE,      /* pool.remove, scale: its slot is no more */
+        GOAL_RELOADED,  /* reload: the replacement of its pool that the call began is over, and was good */
+        GOAL_SETTLED,   /* rollback: none is under way, and the one the call may have begun was good; it runs, if it is to */
         GOAL_NONE,      /* nothing: only to be shown in the answer */
         _GOAL_MAX,
 } Goal;
@@ -25,6 +27,8 @@ typedef enum GoalVerdict { GOAL_PENDING, GOAL_MET, GOAL_FAILED } GoalVerdict;
 typedef struct GoalBaseline {
         bool was_alive;
         usec_t exit_at; /* of the last end; 0: none */
+        uint64_t n_reloads; /* begun so far, of its pool */
+        bool was_reloading; /* its pool */
 } GoalBaseline;
 
 typedef struct GoalFacts {
@@ -34,6 +38,8 @@ typedef struct GoalFacts {
         bool is_restart_due; /* what runs does not stay */
         bool has_changed; /* since the call, or the wishes of the call have been brought about already */
         bool has_new_end; /* an end later than the baseline's */
+        bool is_reloading;        /* its pool */
+        const RollingOutcome *reload; /* of the last replacement of its pool that is over */
         bool has_failed_to_start; /* the last end was none of a process */
 } GoalFacts;
 

@@ -54,6 +54,8 @@ static void handle_pool_add(Call *c, const void *params) {
         r = pool_add(world->pools, config, POOL_FROM_CALL, config->autostart, &pool);
         if (r >= 0)
                 answer_pool(c, pool);
+        else if (*pool_set_fault(world->pools))
+                call_fail(c, ERROR_FAILED, "%s", pool_set_fault(world->pools));
         else if (r == -EEXIST)
                 call_fail(c, ERROR_EXISTS, "there is a pool or a process \"%s\" already", p->name);
         else

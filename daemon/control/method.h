@@ -35,7 +35,7 @@ typedef struct Method {
 
 /* Indexed by ProtocolMethodId; each file method-*.c defines its own. */
 extern const Method method_status, method_start, method_stop, method_restart, method_terminate, method_kill, method_scale,
-        method_pause, method_resume, method_drain,
+        method_pause, method_resume, method_drain, method_reload, method_rollback,
         method_wait, method_run, method_logs, method_logs_reopen, method_logs_rotate, method_logs_clear, method_events, method_pool_add, method_pool_remove,
         method_config_check, method_config_show, method_config_apply, method_config_plan, method_config_set, method_config_get,
         method_enable, method_disable, method_daemon_info, method_daemon_metrics, method_daemon_promises, method_daemon_shutdown,

@@ -213,6 +213,34 @@ static void watch_decide(Watch *watch, GoalVerdict verdict, const char *reason) 
                 waiter_set_due(watch->waiter);
 }
 
+/* ---- reload: the fate of a worker is that of its pool ---- */
+
+static bool is_about_reload(const Watch *watch) {
+        Pool *p = watch->worker ? worker_pool(watch->worker) : NULL;
+
+        if (watch->goal == GOAL_SETTLED)
+                return p && watch->baseline.was_reloading && !pool_reload_outcome(p)->is_good;
+        return watch->goal == GOAL_RELOADED && p && !pool_reload_outcome(p)->is_good;
+}
+
+static void describe_reload(const Watch *watch, char *buf, size_t size) {
+        const RollingOutcome *o = pool_reload_outcome(worker_pool(watch->worker));
+
+        (void) snprintf(buf, size, "%s: the reload stopped%s%s: %s (%u replaced, %u put back)",
+                        pool_name(worker_pool(watch->worker)), o->worker ? " at " : "", o->worker ? o->worker : "",
+                        o->reason ? o->reason : "it did not succeed", o->n_replaced, o->n_put_back);
+}
+
+static void put_reload(const Watch *watch, Text *t) {
+        const RollingOutcome *o = pool_reload_outcome(worker_pool(watch->worker));
+
+        json_put_string(t, "pool", pool_name(worker_pool(watch->worker)));
+        json_put_string(t, "worker", o->worker);
+        json_put_string(t, "reason", o->reason);
+        json_put_u64(t, "replaced", o->n_replaced);
+        json_put_u64(t, "put_back", o->n_put_back);
+}
+
 static void watch_look(Watch *watch) {
         char reason[512] = "";
         GoalVerdict verdict;
@@ -225,7 +253,9 @@ static void watch_look(Watch *watch) {
         if (verdict == GOAL_PENDING || (verdict == GOAL_FAILED && worker_has_output_due(watch->worker)))
                 return; /* its last lines belong to the answer */
         watch->pid = worker_pid(watch->worker);
-        if (verdict == GOAL_FAILED)
+        if (verdict == GOAL_FAILED && is_about_reload(watch))
+                describe_reload(watch, reason, sizeof(reason));
+        else if (verdict == GOAL_FAILED)
                 (void) worker_reason(watch->worker, reason, sizeof(reason));
         if (verdict == GOAL_FAILED && !*reason)
                 (void) snprintf(reason, sizeof(reason), "it is %s and %swanted to run",
@@ -395,11 +425,15 @@ static void answer_failed(Waiter *w) {
         if (n > 1)
                 (void) snprintf(more, sizeof(more), " (and %zu more)", n - 1);
         length = strlen(watch_name(first)); /* a note may begin with the name already */
-        if (strncmp(watch_reason(first), watch_name(first), length) == 0 && watch_reason(first)[length] == ':')
+        if (is_about_reload(first))
+                (void) snprintf(message, sizeof(message), "%s", watch_reason(first));
+        else if (strncmp(watch_reason(first), watch_name(first), length) == 0 && watch_reason(first)[length] == ':')
                 (void) snprintf(message, sizeof(message), "%s%s", watch_reason(first), more);
         else
                 (void) snprintf(message, sizeof(message), "%s: %s%s", watch_name(first), watch_reason(first), more);
         t = call_fail_begin(w->call, ERROR_FAILED, message);
+        if (is_about_reload(first))
+                put_reload(first, t);
         put_failed(w, t);
         call_fail_end(w->call, ERROR_FAILED);
 }

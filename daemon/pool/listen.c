@@ -53,14 +53,21 @@ static ListenSocket *listen_socket_ref(ListenSocket *s) {
         return s;
 }
 
+/* For everybody who has a duplicate: nobody is let in any more from this moment on. */
+static void listen_socket_end(ListenSocket *s) {
+        (void) shutdown(s->fd, SHUT_RDWR);
+        (void) keeper_link_drop(s->set->world.keeper, s->key);
+        if (s->path)
+                (void) unlink(s->path);
+}
+
 static ListenSocket *listen_socket_unref(ListenSocket *s) {
         if (!s || --s->n_ref > 0)
                 return NULL;
         sd_event_source_disable_unref(s->watch);
+        if (!s->set->is_freeing)
+                listen_socket_end(s);
         fd_close(s->fd);
-        (void) keeper_link_drop(s->set->world.keeper, s->key);
-        if (s->path)
-                (void) unlink(s->path);
         s->set->n_listening--;
         free(s->path);
         free(s);
@@ -298,7 +305,15 @@ unsigned listen_set_backlog(const ListenSet *l) {
         return sum;
 }
 
-/* ---- over droverd's own death ---- */
+/* ---- over droverd's own death, and at its orderly end ---- */
+
+void pool_set_unlisten(PoolSet *s) {
+        for (size_t i = 0; i < s->n_pools; i++)
+                if (s->pools[i]->config->on_daemon_exit != ON_DAEMON_EXIT_KEEP) {
+                        s->pools[i]->rolling = rolling_free(s->pools[i]->rolling);
+                        s->pools[i]->listen = listen_set_free(s->pools[i]->listen);
+                }
+}
 
 /* A Unix socket of a pool that is gone leaves its file behind. */
 static void unlink_kept(int fd) {

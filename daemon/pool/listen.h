@@ -43,6 +43,9 @@ void listen_set_unwatch(ListenSet *l);
 /** listen_set_backlog() - connections that wait in the sockets that are open; see backlog.h */
 unsigned listen_set_backlog(const ListenSet *l);
 
+/** pool_set_unlisten() - the end: close the sockets of all pools but those whose workers are kept (on_daemon_exit). What is
+ *  freed without it stays with the keeper. */
+void pool_set_unlisten(PoolSet *s);
 /** pool_set_inherit() - what the keeper kept over droverd's death (NULL: that is over); what nobody took is closed for good */
 void pool_set_inherit(PoolSet *s, KeeperTable *t);
 

@@ -95,6 +95,7 @@ struct PoolSet {
         bool is_stopping;           /* shutdown: nothing starts any more */
         bool is_rolling_due, is_demand_due, is_size_due, is_recycle_due;
         size_t n_listening;         /* sockets */
+        bool is_freeing;
         KeeperTable *inherited;     /* borrowed, while the state of the life before is read */
         char fault[LISTEN_FAULT_MAX]; /* of the last pool that could not be added or changed */
         bool has_leaving;           /* a pool without workers waits to be freed */

@@ -45,6 +45,7 @@ int pool_set_new(PoolSet **ret, const PoolWorld *world) {
 PoolSet *pool_set_free(PoolSet *s) {
         if (!s)
                 return NULL;
+        s->is_freeing = true;
         while (s->n_pools > 0)
                 pool_set_forget(s, s->pools[s->n_pools - 1]);
         errand_set_done(s);

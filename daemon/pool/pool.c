@@ -156,6 +156,7 @@ int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **re
         Pool *p;
         int r = pool_make(s, c, origin, &p), k;
 
+        s->fault[0] = '\0';
         if (r < 0)
                 return r;
         k = listen_set_new(&p->listen, s, c, NULL, origin == POOL_FROM_CONFIG, s->fault);
@@ -328,11 +329,40 @@ int pool_reload(Pool *p, const ReloadConfig *how, Worker *const *workers, size_t
         return rolling_begin(p, NULL, NULL, how, workers, n);
 }
 
-int pool_rollback(Pool *p) {
-        _cleanup_(pool_config_unrefp) PoolConfig *before =
-                pool_config_ref(rolling_former_config(p) != p->config ? rolling_former_config(p) : p->config_before);
+static PoolConfig *rollback_config(const Pool *p) {
+        return rolling_former_config(p) != p->config ? rolling_former_config(p) : p->config_before;
+}
 
-        return before ? pool_reconfigure(p, before, CONFIG_RESTART) : -ENODATA;
+bool pool_can_roll_back(const Pool *p) {
+        return rollback_config(p) != NULL;
+}
+
+static int cost_between(PoolConfig *from, PoolConfig *to, ConfigCost *ret) {
+        const Config a = {.pools = &from, .n_pools = 1}, b = {.pools = &to, .n_pools = 1};
+        _cleanup_(config_diff_done) ConfigDiff d = {0};
+        int r = config_diff(&a, &b, &d);
+
+        if (r >= 0)
+                *ret = d.n > 0 ? d.items[0].cost : CONFIG_SAME;
+        return r;
+}
+
+int pool_rollback(Pool *p) {
+        _cleanup_(pool_config_unrefp) PoolConfig *before = pool_config_ref(rollback_config(p));
+        ConfigCost cost;
+        int r;
+
+        p->set->fault[0] = '\0';
+        if (!before)
+                return -ENODATA;
+        r = cost_between(p->config, before, &cost);
+        if (r >= 0 && p->rolling)
+                cost = CONFIG_RESTART; /* some of it is replaced already */
+        if (r >= 0)
+                r = pool_reconfigure(p, before, cost);
+        if (r >= 0)
+                pool_emit(p, EVENT_POOL_ROLLED_BACK);
+        return r;
 }
 
 /* ---- questions ---- */

@@ -82,6 +82,7 @@ const char *pool_set_fault(const PoolSet *s); /* why a socket of the last pool a
 int pool_reload(Pool *p, const ReloadConfig *how, Worker *const *workers, size_t n);
 /** pool_rollback() - to the configuration before the last change. -ENODATA: there is none; as pool_reconfigure(). */
 int pool_rollback(Pool *p);
+bool pool_can_roll_back(const Pool *p);
 bool pool_is_reloading(const Pool *p);
 uint64_t pool_n_reloads(const Pool *p); /* begun so far */
 const RollingOutcome *pool_reload_outcome(const Pool *p); /* of the last one that is over; .number 0: none */
