@@ -212,7 +212,9 @@ static void take_one(Rolling *r, Worker *w) {
         w->is_rolling_bad = false;
         w->rolling_generation = w->generation;
         worker_mark_to_tell(w);
-        if (is_surge && !worker_elder_serves(w))
+        /* With an elder of the replacement before this one, only the younger process goes: the elder is held by the batch,
+         * so that to wait for its end would be to wait for ever. */
+        if (is_surge && !worker_elder_serves_on(w))
                 worker_want_succession(w);
         else
                 worker_want_restart(w);

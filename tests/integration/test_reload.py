@@ -414,6 +414,24 @@ class Bad(unittest.TestCase):
             d.call("rollback", select=["web"])  # and forth
             self.assertEqual(get(("127.0.0.1", port)), "two")
 
+    def test_supersede_in_the_soak(self):
+        """The younger process of the first reload is ready, its elder waits: the second reload must not wait for it."""
+        port = free_port()
+        with Daemon({"pools": {"web": server(port, workers=3, reload={"max_surge": 1, "soak": "1h"})}}) as d:
+            d.start()
+            d.call("wait", select=["web"], **{"for": "ready"})
+            before = {w["pid"] for w in d.workers("web").values()}
+            first = Client(d.path)
+            number = first.send("reload", select=["web"])
+            await_event(d, "worker.running", 4)
+            d.call("reload", select=["web"], soak=0)
+            with self.assertRaises(Failure) as e:
+                first.answer(number)
+            self.assertIn("another reload", str(e.exception))
+            first.close()
+            after = {w["pid"] for w in d.workers("web").values()}
+            self.assertEqual((len(after), after & before), (3, set()))
+
     def test_supersede_and_stop(self):
         port = free_port()
         with Daemon({"pools": {"web": server(port, workers=3, reload={"max_surge": 1, "soak": "1h"})}}) as d:
