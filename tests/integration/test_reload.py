@@ -150,10 +150,12 @@ class UnderLoad(unittest.TestCase):
             d.start()
             d.call("wait", select=["web"], **{"for": "ready"})
             ab = subprocess.Popen(["ab", "-q", "-r", "-t", "300", "-n", "10000000", "-c", "8", f"http://127.0.0.1:{port}/"],
-                                  stdout=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.churn(d, ["web"])
+            self.assertIsNone(ab.poll(), "ab ended by itself")
             ab.send_signal(signal.SIGINT)
             out = ab.communicate()[0]
+            self.assertIn("Complete requests", out, f"ab ended with {ab.returncode}: {out}")
             n = int(re.search(r"Complete requests:\s+(\d+)", out).group(1))
             failed = int(re.search(r"Failed requests:\s+(\d+)", out).group(1))
             # The length of a pid may differ from the first answer's: ab calls that failed. Nothing else may be.
