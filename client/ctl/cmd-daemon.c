@@ -61,7 +61,7 @@ int cmd_info(Ctl *c) {
 }
 
 static const TableColumn promise_columns[] = {
-        {"PROMISE"}, {"STATE"}, {"MECHANISM"}, {"MEANS", false, 1}, {"WHY"},
+        {"PROMISE"}, {"STATE"}, {"MEANS", false, 1}, {"MECHANISM"},
 };
 
 static Tint tint_of_promise(const char *state) {
@@ -78,9 +78,13 @@ static void put_promises(const Ctl *c, Text *out, const json_t *promises) {
                 const char *state = member_text(p, "state", "?");
                 table_cell(&t, TINT_NONE, member_text(p, "name", "?"));
                 table_cell(&t, tint_of_promise(state), state);
-                table_cell(&t, TINT_NONE, member_text(p, "mechanism", "-"));
                 table_cell(&t, TINT_NONE, member_text(p, "text", "-"));
-                table_cell(&t, TINT_NONE, member_text(p, "why", ""));
+                const char *why = member_text(p, "why", "");
+                _cleanup_text_ Text how = {};
+                text_append(&how, member_text(p, "mechanism", "-"));
+                text_append(&how, *why ? ": " : "");
+                text_append(&how, why);
+                table_cell(&t, TINT_NONE, how.data);
         }
         if (t.n_cells)
                 table_print(&t, out, c->show == SHOW_WIDE ? 0 : c->width, c->show == SHOW_WIDE, c->use_color);

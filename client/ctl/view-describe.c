@@ -183,12 +183,12 @@ static void put_output(Text *out, const json_t *lines) {
 static void put_ends(Text *out, const json_t *ends, usec_t now) {
         size_t n = json_array_size(ends);
 
-        for (size_t i = n; i-- > 0;) {
+        for (size_t i = 0; i < n; i++) {
                 const json_t *end = json_array_get(ends, i);
                 char span[SPAN_TEXT_MAX];
                 double uptime = member_number(end, "uptime", -1);
 
-                put_label(out, i + 1 == n ? "Ends" : "");
+                put_label(out, i == 0 ? "Ends" : "");
                 escape_append(out, member_text(end, "cause", "?"));
                 if (uptime >= 0 && uptime < 1e12)
                         text_appendf(out, " after %s", span_format(span, (usec_t) (uptime * 1e3) * USEC_PER_MSEC));
@@ -264,7 +264,8 @@ void view_put_worker(Text *out, const json_t *w, const json_t *config, usec_t no
         put_promises(out, json_object_get(w, "promises"));
         put_bounds(out, config);
         put_others(out, w, told, false);
-        put_tail(out, json_object_get(w, "tail"));
+        if (member_bool(w, "alive") || !json_array_size(ends)) /* else they stand with its last end */
+                put_tail(out, json_object_get(w, "tail"));
 }
 
 void view_put_pool(Text *out, const json_t *pool, const json_t *config, usec_t now, unsigned width,
