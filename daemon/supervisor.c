@@ -16,6 +16,7 @@
 #include "build-config.h"
 #include "pool/listen.h"
 #include "priority.h"
+#include "process/closer.h"
 #include <signal.h>
 #include <sysexits.h>
 
@@ -279,6 +280,7 @@ int supervisor_new(Supervisor **ret, const Options *o, int keeper_fd_consume) {
         if (r < 0)
                 return fail("places", r);
         (void) fd_raise_limit(&old, &now);
+        closer_keep_margin();
         make_directories(s);
         r = build_ground(s, TAKE_FD(keeper_fd));
         if (r < 0)

@@ -8,7 +8,7 @@
 
 #include "control/access.h"
 #include "control/audit.h"
-#include "control/closer.h"
+#include "process/closer.h"
 #include "control/control.h"
 #include "control/connection.h"
 #include "control/listener.h"

@@ -6,7 +6,7 @@
 #define DROVER_CONTROL_LISTENER_H
 
 #include "base/macro.h"
-#include "control/closer.h"
+#include "process/closer.h"
 #include "control/peer.h"
 #include <systemd/sd-event.h>
 

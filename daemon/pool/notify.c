@@ -5,7 +5,8 @@
  * `early`, is looked at again after 1, 4, 16, 64, 256 ms, and then counts as ignored. Only descendants of the keeper
  * get that far, so a stranger cannot fill the list.
  *
- * No room is made for descriptors (FDSTORE=1, BARRIER=1): the kernel closes them, which is what a barrier waits for. */
+ * Descriptors (FDSTORE=1, BARRIER=1) are closed, which is what a barrier waits for; not here where that may take as long
+ * as their sender likes (closer.h). While too many wait for that, nothing is read. */
 #include "pool/notify-sender.h"
 #include "pool/notify.h"
 #include "pool/pool-internal.h"
@@ -13,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "priority.h"
+#include "process/closer.h"
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@
 #define EARLY_MAX 64u
 #define EARLY_TRIES 5u
 #define EARLY_FIRST USEC_PER_MSEC
+#define STUCK_REST (100 * USEC_PER_MSEC)
 
 typedef struct EarlyMessage {
         pid_t pid; /* of the keeper's child, not yet known to droverd */
@@ -32,6 +35,7 @@ typedef struct EarlyMessage {
 struct NotifySocket {
         PoolSet *pools;
         sd_event *event;
+        Closer *closer;
         sd_event_source *source, *again;
         sd_event_source *rest; /* while it runs, nothing is read */
         usec_t read_at;    /* CLOCK_MONOTONIC: when the last turn was over */
@@ -118,7 +122,7 @@ static int notify_receive(NotifySocket *n) {
         char text[NOTIFY_MESSAGE_MAX];
         union {
                 struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+                char bytes[CLOSER_CONTROL_SPACE];
         } control;
         struct iovec iov = {.iov_base = text, .iov_len = sizeof text};
         struct msghdr m = {
@@ -128,6 +132,7 @@ static int notify_receive(NotifySocket *n) {
 
         if (size < 0)
                 return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
+        (void) closer_collect(n->closer, &m);
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
                 if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
                     c->cmsg_len == CMSG_LEN(sizeof sender))
@@ -149,8 +154,8 @@ static int rest_dispatch(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* Its priority is the highest: as long as there is something to read, nobody else would have a turn. Where there is
  * no memory for a timer the flood goes on, at the lowest priority. */
-static void notify_rest(NotifySocket *n) {
-        usec_t due = usec_add(clock_now(), NOTIFY_REST);
+static void notify_rest(NotifySocket *n, usec_t span) {
+        usec_t due = usec_add(clock_now(), span);
 
         if (sd_event_add_time(n->event, &n->rest, CLOCK_MONOTONIC, due, NOTIFY_REST, rest_dispatch, n) < 0) {
                 (void) sd_event_source_set_priority(n->source, PRIORITY_WATCHDOG);
@@ -168,7 +173,7 @@ static void notify_count(NotifySocket *n, unsigned n_read, usec_t began) {
         n->n_in_row += n_read;
         if (n->n_in_row >= NOTIFY_BUDGET) {
                 n->n_in_row = 0;
-                notify_rest(n);
+                notify_rest(n, NOTIFY_REST);
         } else
                 (void) sd_event_source_set_priority(n->source, PRIORITY_NOTIFY);
         n->read_at = clock_now();
@@ -178,9 +183,17 @@ static int notify_dispatch(sd_event_source *source, int fd, uint32_t revents, vo
         NotifySocket *n = userdata;
         usec_t began = clock_now();
         unsigned n_read = 0;
+        uint64_t limit;
 
-        while (n_read < NOTIFY_BUDGET && notify_receive(n) > 0) /* an error of one datagram is gone with it */
+        if (closer_is_stuck(n->closer)) {
+                notify_rest(n, STUCK_REST);
+                return 0;
+        }
+        limit = closer_open_margin();
+        while (n_read < NOTIFY_BUDGET && !closer_is_stuck(n->closer) && notify_receive(n) > 0) /* an error of one is gone with it */
                 n_read++;
+        closer_close_margin(limit);
+        closer_flush(n->closer);
         notify_count(n, n_read, began);
         return 0;
 }
@@ -220,7 +233,9 @@ int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consu
         n->cgroup_base = notify_sender_cgroup_base(keeper_link_hello(pools->world.keeper)->hello.keeper_pid);
         if (setsockopt(n->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
                 return -errno;
-        r = sd_event_add_io(event, &n->source, n->fd, EPOLLIN, notify_dispatch, n);
+        r = closer_new(&n->closer, event);
+        if (r >= 0)
+                r = sd_event_add_io(event, &n->source, n->fd, EPOLLIN, notify_dispatch, n);
         if (r >= 0)
                 r = sd_event_source_set_priority(n->source, PRIORITY_NOTIFY);
         if (r < 0)
@@ -236,6 +251,7 @@ NotifySocket *notify_free(NotifySocket *n) {
         sd_event_source_disable_unref(n->again);
         sd_event_source_disable_unref(n->rest);
         fd_close(n->fd);
+        closer_free(n->closer);
         free(n->cgroup_base);
         free(n);
         return NULL;

@@ -7,6 +7,8 @@
 #include "pool/notify.h"
 #include "pool/proc-usage.h"
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -387,6 +389,75 @@ START_TEST(test_descriptors_are_closed) {
 }
 END_TEST
 
+/* What is not the end of a pipe is closed by another process. */
+START_TEST(test_a_socket_is_closed_elsewhere) {
+        int fds[2];
+        char c;
+
+        add();
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        ck_assert_int_eq(send_text("FDSTORE=1", fds[1]), 0);
+        ck_assert_int_eq(fd_close(fds[1]), -EBADF);
+        world_round();
+        ck_assert_int_eq(read(fds[0], &c, 1), 0);
+        ck_assert_int_eq(fd_close(fds[0]), -EBADF);
+        ck_assert_uint_eq(notify_n_ignored(notify), 0);
+}
+END_TEST
+
+/* A TCP socket whose last close waits LINGER_SEC for a peer that never reads. @keep: what keeps it so. */
+#define LINGER_SEC 20
+
+static int lingering(int keep[static 2]) {
+        static char block[65536];
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        const struct linger linger = { .l_onoff = 1, .l_linger = LINGER_SEC };
+        socklen_t size = sizeof a;
+        int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        keep[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(bind(keep[0], (struct sockaddr *) &a, sizeof a), 0);
+        ck_assert_int_eq(listen(keep[0], 1), 0);
+        ck_assert_int_eq(getsockname(keep[0], (struct sockaddr *) &a, &size), 0);
+        ck_assert_int_eq(connect(s, (struct sockaddr *) &a, size), 0);
+        keep[1] = accept4(keep[0], NULL, NULL, SOCK_CLOEXEC);
+        ck_assert_int_ge(keep[1], 0);
+        ck_assert_int_eq(setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+        while (send(s, block, sizeof block, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+                ;
+        return s;
+}
+
+/* Nobody waits for what a worker passes along; with no number left for a descriptor neither. */
+START_TEST(test_a_lingering_socket_stalls_nobody) {
+        struct rlimit before, tight;
+        int keep[2], s = lingering(keep), probe = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        usec_t begun;
+
+        if (getenv("DROVER_TEST_VALGRIND"))
+                return; /* it has numbers of its own */
+        add();
+        fake_started(fake_child("web/0"), getpid());
+        fake.hello.hello.keeper_pid = getppid();
+        ck_assert_int_eq(send_text("STATUS=x", s), 0);
+        begun = clock_now();
+        ck_assert_int_eq(fd_close(s), -EBADF);
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        tight = before;
+        tight.rlim_cur = _i == 0 ? before.rlim_cur : (rlim_t) s; /* and s is free now, but for _i == 1 nothing else */
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        world_round();
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_uint_lt(usec_sub(clock_now(), begun), LINGER_SEC / 2 * USEC_PER_SEC);
+        check_status_text(pool_worker(pool_find(world.set, "web"), 0), "x");
+        for (int i = 0; i < 2; i++)
+                fd_close(keep[i]);
+        fd_close(probe);
+}
+END_TEST
+
 /* A flood is taken NOTIFY_BUDGET at a time. */
 START_TEST(test_budget) {
         unsigned n = 0;
@@ -456,7 +527,7 @@ END_TEST
 int main(void) {
         const TTest *const tests[] = {
                 test_a_flood_starves_nobody, test_ready_early, test_never_known, test_stranger, test_nonsense_is_counted,
-                test_descriptors_are_closed, test_budget,
+                test_descriptors_are_closed, test_a_socket_is_closed_elsewhere, test_budget,
         };
         Suite *s = suite_create("notify");
         TCase *t = tcase_create("socket"), *pure = tcase_create("pure");
@@ -472,6 +543,7 @@ int main(void) {
         for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
                 tcase_add_test(t, tests[i]);
         tcase_add_loop_test(t, test_ready, 0, 2);
+        tcase_add_loop_test(t, test_a_lingering_socket_stalls_nobody, 0, 2);
         suite_add_tcase(s, pure);
         suite_add_tcase(s, t);
         r = srunner_create(s);

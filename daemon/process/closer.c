@@ -1,6 +1,6 @@
 /* closer.c - see its header. The child is a fork: droverd has one thread, and the child only closes and exits. It waits for
  * the end of a pipe first, so that it, not the parent, closes last. */
-#include "control/closer.h"
+#include "process/closer.h"
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,7 +19,6 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-#define SCM_FDS_MAX 253         /* the kernel's SCM_MAX_FD */
 #define DRAIN_BYTES (64u * 1024)
 #define WAITING_STUCK 1024u     /* descriptors that wait for a child */
 
@@ -145,7 +145,7 @@ static int child_start(Closer *c, CloserChild *child) {
         return 0;
 }
 
-static void flush(Closer *c) {
+void closer_flush(Closer *c) {
         for (size_t i = 0; i < CLOSER_CHILDREN_MAX && c->n_waiting > 0; i++)
                 if (c->children[i].pid == 0 && child_start(c, &c->children[i]) < 0)
                         return;
@@ -158,7 +158,7 @@ static int child_dispatch(sd_event_source *s, int fd, uint32_t revents, void *us
 
         (void) waitid(P_PID, (id_t) child->pid, &info, WEXITED | WNOHANG);
         child_forget(child);
-        flush(c);
+        closer_flush(c);
         return 0;
 }
 
@@ -174,24 +174,75 @@ static void give(Closer *c, const int *fds, size_t n) {
         }
 }
 
+/* The end of a pipe goes at once, and fcntl(2) says what it is without asking a file system. */
+static bool is_pipe(int fd) {
+        return fcntl(fd, F_GETPIPE_SZ) >= 0;
+}
+
+size_t closer_collect(Closer *c, struct msghdr *m) {
+        size_t n = 0;
+
+        for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+                const int *fds = (const int *) CMSG_DATA(h);
+                size_t n_fds = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+                        continue;
+                n += n_fds;
+                for (size_t i = 0; i < n_fds; i++)
+                        if (is_pipe(fds[i]))
+                                fd_close(fds[i]);
+                        else
+                                give(c, fds + i, 1);
+        }
+        return n;
+}
+
+static void limit_set(rlim_t soft) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == soft)
+                return;
+        limit.rlim_cur = MIN(soft, limit.rlim_max);
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void closer_keep_margin(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max / 4 < CLOSER_MARGIN)
+                return;
+        limit_set(MIN(limit.rlim_cur, limit.rlim_max - CLOSER_MARGIN));
+}
+
+uint64_t closer_open_margin(void) {
+        struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+                limit_set(limit.rlim_max);
+        return limit.rlim_cur;
+}
+
+void closer_close_margin(uint64_t limit) {
+        if (limit != RLIM_INFINITY)
+                limit_set(limit);
+}
+
 static ssize_t receive(Closer *c, int fd, void *buf, size_t size, size_t *ret_n_fds) {
         union {
                 struct cmsghdr align;
-                char bytes[CMSG_SPACE(SCM_FDS_MAX * sizeof(int))];
+                char bytes[CLOSER_CONTROL_SPACE];
         } control;
         struct iovec iov = {.iov_base = buf, .iov_len = size};
         struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        uint64_t limit = closer_open_margin();
         ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        int saved = errno;
 
-        if (n < 0)
-                return n;
-        for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
-                if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-                        size_t n_fds = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                        give(c, (const int *) CMSG_DATA(h), n_fds);
-                        *ret_n_fds += n_fds;
-                }
+        closer_close_margin(limit);
+        if (n >= 0)
+                *ret_n_fds += closer_collect(c, &m);
+        errno = saved;
         return n;
 }
 
@@ -204,7 +255,7 @@ ssize_t closer_receive(Closer *c, int fd, void *buf, size_t size, size_t *ret_n_
                 return recv(fd, buf, size, MSG_DONTWAIT);
         n = receive(c, fd, buf, size, ret_n_fds);
         saved = errno;
-        flush(c);
+        closer_flush(c);
         errno = saved;
         return n;
 }
@@ -228,5 +279,5 @@ void closer_close(Closer *c, int fd_take) {
                 n = receive(c, fd_take, bin, sizeof(bin), &n_fds);
         while (n > 0 || (n < 0 && errno == EINTR));
         fd_close(fd_take);
-        flush(c);
+        closer_flush(c);
 }
