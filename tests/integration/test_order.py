@@ -10,16 +10,23 @@ import unittest
 from daemon_util import PATIENCE, Daemon, Failure, is_alive
 
 PYTHON = sys.executable
-# Ready, busy, ... as the lines of the FIFO say: each is sent to $NOTIFY_SOCKET as it is.
+# Ready, busy, ... as the lines of the FIFO say: each is sent to $NOTIFY_SOCKET as it is. The FIFO is held open both ways,
+# so that nothing is lost between two writers; after DEAF the rest is for the next process.
 TOLD = """
 import os, signal, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.connect(os.environ["NOTIFY_SOCKET"])
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+fd = os.open(sys.argv[1] + "." + os.environ["DROVER_NAME"].replace("/", "-"), os.O_RDWR)
 while True:
-    with open(sys.argv[1] + "." + os.environ["DROVER_NAME"].replace("/", "-")) as f:
-        for line in f:
-            s.send(line.encode())
+    words = os.read(fd, 4096).decode().splitlines()
+    if "DEAF" in words:
+        os.close(fd)
+    for word in words:
+        if word != "DEAF":
+            s.send(word.encode())
+    while "DEAF" in words:
+        signal.pause()
 """
 
 
@@ -303,14 +310,13 @@ class Recycle(unittest.TestCase):
             d.ready("p/0")
             old = d.workers("p")["p/0"]["pid"]
             d.say("p/0", "X_DROVER_TASKS=9")
-            d.say("p/0", "X_DROVER_TASKS=10")
+            d.say("p/0", "X_DROVER_TASKS=10", "DEAF")
             e = d.follow("worker.recycled", 0)
             self.assertEqual((e["data"]["reason"], e["data"]["pid"]), ("tasks", old))
             young = d.follow("worker.starting", e["seq"])["data"]["pid"]
             self.assertTrue(is_alive(old))
             d.kill_droverd()
             self.assertTrue(is_alive(old) and is_alive(young))
-            os.kill(old, signal.SIGSTOP)  # so that the FIFO is read by the younger one
             d.say("p/0", "READY=1")
             d.call("wait", select="p", timeout=PATIENCE, **{"for": "ready"})
             end = d.follow("worker.exited", e["seq"])
