@@ -28,7 +28,7 @@ fail() {
 DESTDIR=$root meson install -C "$build" --no-rebuild >"$place/install.log" 2>&1 || { cat "$place/install.log"; exit 1; }
 cd / # nothing of the tree is found by accident
 
-for file in sbin/droverd bin/droverctl libexec/drover/drover-keeper libexec/drover/drover-logger include/drover.h \
+for file in sbin/droverd bin/droverctl libexec/drover/drover-keeper libexec/drover/drover-logger libexec/drover/drover-host include/drover.h \
         share/man/man1/droverctl.1 share/man/man8/droverd.8 share/man/man5/drover.json.5 share/man/man7/drover-protocol.7 \
         share/man/man3/libdrover.3 share/drover/schema.json lib/sysusers.d/drover.conf lib/tmpfiles.d/drover.conf \
         share/bash-completion/completions/droverctl.bash share/zsh/site-functions/_droverctl \
@@ -61,7 +61,11 @@ export PKG_CONFIG_LIBDIR
 libraries=$(dirname "$(find "$root" -name libdrover.so)")
 # drover.pc says where things will be; under DESTDIR they stand below it.
 flags=$(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs drover) || fail "pkg-config does not find drover"
-sed -n '/^ \*     #include <drover.h>/,/^ \*     }$/s/^ \*     //p' "$root$prefix/include/drover.h" >"$place/header.c"
+# Its first example is a client, its second a module.
+sed -n '/^ \*     #include <drover.h>/,/^ \*     }$/{/^ \*     }$/{s/^ \*     //p;q};s/^ \*     //p}' \
+        "$root$prefix/include/drover.h" >"$place/header.c"
+sed '1,/^ \*     #include <drover.h>/d' "$root$prefix/include/drover.h" |
+        sed -n '/^ \*     #include <drover.h>/,/drover_module_table/s/^ \*     //p' >"$place/module.c"
 MANWIDTH=200 LC_ALL=C.UTF-8 man -l "$root$prefix/share/man/man3/libdrover.3" 2>/dev/null | col -bx |
         sed -n '/^EXAMPLE/,/^SEE ALSO/s/^       //p' >"$place/manual.c"
 [ -s "$place/manual.c" ] || cp "$place/header.c" "$place/manual.c" # no man here
@@ -89,6 +93,14 @@ for example in header manual; do
         *) fail "the example of the $example says: $said" ;;
         esac
 done
+# shellcheck disable=SC2086
+$CC -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -shared -fPIC -o "$place/math.so" "$place/module.c" $flags ||
+        fail "the module of the header does not build"
+host=$root$prefix/libexec/drover/drover-host
+[ "$("$host" --module "$place/math.so" --list)" = "square	the square of an integer" ] || fail "the module's targets are not listed"
+"$host" --module "$place/math.so" --target square --args '[5]' || fail "the module's target does not run"
+"$host" --module "$place/math.so" --target square --args '["x"]' 2>"$place/raised" && fail "an exception went unnoticed"
+grep -qx 'TypeError: square() takes an integer' "$place/raised" || fail "an exception is not told"
 echo 'int main() { return drover_version() == nullptr; }' | cat - >"$place/plus.cc"
 if command -v c++ >/dev/null; then
         # shellcheck disable=SC2086
