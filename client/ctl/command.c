@@ -217,7 +217,7 @@ static const CliCommand commands[] = {
                  "as JSON. The result goes to stdout, or to the file of -O. What has no equivalent, and what to do\n"
                  "instead, goes to stderr line by line. Needs no daemon.\n"
                  "\n"
-                 "    droverctl import supervisord -O drover.json /etc/supervisor/supervisord.conf\n"
+                 "    droverctl import supervisord -O drover.json supervisord.conf\n"
                  "    droverctl import pm2 ecosystem.json >pools.d/apps.json\n"
                  "    droverd --check -c drover.json\n",
          .options = OPT_BIT(OPT_OUT), .min_names = 2, .max_names = 2, .complete = COMPLETE_IMPORT, .run = cmd_import},

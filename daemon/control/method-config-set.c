@@ -33,7 +33,7 @@ static void handle_config_plan(Call *c, const void *params) {
 const Method method_config_plan = {
         .class = ACCESS_OBSERVE,
         .handler = handle_config_plan,
-        .result = "{\"changes\":[{\"pool\",\"kind\",\"keys\":[{\"key\",\"from\",\"to\",\"class\"}...],\"class\",\"reason\"}...],\"overrides\":"
+        .result = "{\"changes\": [{\"pool\",\"kind\", \"keys\": [{\"key\",\"from\",\"to\",\"class\"}...], \"class\",\"reason\"}...],\"overrides\":"
                   "{\"POOL\":{\"KEY\":VALUE}}}: what config.apply would do now; kind is add, remove or change, class live, next-start or "
                   "restart; pool is null for the keys of the file; blocked: the name is taken by one made at run time, queued: by one still stopping",
 };
