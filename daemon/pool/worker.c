@@ -139,6 +139,8 @@ static void worker_clear_marks(Worker *w, WorkerState state) {
                 w->start_due = w->restart_due = w->succeed_due = w->recall_due = false;
                 w->extended_to = 0;
         }
+        if (state == WORKER_STARTING || state == WORKER_RUNNING)
+                w->start_due = false; /* asked for while it was on its way: it is so */
 }
 
 void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
