@@ -179,11 +179,13 @@ int supervisor_carry_out(Supervisor *s, const ConfigDiff *d, Text *changes) {
         return first_error;
 }
 
+/* Whoever observes hears of it, and hooks have it in their environment: so without secrets. */
 static void emit_applied(Supervisor *s, const char *changes) {
+        _cleanup_free_ char *masked = config_mask_changes(changes, NULL, NULL);
         _cleanup_text_ Text t = {0};
 
         json_put_object(&t, NULL);
-        json_put_raw(&t, "changes", changes);
+        json_put_raw(&t, "changes", masked ? masked : "[]");
         json_end_object(&t);
         hub_emit(s->hub, EVENT_CONFIG_APPLIED, NULL, NULL, text_check(&t) < 0 ? NULL : t.data);
 }

@@ -122,7 +122,8 @@ const ConfigKey config_keys[] = {
         POOL("directory", path, directory, .max = CONFIG_PATH_MAX, .default_text = "\"/\"", .cost = CONFIG_RESTART,
              .help = "Working directory."),
         POOL("env", env, env, .default_text = "nothing", .cost = CONFIG_RESTART,
-             .help = "Environment variables, names to strings or integers; they win over env_file and the built-in ones."),
+             .help = "Environment variables, names to strings or integers; they win over env_file and the built-in ones. Values are shown "
+                     "to those who administer the pool, to others as \"***\"."),
         POOL("env_file", env_file, env, .default_text = "none", .cost = CONFIG_RESTART,
              .help = "File of KEY=value lines, read when the configuration is read."),
         POOL("clear_env", clear_env, env, .default_json = "false", .cost = CONFIG_RESTART,

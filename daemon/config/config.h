@@ -342,6 +342,18 @@ int config_diff(const Config *from, const Config *to, ConfigDiff *ret);
 /** config_diff_pool() - of one pool: nothing, or one change. */
 int config_diff_pool(PoolConfig *from, PoolConfig *to, ConfigDiff *ret);
 
+/* What those see of a configuration who do not administer the pool: no values of its environment. */
+#define CONFIG_MASK "***"
+typedef bool (*config_mask_filter)(const char *pool, void *userdata);
+bool config_path_is_secret(const char *path); /* "env", "env.X" */
+/** config_mask_member() - a secret value, or all in an object of them; null stays. -ENOMEM, as the next two. */
+int config_mask_member(json_t *holder, const char *key);
+int config_mask_pool(json_t *pool); /* {"env":{...},...}, {"env.X":...} */
+/** config_mask_pools() - of {"POOL":{...}} those for which @is_meant (NULL: all). */
+int config_mask_pools(json_t *pools, config_mask_filter is_meant, void *userdata);
+/** config_mask_changes() - the JSON of config.plan; a new text, NULL when memory is short. */
+char *config_mask_changes(const char *changes, config_mask_filter is_meant, void *userdata);
+
 /** config_dump() - a Config as a new json_t: {"log_dir":...,"pools":{...}} with exactly what was written. */
 json_t *config_dump(const Config *c);
 

@@ -13,8 +13,8 @@
 static void handle_config_plan(Call *c, const void *params) {
         const ControlWorld *world = &call_control(c)->world;
         _cleanup_config_faults_ ConfigFaults faults = {0};
-        _cleanup_json_ json_t *overrides = world->hooks.config_overrides(world->userdata);
-        _cleanup_free_ char *changes = NULL, *text = overrides ? json_dumps(overrides, JSON_COMPACT) : NULL;
+        _cleanup_json_ json_t *stored = world->hooks.config_overrides(world->userdata), *overrides = json_deep_copy(stored);
+        _cleanup_free_ char *changes = NULL, *shown = NULL, *text = NULL;
         int r = world->hooks.config_plan(&faults, &changes, world->userdata);
         Text *t;
 
@@ -22,10 +22,17 @@ static void handle_config_plan(Call *c, const void *params) {
                 call_fail_faults(c, ERROR_INVALID, r, &faults);
                 return;
         }
+        shown = config_mask_changes(changes, selection_hides_secrets, c);
+        if (overrides && config_mask_pools(overrides, selection_hides_secrets, c) == 0)
+                text = json_dumps(overrides, JSON_COMPACT);
+        if (!shown || !text) {
+                call_errno(c, -ENOMEM, "cannot show the plan");
+                return;
+        }
         t = call_begin(c);
         json_put_object(t, NULL);
-        json_put_raw(t, "changes", changes);
-        json_put_raw(t, "overrides", text ? text : "{}");
+        json_put_raw(t, "changes", shown);
+        json_put_raw(t, "overrides", text);
         json_end_object(t);
         call_end(c);
 }
@@ -35,7 +42,8 @@ const Method method_config_plan = {
         .handler = handle_config_plan,
         .result = "{\"changes\": [{\"pool\",\"kind\", \"keys\": [{\"key\",\"from\",\"to\",\"class\"}...], \"class\",\"reason\"}...],\"overrides\":"
                   "{\"POOL\":{\"KEY\":VALUE}}}: what config.apply would do now; kind is add, remove or change, class live, next-start or "
-                  "restart; pool is null for the keys of the file; blocked: the name is taken by one made at run time, queued: by one still stopping",
+                  "restart; pool is null for the keys of the file; blocked: the name is taken by one made at run time, queued: by one still stopping. "
+                  "Values of env are \"***\" for whoever does not administer the pool",
 };
 
 /* ---- config.set ---- */
@@ -135,6 +143,19 @@ static const JsonField config_get_fields[] = {
         {0},
 };
 
+/* Values of the configuration are shared with it, so a copy is masked. */
+static bool mask_value(json_t **value, const char *key) {
+        _cleanup_json_ json_t *holder = json_object(), *copy = json_deep_copy(*value);
+        int r;
+
+        if (!holder || !copy || json_object_set(holder, key ? key : "", copy) < 0)
+                return false;
+        r = !key ? config_mask_pool(copy) : config_path_is_secret(key) ? config_mask_member(holder, key) : 0;
+        json_decref(*value);
+        *value = json_incref(json_object_get(holder, key ? key : ""));
+        return r == 0;
+}
+
 static void handle_config_get(Call *c, const void *params) {
         const ConfigGetParams *p = params;
         const ControlWorld *world = &call_control(c)->world;
@@ -148,6 +169,10 @@ static void handle_config_get(Call *c, const void *params) {
         value = p->key ? config_value_get(pool_config(pool), p->key) : config_value_all(pool_config(pool));
         if (!value && p->key) {
                 fail_key(c, p->key);
+                return;
+        }
+        if (selection_hides_secrets(p->pool, c) && !mask_value(&value, p->key)) {
+                call_errno(c, -ENOMEM, "cannot show the value");
                 return;
         }
         overrides = world->hooks.config_overrides(world->userdata);
@@ -171,7 +196,8 @@ const Method method_config_get = {
         .handler = handle_config_get,
         .fields = config_get_fields,
         .params_size = sizeof(ConfigGetParams),
-        .result = "{\"value\",\"overridden\"}: as it is in force; null for a key that is not given and has no default one could write",
+        .result = "{\"value\",\"overridden\"}: as it is in force; null for a key that is not given and has no default one could write; "
+                  "\"***\" for values of env, unless the caller administers the pool",
 };
 
 /* ---- enable, disable ---- */

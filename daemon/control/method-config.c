@@ -159,11 +159,16 @@ const Method method_config_check = {
 static void handle_config_show(Call *c, const void *params) {
         const ControlWorld *world = &call_control(c)->world;
         _cleanup_json_ json_t *config = world->hooks.config_show(world->userdata);
-        json_t *overrides = world->hooks.config_overrides(world->userdata);
-        int r = json_object_size(overrides) > 0 ? json_object_set(config, "overrides", overrides) : 0;
-        _cleanup_free_ char *text = config && r == 0 ? json_dumps(config, JSON_COMPACT) : NULL;
+        _cleanup_json_ json_t *stored = world->hooks.config_overrides(world->userdata), *overrides = json_deep_copy(stored);
+        int r = config && overrides ? config_mask_pools(json_object_get(config, "pools"), selection_hides_secrets, c) : -ENOMEM;
+        _cleanup_free_ char *text = NULL;
 
-        json_decref(overrides);
+        if (r == 0)
+                r = config_mask_pools(overrides, selection_hides_secrets, c);
+        if (r == 0 && json_object_size(overrides) > 0)
+                r = json_object_set(config, "overrides", overrides);
+        if (r == 0)
+                text = json_dumps(config, JSON_COMPACT);
         if (!text) {
                 call_fail(c, ERROR_INTERNAL, "the daemon is short of memory");
                 return;
@@ -176,7 +181,8 @@ const Method method_config_show = {
         .class = ACCESS_OBSERVE,
         .handler = handle_config_show,
         .result = "the configuration in force: {\"pools\":{...},...} with exactly what was written; overrides, if any, "
-                  "{\"POOL\":{\"KEY\":VALUE}}, are those of config.set, and are among the keys of the pools too",
+                  "{\"POOL\":{\"KEY\":VALUE}}, are those of config.set, and are among the keys of the pools too. Values of env are "
+                  "\"***\" for whoever does not administer the pool",
 };
 
 typedef struct ConfigApplyParams {

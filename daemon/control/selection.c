@@ -55,6 +55,12 @@ bool selection_sees_worker(const Call *c, const char *name) {
         return selection_sees(c, pool);
 }
 
+bool selection_hides_secrets(const char *pool, void *call) {
+        const Call *c = call;
+
+        return call_pool_level(c, pool_find(call_control(c)->world.pools, pool)) < ACCESS_ADMINISTER;
+}
+
 static void fail_not_found(Call *c, const char *what, const char *name) {
         PoolView view;
         const char *nearest = pool_nearest_name(call_control(c)->world.pools, selection_view(c, &view), name);

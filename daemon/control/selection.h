@@ -23,6 +23,8 @@ const PoolView *selection_view(Call *c, PoolView *ret);
 bool selection_sees(const Call *c, const char *name);
 
 bool selection_sees_worker(const Call *c, const char *name); /* the same, by the name of a worker or a process */
+/** selection_hides_secrets() - a filter of config_mask_pools(): what is not administered by @call's caller. */
+bool selection_hides_secrets(const char *pool, void *call);
 
 /**
  * selection_resolve() - @select: a selector or an array of them, as unpacked

@@ -186,6 +186,50 @@ def test_audit():
         assert (log.count("pool.add x: done"), log.count("pool.remove x: done")) == (20, 20), log[-4000:]
 
 
+def test_secrets():
+    """Values of the environment are for those who administer the pool."""
+    with daemon({}) as d:
+        with open(d.place + "/env", "w", encoding="utf-8") as f:
+            f.write("FILED=secret-4\n")
+        os.chmod(d.place + "/env", 0o600)
+        config = {
+            "socket_mode": "0666",
+            "access": {"observe": [f"uid:{EVE}"], "operate": [f"uid:{BOB}"]},
+            "pools": {
+                "web": {"command": SLEEP, "env": {"TOKEN": "secret-1"}, "env_file": d.place + "/env"},
+                "hers": {"command": SLEEP, "env": {"TOKEN": "secret-2"}, "access": {"administer": [f"uid:{BOB}"]}},
+            },
+        }
+        d.write_config(config)
+        d.start()
+        d.call("config.set", pool="web", key="env.MORE", value="secret-3")
+        config["pools"]["web"]["env"]["TOKEN"] = "secret-5"
+        config["pools"]["hers"]["env"]["TOKEN"] = "secret-6"
+        d.write_config(config)
+        eve, bob = client_of(d, EVE), client_of(d, BOB)
+
+        def seen(client):
+            client.notes = []
+            answers = [client.call(m) for m in ("config.show", "config.plan", "status", "daemon.info")]
+            for pool in ("web", "hers"):
+                answers += [client.call("config.get", pool=pool), client.call("config.get", pool=pool, key="env"),
+                            client.call("config.get", pool=pool, key="env.TOKEN")]
+            client.call("events", since=0)
+            return re.findall("secret-.", json.dumps([answers, client.notes]))
+
+        assert seen(eve) == [], seen(eve)
+        assert set(seen(bob)) == {"secret-2", "secret-6"}
+        assert set(seen(d.client)) == {f"secret-{i}" for i in (1, 2, 3, 5, 6)}
+        assert eve.call("config.get", pool="web", key="env.TOKEN")["value"] == "***"
+        assert eve.call("config.get", pool="web", key="env.NONE")["value"] is None
+        assert eve.call("config.get", pool="web")["value"]["command"] == SLEEP
+        d.call("config.apply")
+        assert seen(eve) == [] and "secret-5" in seen(d.client)
+        bob.call("pool.add", name="own", command=SLEEP, env={"T": "secret-7"})
+        assert seen(eve) == []
+        assert "secret" not in d.log()
+
+
 def test_run_as_oneself():
     with daemon(CONFIG) as d:
         d.start()
