@@ -19,6 +19,8 @@ static const ControlLimit limits[] = {
         {"unread_bytes_per_user", "on all connections of one user who is no administrator", CONTROL_OUTPUT_PER_UID_MAX},
         {"calls_in_flight_per_user", "on all connections of such a user", CONTROL_CALLS_PER_UID_MAX},
         {"streams_per_user", "of these, logs and events", CONTROL_STREAMS_PER_UID_MAX},
+        {"reads_per_user", "workers whose logs such a user reads at once", CONTROL_READS_PER_UID_MAX},
+        {"reads", "by all together", CONTROL_READS_MAX},
         {"waits_per_user", "workers that calls in flight of such a user wait for", CONTROL_WATCHES_PER_UID_MAX},
         {"processes_per_user", "made by run and pool.add of such a user, alive at once", CONTROL_PROCESSES_PER_UID_MAX},
         {"pools_per_user", "made by pool.add of such a user", CONTROL_POOLS_PER_UID_MAX},

@@ -46,7 +46,8 @@ typedef struct LogSource {
 struct LogStream {
         Call *call;
         uint64_t n_lines;
-        size_t n, n_open;
+        UidEntry *book;   /* of the caller: charged with n_open */
+        size_t n, n_open; /* sources; of these, being read */
         int error; /* the first one of a read */
         char error_text[256];
         LogSource sources[];
@@ -59,6 +60,7 @@ static LogStream *log_stream_free(LogStream *s) {
                 logger_read_free(s->sources[i].read);
                 free(s->sources[i].worker);
         }
+        (void) uid_book_charge(s->book, UID_READS, s->n_open, 0);
         free(s);
         return NULL;
 }
@@ -171,6 +173,7 @@ static void log_source_on_end(LogRead *r, int error, const char *text, void *use
                 (void) snprintf(s->error_text, sizeof(s->error_text), "cannot read the log of %s: %s", source->worker,
                                 text && *text ? text : strerror(-error));
         }
+        (void) uid_book_charge(s->book, UID_READS, 1, 0);
         if (--s->n_open == 0)
                 log_stream_answer(s);
 }
@@ -227,19 +230,18 @@ static int log_stream_add(LogStream *s, const Worker *w, const LogReadAsk *ask) 
         LoggerLink *logger = call_control(s->call)->world.logger;
         LogSource *source = &s->sources[s->n];
         LogSpec spec;
-        int r;
 
         if (!is_readable(w, &spec))
                 return 0;
+        if (uid_book_charge(s->book, UID_READS, 0, 1) < 0)
+                return -EDQUOT;
+        s->n_open++;
         source->stream = s;
         source->worker = alloc_strdup(worker_name(w));
         if (!source->worker)
                 return -ENOMEM;
         s->n++;
-        r = logger_read_new(&source->read, logger, &spec, ask, &log_hooks, source);
-        if (r >= 0)
-                s->n_open++;
-        return r;
+        return logger_read_new(&source->read, logger, &spec, ask, &log_hooks, source);
 }
 
 static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, const LogReadAsk *ask) {
@@ -248,6 +250,7 @@ static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, 
         if (!s)
                 return -ENOMEM;
         s->call = c;
+        s->book = c->connection->book;
         for (size_t i = 0; i < selection->n; i++) {
                 int r = log_stream_add(s, selection->workers[i], ask);
 
@@ -256,6 +259,16 @@ static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, 
         }
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+static void fail_stream(Call *c, int error) {
+        if (error != -EDQUOT) {
+                call_errno(c, error, "cannot read logs");
+                return;
+        }
+        connection_offend(c->connection, PENALTY_QUOTA);
+        call_fail(c, ERROR_LIMIT, "too many logs are read at once: those of %u workers for one user, of %u for all",
+                  CONTROL_READS_PER_UID_MAX, CONTROL_READS_MAX);
 }
 
 static void handle_logs(Call *c, const void *params) {
@@ -287,7 +300,7 @@ static void handle_logs(Call *c, const void *params) {
         }
         r = log_stream_new(&s, c, &selection, &ask);
         if (r < 0) {
-                call_errno(c, r, "cannot read logs");
+                fail_stream(c, r);
                 return;
         }
         call_keep(c, &log_stream_ops, s);

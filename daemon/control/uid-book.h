@@ -19,6 +19,7 @@ typedef enum UidCharge {
         UID_OUTPUT,  /* bytes of answers not read */
         UID_CALLS,   /* in flight */
         UID_STREAMS, /* of these, logs and events */
+        UID_READS,   /* logs of single workers in these: each is read in the logger */
         UID_WATCHES, /* workers that calls in flight wait for */
         _UID_CHARGE_MAX,
 } UidCharge;

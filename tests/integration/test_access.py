@@ -230,6 +230,28 @@ def test_secrets():
         assert "secret" not in d.log()
 
 
+def test_reads():
+    """Each worker whose log is followed counts, and nobody follows so many that others cannot."""
+    with daemon({"socket_mode": "0666", "access": {"observe": [f"uid:{EVE}", f"uid:{BOB}"]},
+                 "pools": {"web": {"command": ["/bin/echo", "hello"], "workers": 200, "restart": "never", "start_for": 0}}}) as d:
+        d.start()
+        d.call("wait", select="all", **{"for": "exit"})
+        eve = client_of(d, EVE)
+        follow = [eve.send("logs", select="web", follow=True, lines=1)]
+        while sum(n["method"] == "log" for n in eve.notes) < 200:
+            eve.notes.append(eve.receive())
+        for _ in range(3):
+            assert "256 workers" in refused(eve, "limit", "logs", select="web", follow=True, lines=0)
+        follow.append(eve.send("logs", select=[f"web/{i}" for i in range(56)], follow=True, lines=0))
+        refused(client_of(d, EVE), "limit", "logs", select="web/0")
+        for uid in (BOB, 0):
+            assert client_of(d, uid).call("logs", select="web") == {"lines": 200}
+        for number in follow:
+            eve.call("call.cancel", id=number)
+        assert eve.call("logs", select="web") == {"lines": 200}
+        assert eve.call("logs", select="web") == {"lines": 200}
+
+
 def test_run_as_oneself():
     with daemon(CONFIG) as d:
         d.start()

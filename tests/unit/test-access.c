@@ -182,6 +182,8 @@ START_TEST(test_book) {
         ck_assert_int_eq(uid_book_charge(entries[0][0], UID_CALLS, CONTROL_CALLS_PER_UID_MAX, 0), 0);
         ck_assert_int_eq(uid_book_charge(entries[0][0], UID_STREAMS, 0, CONTROL_STREAMS_PER_UID_MAX + 1), -EDQUOT);
         ck_assert(uid_book_has_room(root, UID_STREAMS, CONTROL_STREAMS_PER_UID_MAX + 1));
+        ck_assert_int_eq(uid_book_charge(entries[0][0], UID_READS, 0, CONTROL_READS_PER_UID_MAX + 1), -EDQUOT);
+        ck_assert(uid_book_has_room(root, UID_READS, CONTROL_READS_MAX));
         ck_assert(uid_book_is_sound(b));
         uid_book_leave(root);
         for (size_t u = 0; u < 64; u++)
