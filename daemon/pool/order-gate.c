@@ -184,12 +184,15 @@ static void pull(PoolSet *s) {
 static bool is_going(const Pool *p) {
         const unsigned *n = p->n_state;
 
-        if (p->n_wanted > 0 || (p->set->n_draining == 0 && n[WORKER_LAUNCHING] + n[WORKER_STARTING] + n[WORKER_RUNNING] +
-                                                                           n[WORKER_STOPPING] == 0))
+        if (p->n_wanted > 0 || (p->set->n_draining + p->n_elders == 0 && n[WORKER_LAUNCHING] + n[WORKER_STARTING] +
+                                                                                   n[WORKER_RUNNING] + n[WORKER_STOPPING] == 0))
                 return false;
-        for (size_t i = 0; i < p->n_workers; i++)
-                if (!worker_is_settled(p->workers[i]) && p->workers[i]->n_kills <= KILLS_WITHOUT_EFFECT)
+        for (size_t i = 0; i < p->n_workers; i++) {
+                const Worker *w = p->workers[i];
+
+                if (!worker_is_settled(w) && MAX(w->n_kills, w->elder.n_kills) <= KILLS_WITHOUT_EFFECT)
                         return true;
+        }
         return false;
 }
 

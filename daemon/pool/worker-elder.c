@@ -61,10 +61,11 @@ void worker_set_aside(Worker *w) {
         w->elder.config = TAKE_PTR(w->config);
         w->config_live = pool_config_unref(w->config_live);
         w->elder.status_text = TAKE_PTR(w->status_text);
-        worker_forget_words(w);
         w->elder.pid = w->pid;
         w->elder.generation = w->generation;
         w->elder.started_at = w->started_at;
+        w->elder.ready_at = w->ready_at;
+        w->elder.tasks_done = w->tasks_done;
         w->elder.watchdog = w->watchdog;
         w->elder.watchdog.timer = NULL; /* it stays the worker's, which is about to leave RUNNING */
         w->pool->n_elders++;
@@ -76,8 +77,10 @@ void worker_set_aside(Worker *w) {
 
 bool worker_reinstate(Worker *w) {
         Elder *e = &w->elder;
+        usec_t ready_at;
 
-        if (!e->child || e->is_stopping || !w->is_wanted || w->restart_due)
+        /* Without a pid it ended while there was no droverd: that is about to be heard. */
+        if (!e->child || e->pid == 0 || e->is_stopping || !w->is_wanted || w->restart_due)
                 return false;
         log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: the younger process ended; pid %d stays", w->name, (int) e->pid);
         worker_depart(w);
@@ -91,8 +94,12 @@ bool worker_reinstate(Worker *w) {
         w->watchdog.changed = e->watchdog.changed;
         w->pool->n_elders--;
         w->recall_due = false;
+        w->tasks_done = e->tasks_done;
+        ready_at = e->ready_at;
         elder_clear(e);
         worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+        if (ready_at > 0)
+                w->ready_at = ready_at; /* as old as it is */
         return true;
 }
 
@@ -105,6 +112,7 @@ static void elder_kill(Worker *w) {
         if (e->n_kills++ == 0)
                 log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: pid %d, which was replaced, did not end in time, "
                            "killing its whole tree", w->name, (int) e->pid);
+        order_note(w->pool); /* one on which it has no effect holds up nobody */
         (void) child_kill_tree(e->child);
         worker_elder_arm(w, usec_add(clock_now(), again));
 }
@@ -160,14 +168,23 @@ void worker_elder_on_end(Worker *w, const ExitStatus *exit) {
         Elder *e = &w->elder;
         Child *young = w->child;
         pid_t pid = w->pid;
+        uint64_t generation = w->generation;
+        usec_t started_at = w->started_at;
 
         w->exit = *exit;
         w->has_exit = true;
-        w->child = e->child; /* the event is about this one */
+        faulty_clear(&w->ended_fault);
+        w->has_ended_overdue = e->n_kills > 0 && !w->kill_due;
+        w->child = e->child; /* the event and the entry among the ends are about this one */
         w->pid = e->pid;
+        w->generation = e->generation;
+        w->started_at = e->started_at;
+        worker_note_end(w);
         worker_emit_end(w);
         w->child = young;
         w->pid = pid;
+        w->generation = generation;
+        w->started_at = started_at;
         w->pool->set->n_alive--;
         w->pool->n_elders--;
         if (worker_take_departed(w, e->child) < 0)
@@ -216,17 +233,32 @@ void worker_elder_serialize(const Worker *w, Text *t) {
         json_put_u64(t, "ended", e->ended_generation);
         json_put_bool(t, "stopping", e->is_stopping);
         json_put_u64(t, "due", e->due);
+        json_put_u64(t, "ready_at", e->ready_at);
+        json_put_u64(t, "tasks_done", e->tasks_done);
+        if (e->status_text)
+                json_put_string(t, "status_text", e->status_text);
+        if (e->watchdog.is_changed)
+                json_put_u64(t, "watchdog", MIN(e->watchdog.changed, WATCHDOG_USEC_MAX));
         json_end_object(t);
+}
+
+static uint64_t get_u64(const json_t *o, const char *key) {
+        return (uint64_t) MAX(json_integer_value(json_object_get(o, key)), (json_int_t) 0);
 }
 
 void worker_elder_deserialize(Worker *w, const json_t *o) {
         const json_t *elder = json_object_get(o, "elder");
 
         elder_clear(&w->elder);
-        w->elder.generation = (uint64_t) json_integer_value(json_object_get(elder, "generation"));
-        w->elder.ended_generation = (uint64_t) json_integer_value(json_object_get(elder, "ended"));
+        w->elder.generation = get_u64(elder, "generation");
+        w->elder.ended_generation = get_u64(elder, "ended");
         w->elder.is_stopping = json_is_true(json_object_get(elder, "stopping"));
-        w->elder.due = (usec_t) json_integer_value(json_object_get(elder, "due"));
+        w->elder.due = get_u64(elder, "due");
+        w->elder.ready_at = get_u64(elder, "ready_at");
+        w->elder.tasks_done = get_u64(elder, "tasks_done");
+        w->elder.status_text = alloc_strdup(json_string_value(json_object_get(elder, "status_text")));
+        w->elder.watchdog.is_changed = json_object_get(elder, "watchdog") != NULL;
+        w->elder.watchdog.changed = get_u64(elder, "watchdog");
 }
 
 bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m) {
@@ -253,7 +285,7 @@ void worker_elder_catch_up(Worker *w) {
                 elder_clear(e);
                 return;
         }
-        if (child_is_ended(e->child))
+        if (e->pid == 0) /* its end is about to be heard */
                 return;
         if (e->is_stopping)
                 (void) child_signal(e->child, e->config->stop_signal, false, true);

@@ -73,8 +73,10 @@ typedef struct Elder {
         uint64_t generation;
         uint64_t ended_generation; /* the last elder whose end was booked */
         usec_t started_at;         /* CLOCK_REALTIME */
+        usec_t ready_at;           /* CLOCK_MONOTONIC; for the case that it stays, as the next three */
+        uint64_t tasks_done;
         char *status_text;
-        Watchdog watchdog; /* what it said of its watchdog, for the case that it stays */
+        Watchdog watchdog; /* what it said of it */
         bool is_stopping;
         unsigned n_kills;
         sd_event_source *timer;

@@ -205,6 +205,118 @@ START_TEST(test_one_that_dies_before_its_turn_has_the_former_configuration) {
 }
 END_TEST
 
+/* ---- droverd's own death between the two processes ---- */
+
+/* What the keeper's table says of a child; the test's own list is the keeper. */
+static KeeperMessage slot_of(const char *name, uint64_t generation, KeeperSlotState state, pid_t pid) {
+        KeeperMessage m = {.type = KEEPER_SLOT, .generation = generation};
+
+        m.slot_info.state = state;
+        m.slot_info.pid = state == KEEPER_SLOT_RUNNING ? pid : 0;
+        (void) snprintf(m.slot_info.name, sizeof m.slot_info.name, "%s", name);
+        return m;
+}
+
+#define PAIR "{\"command\":[\"/bin/x\"],\"ready\":\"notify\",\"restart\":{\"delay\":0}}"
+#define ELDER_PID 500
+#define YOUNG_PID 501
+
+/* A worker whose elder serves and whose younger process is so far. Return: it; the record of it in @record. */
+static Worker *add_pair(WorkerState state, Text *record) {
+        Worker *w = pool_worker(world_pool("web", PAIR), 0);
+
+        pool_set_converge(world.set);
+        fake_started(fake_child("web/0"), ELDER_PID);
+        worker_handle(w, WORKER_ON_READY);
+        worker_want_succession(w);
+        pool_set_converge(world.set);
+        ck_assert_uint_eq(fake.n_children, 2);
+        if (state != WORKER_LAUNCHING)
+                fake_started(fake_child("web/0"), YOUNG_PID);
+        if (state == WORKER_RUNNING)
+                worker_handle(w, WORKER_ON_READY);
+        pool_set_converge(world.set);
+        ck_assert_int_eq(worker_state(w), state);
+        worker_serialize(w, record);
+        return w;
+}
+
+static Worker *come_back(const Text *record, const KeeperMessage *slots, size_t n) {
+        const KeeperMessage **orphans = NULL;
+        size_t n_orphans = 0;
+        json_t *o = json_loads(record->data, 0, NULL);
+        Worker *w;
+
+        pool_set_free(world.set);
+        world_set_new();
+        w = pool_worker(world_pool("web", PAIR), 0);
+        ck_assert_ptr_nonnull(o);
+        ck_assert_int_eq(worker_deserialize(w, o), 0);
+        json_decref(o);
+        ck_assert_int_eq(pool_set_adopt(world.set, slots, n, &orphans, &n_orphans), 0);
+        ck_assert_uint_eq(n_orphans, 0);
+        free(orphans);
+        return w;
+}
+
+static const struct {
+        WorkerState state;           /* on record */
+        KeeperSlotState elder, young; /* in the table; FREE: not there */
+        WorkerState then;            /* once the ends are heard */
+        bool elder_serves, elder_is_told; /* to go */
+} deaths[] = {
+        {WORKER_LAUNCHING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_FREE, WORKER_LAUNCHING, true, false},
+        {WORKER_LAUNCHING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_LAUNCHING, WORKER_LAUNCHING, true, false},
+        {WORKER_LAUNCHING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_RUNNING, WORKER_STARTING, true, false},
+        {WORKER_LAUNCHING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_ENDED, WORKER_RUNNING, false, false},
+        {WORKER_STARTING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_RUNNING, WORKER_STARTING, true, false},
+        {WORKER_STARTING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_ENDED, WORKER_RUNNING, false, false},
+        {WORKER_STARTING, KEEPER_SLOT_ENDED, KEEPER_SLOT_RUNNING, WORKER_STARTING, false, false},
+        {WORKER_STARTING, KEEPER_SLOT_ENDED, KEEPER_SLOT_ENDED, WORKER_BACKOFF, false, false},
+        {WORKER_RUNNING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_RUNNING, WORKER_RUNNING, false, true},
+        {WORKER_RUNNING, KEEPER_SLOT_ENDED, KEEPER_SLOT_RUNNING, WORKER_RUNNING, false, false},
+        {WORKER_RUNNING, KEEPER_SLOT_RUNNING, KEEPER_SLOT_ENDED, WORKER_LAUNCHING, false, true},
+};
+
+/* Each of them with the elder first and with the younger one first in the table. */
+START_TEST(test_a_death_between_two) {
+        const KeeperSlotState elder = deaths[_i / 2].elder, young = deaths[_i / 2].young;
+        _cleanup_text_ Text record = {0};
+        Worker *w = add_pair(deaths[_i / 2].state, &record);
+        uint64_t generation = worker_generation(w), elder_generation = w->elder.generation;
+        KeeperMessage slots[2];
+        size_t n = 0, n_children;
+
+        for (int k = 0; k < 2; k++) {
+                bool is_elder = (k + _i) % 2 == 0;
+
+                if ((is_elder ? elder : young) != KEEPER_SLOT_FREE)
+                        slots[n++] = is_elder ? slot_of("web/0", elder_generation, elder, ELDER_PID)
+                                              : slot_of("web/0", generation, young, YOUNG_PID);
+        }
+        n_children = fake.n_children;
+        w = come_back(&record, slots, n);
+        for (size_t i = 0; i < n; i++)
+                if (slots[i].slot_info.state == KEEPER_SLOT_ENDED) {
+                        fake_ended(fake.children + n_children + i, CLD_EXITED, 1);
+                        fake_drained(fake.children + n_children + i);
+                }
+        pool_set_converge(world.set);
+        ck_assert_int_eq(worker_state(w), deaths[_i / 2].then);
+        ck_assert(worker_elder_serves(w) == deaths[_i / 2].elder_serves);
+        for (size_t i = 0; i < n; i++)
+                ck_assert_int_eq(fake.children[n_children + i].n_signals,
+                                 slots[i].generation == elder_generation && elder == KEEPER_SLOT_RUNNING &&
+                                         deaths[_i / 2].elder_is_told);
+        if (worker_elder_serves(w))
+                ck_assert_int_eq(worker_elder_pid(w), ELDER_PID);
+        if (young == KEEPER_SLOT_RUNNING)
+                ck_assert_int_eq(worker_pid(w), YOUNG_PID);
+        else if (deaths[_i / 2].then == WORKER_RUNNING) /* it has its place again */
+                ck_assert_int_eq(worker_pid(w), ELDER_PID);
+}
+END_TEST
+
 int main(void) {
         const TTest *const alike[] = {test_an_elder_takes_its_place_again, test_a_bad_configuration_is_put_back,
                                              test_one_that_dies_before_its_turn_has_the_former_configuration};
@@ -218,6 +330,7 @@ int main(void) {
         tcase_add_loop_test(t, test_bounds, 0, (int) ARRAY_SIZE(bounds));
         tcase_add_loop_test(t, test_one_after_the_other, 0, 2);
         tcase_add_loop_test(t, test_a_stop_wins, 0, 2);
+        tcase_add_loop_test(t, test_a_death_between_two, 0, 2 * (int) ARRAY_SIZE(deaths));
         for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
                 tcase_add_test(t, alike[i]);
         suite_add_tcase(s, t);
