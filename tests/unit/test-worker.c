@@ -288,6 +288,23 @@ START_TEST(test_start_while_stopping) {
 }
 END_TEST
 
+/* A start asked for while it is being launched is that launch, not another one after its end. */
+START_TEST(test_start_on_its_way) {
+        Worker *w = add("{\"command\":[\"/x\"],\"restart\":{\"policy\":\"never\"}}");
+        Child *c = fake_child("web/0");
+
+        ck_assert_int_eq(worker_state(w), WORKER_LAUNCHING);
+        worker_want_start(w);
+        pool_set_converge(world.set);
+        fake_started(c, 500);
+        fake_ended(c, CLD_EXITED, 1);
+        fake_drained(c);
+        pool_set_converge(world.set);
+        ck_assert_int_eq(worker_state(w), WORKER_EXITED);
+        ck_assert_ptr_eq(fake_child("web/0"), c);
+}
+END_TEST
+
 START_TEST(test_wanted_restart) {
         Worker *w = add_running("{\"command\":[\"/x\"],\"restart\":{\"policy\":\"never\"}}");
         Child *c = fake_child("web/0");
@@ -470,7 +487,7 @@ int main(void) {
                 test_departed_are_bounded, test_back_off, test_start_leaves_back_off, test_stop_leaves_back_off,
                 test_stop, test_stop_timeout, test_kill_wish, test_kill_wish_while_stopping,
                 test_stop_before_its_turn, test_stop_before_answer, test_stop_and_failed_answer,
-                test_exit_before_stop_converges, test_start_while_stopping, test_wanted_restart, test_failed_start,
+                test_exit_before_stop_converges, test_start_while_stopping, test_start_on_its_way, test_wanted_restart, test_failed_start,
                 test_refused_launch, test_start_limit, test_start_for, test_ready_pipe, test_ready_too_late,
                 test_signal, test_wish_is_told,
         };
