@@ -116,7 +116,7 @@ static void on_notify(const char *kind, json_t *params, void *userdata) {
                         json_append(&line, params, false);
                 else
                         ctl_hint(c, "%.0f events are no longer remembered", member_number(params, "lost", 0));
-        } else if (streq(kind, "snapshot") || streq(member_text(params, "type", ""), "snapshot")) {
+        } else if (streq(kind, "event") && streq(member_text(params, "event", ""), "snapshot")) {
                 note_seq(v, params);
                 put_snapshot(c, &line, params);
         } else if (!streq(kind, "event") || is_too_old(v, params)) {
@@ -154,21 +154,23 @@ static int put_since(const EventView *v, json_t *params) {
         return json_object_set_new(params, "since", json_integer(since));
 }
 
-/* Called for each connection: after the first it goes on behind the last event seen. */
+/* Called for each connection: after the first it goes on behind the last event seen, or with the state anew. */
 static json_t *make_params(void *userdata) {
         EventView *v = userdata;
         const CliArgs *a = &v->ctl->args;
         _cleanup_json_ json_t *params = ctl_select_params(v->ctl);
+        int r;
 
         v->n_connections++;
-        if (!params || put_since(v, params) < 0 ||
+        if (cli_given(a, OPT_SNAPSHOT)) /* each connection begins with one: whatever was missed is in it */
+                r = params ? json_object_set_new(params, "snapshot", json_true()) : -1;
+        else
+                r = params ? put_since(v, params) : -1;
+        if (r < 0 ||
             json_object_set_new(params, "follow", json_boolean(cli_given(a, OPT_FOLLOW))) < 0)
                 return NULL;
         if (cli_given(a, OPT_TYPES) &&
             json_object_set_new(params, "types", split_types(a->text[OPT_TYPES])) < 0)
-                return NULL;
-        if (cli_given(a, OPT_SNAPSHOT) && v->n_connections == 1 &&
-            json_object_set_new(params, "snapshot", json_true()) < 0)
                 return NULL;
         return TAKE_PTR(params);
 }
@@ -188,6 +190,8 @@ int cmd_events(Ctl *c) {
         bool is_following = cli_given(&c->args, OPT_FOLLOW);
         EventView v = {.ctl = c, .started_at = clock_realtime()};
 
+        if (cli_given(&c->args, OPT_SNAPSHOT) && cli_given(&c->args, OPT_SINCE))
+                return ctl_usage(c, "--since and --snapshot do not go together: a snapshot has its own number");
         if (cli_given(&c->args, OPT_SINCE)) {
                 uint64_t since;
                 if (parse_u64(c->args.text[OPT_SINCE], &since) < 0 || since > INT64_MAX)

@@ -36,7 +36,7 @@
         X(LOGS_ROTATE, "logs.rotate", "begin log files anew; the old ones become rotated ones", "select")           \
         X(LOGS_CLEAR, "logs.clear", "empty log files and remove the rotated ones", "select")                        \
         X(LOGS_REOPEN, "logs.reopen", "open all log files anew, after something moved them away")                   \
-        X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow", "select")            \
+        X(EVENTS, "events", "what has happened, and what happens", "since", "types", "follow", "select", "snapshot") \
         X(POOL_ADD, "pool.add", "a new pool until the daemon ends; takes every pool key besides", "name")           \
         X(POOL_REMOVE, "pool.remove", "stop a pool and forget it", "pool", "wait", "timeout")                       \
         X(CONFIG_CHECK, "config.check", "read the configuration and report every fault; changes nothing")           \

@@ -149,6 +149,10 @@ static void note_stall(Connection *c) {
         }
 }
 
+void connection_hold(Connection *c) {
+        c->is_full = true;
+}
+
 bool connection_is_full(Connection *c) {
         if (!stream_is_congested(c->stream))
                 return false;

@@ -79,6 +79,8 @@ void connection_check_out(Connection *c);
 void connection_close_if_done(Connection *c);
 /** connection_is_full() - beyond the mark: streams pause until their on_writable. */
 bool connection_is_full(Connection *c);
+/** connection_hold() - have on_writable called after the next flush, for which something must have been queued. */
+void connection_hold(Connection *c);
 /** connection_handle() - go on with lines that had to wait for their turn. */
 void connection_handle(Connection *c);
 void connection_flush(Connection *c);

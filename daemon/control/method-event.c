@@ -2,7 +2,11 @@
  *
  * A call of `events` is an EventStream: it remembers the last number it has told. Whenever the connection is below its
  * mark it asks the hub's ring for what came since; while it is beyond, nothing is queued for it. So a slow subscriber
- * loses only what the ring no longer has, and numbers that are missing are told as a `gap` before the next event. */
+ * loses only what the ring no longer has, and numbers that are missing are told as a `gap` before the next event.
+ *
+ * With `snapshot` the first notification is the state itself, with the number it belongs to; after a gap another one
+ * follows at once. So a client that takes each snapshot as the truth and then every event in its order is never wrong
+ * for longer than the next message. */
 #include "base/alloc.h"
 #include "base/glob.h"
 #include "base/parse.h"
@@ -13,12 +17,15 @@
 
 
 #define NOTIFY_GAP "gap"
+#define EVENT_SNAPSHOT "snapshot"
+#define SELECTORS_MAX 256 /* each is tried on each event */
 
 typedef struct EventsParams {
         int64_t since;
         json_t *types;
         bool follow;
         json_t *select;
+        bool snapshot;
 } EventsParams;
 
 static const EventsParams events_defaults = {.since = -1};
@@ -29,6 +36,8 @@ static const JsonField events_fields[] = {
         {"types", JSON_FIELD_STRINGS, offsetof(EventsParams, types), .help = "names or globs like \"worker.*\" (all)"},
         {"follow", JSON_FIELD_BOOL, offsetof(EventsParams, follow), .help = "go on with new ones until call.cancel (false)"},
         {"select", JSON_FIELD_STRINGS, offsetof(EventsParams, select), .help = "only of these pools, workers, globs (all)"},
+        {"snapshot", JSON_FIELD_BOOL, offsetof(EventsParams, snapshot),
+         .help = "first, and again after each gap, the state as an event \"snapshot\" with \"pools\" as in status; not with since (false)"},
         {0},
 };
 
@@ -37,6 +46,7 @@ typedef struct EventStream {
         HubSubscriber *subscriber;
         uint64_t told;                  /* number of the last event told, filtered out, or counted as lost */
         bool begins_with_ring;          /* with whatever the oldest one is: no gap before it */
+        bool has_snapshots, needs_snapshot;
         bool wanted[_EVENT_KIND_MAX];
         const char **selectors;         /* strings of the call's params; NULL: all */
         size_t n_selectors;
@@ -56,12 +66,16 @@ static void event_stream_free_state(void *state) {
         event_stream_free(state);
 }
 
-static bool selector_matches(const char *selector, const Event *e) {
-        if (streq(selector, "all"))
-                return true;
-        if (e->pool && glob_match(selector, e->pool, GLOB_PATH))
-                return true;
-        return e->worker && glob_match(selector, e->worker, GLOB_PATH);
+/* @pool, @worker: NULL when it concerns none. */
+static bool is_selected(const EventStream *s, const char *pool, const char *worker) {
+        for (size_t i = 0; i < s->n_selectors; i++) {
+                const char *selector = s->selectors[i];
+
+                if (streq(selector, "all") || (pool && glob_match(selector, pool, GLOB_PATH)) ||
+                    (worker && glob_match(selector, worker, GLOB_PATH)))
+                        return true;
+        }
+        return !s->selectors;
 }
 
 /* Of a pool: who may observe it, now; of one that is no more, and of the daemon: who may observe everything. */
@@ -72,12 +86,7 @@ static bool is_permitted(const EventStream *s, const Event *e) {
 }
 
 static bool is_wanted(const EventStream *s, const Event *e) {
-        if (!s->wanted[e->kind] || !is_permitted(s, e))
-                return false;
-        for (size_t i = 0; i < s->n_selectors; i++)
-                if (selector_matches(s->selectors[i], e))
-                        return true;
-        return !s->selectors;
+        return s->wanted[e->kind] && is_permitted(s, e) && is_selected(s, e->pool, e->worker);
 }
 
 /* Every number up to @next - 1 that was not told is missing. */
@@ -92,6 +101,7 @@ static void tell_gap(EventStream *s, uint64_t next) {
         json_put_u64(t, "lost", next - 1 - s->told);
         call_notify_end(s->call);
         s->told = next - 1;
+        s->needs_snapshot = s->has_snapshots;
 }
 
 /* The event object with "call" put in front: {"call":1,"seq":...}. */
@@ -103,15 +113,56 @@ static void tell_event(EventStream *s, const Event *e) {
         call_notify_end(s->call);
 }
 
+/* The whole pool, those of its workers that are selected, or nothing. */
+static void put_selected(const EventStream *s, Pool *p, Text *t) {
+        _cleanup_free_ Worker **chosen = NULL;
+        size_t n = 0;
+
+        if (is_selected(s, pool_name(p), NULL)) {
+                pool_put_json(p, t, NULL, NULL, 0);
+                return;
+        }
+        chosen = NEW0_ARRAY(Worker *, pool_n_workers(p) + 1);
+        for (size_t i = 0; chosen && i < pool_n_workers(p); i++)
+                if (is_selected(s, NULL, worker_name(pool_worker(p, i))))
+                        chosen[n++] = pool_worker(p, i);
+        if (n > 0)
+                pool_put_json(p, t, NULL, chosen, n);
+}
+
+/* The state now; everything up to the last number is in it. */
+static void tell_snapshot(EventStream *s) {
+        const ControlWorld *world = &call_control(s->call)->world;
+        uint64_t last = hub_last_seq(world->hub);
+        char when[TIME_TEXT_MAX];
+        Text *t = call_notify_begin(s->call, PROTOCOL_NOTIFY_EVENT);
+
+        json_put_u64(t, "seq", last);
+        json_put_string(t, "time", time_format(when, clock_realtime()));
+        json_put_string(t, "event", EVENT_SNAPSHOT);
+        json_put_array(t, "pools");
+        for (Pool *p = pool_first(world->pools); p; p = pool_next(p))
+                if (selection_sees(s->call, pool_name(p)))
+                        put_selected(s, p, t);
+        json_end_array(t);
+        call_notify_end(s->call);
+        s->told = last;
+        s->needs_snapshot = false;
+}
+
 static void event_stream_on_event(const Event *e, void *userdata) {
         EventStream *s = userdata;
 
-        if (e->seq <= s->told || connection_is_full(s->call->connection))
+        if (e->seq <= s->told || s->needs_snapshot || connection_is_full(s->call->connection))
                 return;
         if (s->begins_with_ring)
                 s->told = e->seq - 1;
         s->begins_with_ring = false;
         tell_gap(s, e->seq);
+        if (s->needs_snapshot) { /* not here: events are handed out in the midst of a change */
+                connection_hold(s->call->connection);
+                return;
+        }
         if (is_wanted(s, e))
                 tell_event(s, e);
         s->told = e->seq;
@@ -126,7 +177,10 @@ static void event_stream_catch_up(EventStream *s) {
                 return;
         if (s->begins_with_ring) /* it is empty */
                 s->told = hub_last_seq(hub);
-        tell_gap(s, hub_last_seq(hub) + 1); /* numbers at the end that the ring never had */
+        if (!s->needs_snapshot)
+                tell_gap(s, hub_last_seq(hub) + 1); /* numbers at the end that the ring never had */
+        if (s->needs_snapshot)
+                tell_snapshot(s);
 }
 
 static void event_stream_answer(EventStream *s) {
@@ -218,11 +272,14 @@ static int event_stream_new(EventStream **ret, Call *c, const EventsParams *p, c
         *ret_unknown = want_types(s, p->types);
         if (*ret_unknown)
                 return -EINVAL;
+        if (json_array_size(p->select) > SELECTORS_MAX)
+                return -E2BIG;
         if (p->select) {
                 s->selectors = selection_strings(p->select, &s->n_selectors);
                 if (!s->selectors)
                         return -ENOMEM;
         }
+        s->has_snapshots = s->needs_snapshot = p->snapshot;
         r = first_told(hub, p, &s->told);
         if (r >= 0 && p->follow)
                 r = hub_subscribe(&s->subscriber, hub, event_stream_on_event, s);
@@ -242,9 +299,15 @@ static void handle_events(Call *c, const void *params) {
                 call_fail(c, ERROR_REQUEST, "events needs an id");
                 return;
         }
+        if (p->snapshot && p->since >= 0) {
+                call_fail(c, ERROR_PARAMS, "events: since and snapshot exclude each other: a snapshot says itself to which number it belongs");
+                return;
+        }
         r = event_stream_new(&s, c, p, &unknown);
         if (unknown)
                 fail_unknown_type(c, unknown);
+        else if (r == -E2BIG)
+                call_fail(c, ERROR_LIMIT, "events: select has %zu entries, more than %d; use globs", json_array_size(p->select), SELECTORS_MAX);
         else if (r == -ERANGE)
                 call_fail(c, ERROR_INVALID, "event %lld has not been: the last one is %llu; the daemon was started anew since then",
                           (long long) p->since, (unsigned long long) hub_last_seq(call_control(c)->world.hub));
@@ -253,7 +316,9 @@ static void handle_events(Call *c, const void *params) {
         if (r < 0)
                 return;
         call_keep(c, &event_stream_ops, s);
-        s->begins_with_ring = p->since < 0 && !p->follow;
+        s->begins_with_ring = p->since < 0 && !p->follow && !p->snapshot;
+        if (p->snapshot)
+                tell_snapshot(s);
         event_stream_go_on(s);
 }
 
@@ -266,7 +331,9 @@ const Method method_events = {
         .params_size = sizeof(EventsParams),
         .defaults = &events_defaults,
         .result = "{\"last\":SEQ} at the end; before it `event` notifications {\"call\",\"seq\",\"time\",\"event\",...} and, where "
-                  "numbers are missing, `gap` notifications {\"call\",\"from\",\"to\",\"lost\"}",
+                  "numbers are missing, `gap` notifications {\"call\",\"from\",\"to\",\"lost\"}; a snapshot is the event "
+                  "{\"call\",\"seq\",\"time\",\"event\":\"snapshot\",\"pools\":[...]}, true up to that number. The end of a worker is told "
+                  "only when its last line is in the log, so an event may tell again what a snapshot shows already",
 };
 
 /* ---- call.cancel ---- */

@@ -407,12 +407,13 @@ class Streams(CliTest):
 
     def test_events_snapshot(self):
         event = {'seq': 8, 'time': '2026-01-02T03:04:06.000Z', 'event': 'pool.added', 'pool': 'x', 'worker': None, 'data': {}}
-        snapshot = {'kind': 'snapshot', 'type': 'snapshot', 'seq': 7, 'time': '2026-01-02T03:04:05.678Z', 'pools': STATUS['pools']}
+        snapshot = {'event': 'snapshot', 'seq': 7, 'time': '2026-01-02T03:04:05.678Z', 'pools': STATUS['pools']}
         self.daemon.answers['events'] = lambda _: Stream('event', [dict(snapshot), dict(event)], {})
         self.expect('events-snapshot.txt', self.ctl('events', '--snapshot')[1])
         self.assertEqual(self.daemon.calls[-1][1], {'follow': False, 'snapshot': True})
         self.assertEqual([json.loads(x)['seq'] for x in self.ctl('events', '--snapshot', '-o', 'jsonl')[1].splitlines()], [7, 8])
         self.assertEqual(self.ctl('events', '--since', '10m')[0], 2)
+        self.assertEqual(self.ctl('events', '--since', '3', '--snapshot')[0], 2)
 
     def test_logs_of_many(self):
         self.daemon.answers['logs'] = lambda _: Stream('log', [self.line('one'), self.line('two', 'web/1')], {'lines': 2})

@@ -160,6 +160,7 @@ static const struct {
         {"logs", "{\"select\":\"web\",\"stream\":\"stdin\"}", "invalid", "stdout, stderr or both"},
         {"events", "{\"types\":\"worker.exitd\"}", "invalid", "did you mean \\\"worker.exited\\\"?"},
         {"events", "{\"since\":99999}", "invalid", "99999"},
+        {"events", "{\"since\":0,\"snapshot\":true}", "invalid", "exclude each other"},
         {"pool.add", "{\"name\":\"web\",\"command\":[\"/stay\"]}", "exists", "web"},
         {"pool.remove", "{\"pool\":\"wob\"}", "not-found", "did you mean \\\"web\\\"?"},
         {"config.chek", "{}", "not-found", "did you mean \\\"config.check\\\"?"},
@@ -480,6 +481,76 @@ START_TEST(test_events) {
 }
 END_TEST
 
+/* First what is, with its number; then what changes it: neither a gap nor a double. */
+START_TEST(test_events_snapshot) {
+        add_pool("web", "/stay", 2, "");
+        add_pool("db", "/stay", 1, "");
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\",\"params\":{\"snapshot\":true,\"follow\":true,"
+                            "\"types\":[\"worker.*\"],\"select\":[\"web/1\",\"db\"]}}\n");
+        world_run(&w);
+        {
+                _cleanup_json_ json_t *a = client_json(&w, fd);
+
+                ck_assert_str_eq(at_string(a, "method"), "event");
+                ck_assert_int_eq(at_int(a, "params.call"), 1);
+                ck_assert_str_eq(at_string(a, "params.event"), "snapshot");
+                ck_assert_int_eq(at_int(a, "params.seq"), (json_int_t) hub_last_seq(w.hub));
+                ck_assert_uint_eq(json_array_size(at(a, "params.pools")), 2);
+                ck_assert_str_eq(at_string(a, "params.pools.0.name"), "db");
+                ck_assert_uint_eq(json_array_size(at(a, "params.pools.1.workers")), 1);
+                ck_assert_str_eq(at_string(a, "params.pools.1.workers.0.name"), "web/1");
+                ck_assert_str_eq(at_string(a, "params.pools.1.workers.0.state"), "running");
+        }
+        hub_emit(w.hub, EVENT_POOL_SCALED, "db", NULL, NULL);
+        hub_emit(w.hub, EVENT_WORKER_PAUSED, "web", "web/0", NULL);
+        hub_emit(w.hub, EVENT_WORKER_PAUSED, "web", "web/1", NULL);
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"daemon.info\"}\n");
+        {
+                _cleanup_json_ json_t *a = client_json(&w, fd);
+
+                ck_assert_str_eq(at_string(a, "params.event"), "worker.paused");
+                ck_assert_str_eq(at_string(a, "params.worker"), "web/1");
+                ck_assert_int_eq(at_int(a, "params.seq"), (json_int_t) hub_last_seq(w.hub));
+        }
+}
+END_TEST
+
+/* Who missed something is given the state again, so that he need not ask. */
+START_TEST(test_events_snapshot_after_gap) {
+        _cleanup_free_ char *data = alloc_printf("{\"text\":\"%0*d\"}", 2000, 0);
+        json_int_t last = 0;
+        int n_gaps = 0, n_snapshots = 0;
+
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\",\"params\":{\"snapshot\":true,\"follow\":true}}\n");
+        world_run(&w);
+        for (int i = 0; i < 3000; i++) {
+                hub_emit(w.hub, EVENT_POOL_SCALED, "web", NULL, data);
+                if (i % 100 == 0)
+                        world_run(&w);
+        }
+        while (last < 3000) {
+                _cleanup_json_ json_t *a = client_json(&w, fd);
+
+                if (!a)
+                        ck_abort_msg("nothing after %lld", (long long) last);
+                if (streq(at_string(a, "method"), "gap")) {
+                        ck_assert_int_eq(at_int(a, "params.from"), last + 1);
+                        last = at_int(a, "params.to");
+                        n_gaps++;
+                } else if (streq(at_string(a, "params.event"), "snapshot")) {
+                        ck_assert_int_eq(n_snapshots++, n_gaps);
+                        ck_assert_int_ge(at_int(a, "params.seq"), last);
+                        last = at_int(a, "params.seq");
+                } else {
+                        ck_assert_int_eq(n_snapshots, n_gaps + 1);
+                        ck_assert_int_eq(at_int(a, "params.seq"), ++last);
+                }
+        }
+        ck_assert_int_gt(n_gaps, 0);
+        ck_assert_int_eq(n_snapshots, n_gaps + 1);
+}
+END_TEST
+
 /* A subscriber that does not read is told what it missed. */
 START_TEST(test_events_gap) {
         _cleanup_free_ char *data = alloc_printf("{\"text\":\"%0*d\"}", 2000, 0);
@@ -605,6 +676,8 @@ int main(void) {
         tcase_add_test(t, test_logs_follow_and_cancel);
         tcase_add_test(t, test_events);
         tcase_add_test(t, test_events_gap);
+        tcase_add_test(t, test_events_snapshot);
+        tcase_add_test(t, test_events_snapshot_after_gap);
         tcase_add_test(t, test_daemon_methods);
         tcase_add_test(t, test_discover);
         suite_add_tcase(s, t);
