@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/path.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -113,7 +114,18 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 }
 
 int file_replace(const char *path, const void *data, size_t size, mode_t mode) {
-        return write_and_rename(path, data, size, mode, false);
+        _cleanup_free_ char *held = NULL;
+        _cleanup_fd_ int fd = -EBADF;
+        const char *name;
+        int r;
+
+        if (*path != '/')
+                return write_and_rename(path, data, size, mode, false);
+        r = path_open_parent(path, &fd, &name);
+        if (r < 0)
+                return r;
+        held = alloc_printf("/proc/self/fd/%d/%s", fd, name);
+        return held ? write_and_rename(held, data, size, mode, false) : -ENOMEM;
 }
 
 static int dir_make_one(const char *path, mode_t mode) {

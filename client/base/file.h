@@ -10,7 +10,10 @@ int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size);
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
 /** file_write_atomic() - temp file beside it, fsync, rename. */
 int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode);
-/** file_replace() - the same without fsync: for what may be lost with the power, and must not wait for the disk. */
+/**
+ * file_replace() - the same without fsync: for what may be lost with the power, and must not wait for the disk
+ * Links in an absolute @path are followed as path_resolve() does: -EPERM where others could have put them.
+ */
 int file_replace(const char *path, const void *data, size_t size, mode_t mode);
 /** write_all() - write until done, EINTR repeated; blocking descriptors only. */
 int write_all(int fd, const void *data, size_t size);

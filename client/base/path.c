@@ -97,25 +97,49 @@ static int walk_step(Walk *w) {
         return 1;
 }
 
-int path_resolve(const char *path, char **ret) {
-        _cleanup_(walk_done) Walk w = {.fd = -EBADF};
-        char proc[64], reached[PATH_MAX];
-        ssize_t n;
+/* As far as there is something. */
+static int walk(Walk *w, const char *path, size_t n) {
         int r;
 
         if (*path != '/')
                 return -EINVAL;
-        w.at = w.rest = alloc_strdup(path);
-        if (!w.rest)
+        w->at = w->rest = alloc_strndup(path, n);
+        if (!w->rest)
                 return -ENOMEM;
-        for (size_t end = strlen(w.rest); end > 1 && w.rest[end - 1] == '/';)
-                w.rest[--end] = 0;
-        r = walk_to_root(&w);
+        for (size_t end = strlen(w->rest); end > 1 && w->rest[end - 1] == '/';)
+                w->rest[--end] = 0;
+        r = walk_to_root(w);
         if (r < 0)
                 return r;
         do
-                r = walk_step(&w);
+                r = walk_step(w);
         while (r > 0);
+        return r;
+}
+
+int path_open_parent(const char *path, int *ret_fd, const char **ret_name) {
+        _cleanup_(walk_done) Walk w = {.fd = -EBADF};
+        const char *slash = strrchr(path, '/');
+        int r;
+
+        if (!slash || !slash[1])
+                return -EINVAL;
+        r = walk(&w, path, (size_t) (slash - path) + 1);
+        if (r < 0)
+                return r;
+        if (w.at[strspn(w.at, "/")])
+                return -ENOENT;
+        *ret_fd = TAKE_FD(w.fd);
+        *ret_name = slash + 1;
+        return 0;
+}
+
+int path_resolve(const char *path, char **ret) {
+        _cleanup_(walk_done) Walk w = {.fd = -EBADF};
+        char proc[64], reached[PATH_MAX];
+        ssize_t n;
+        int r = walk(&w, path, strlen(path));
+
         if (r < 0)
                 return r;
         (void) snprintf(proc, sizeof(proc), "/proc/self/fd/%d", w.fd);

@@ -17,4 +17,7 @@
  */
 int path_resolve(const char *path, char **ret);
 
+/** path_open_parent() - the directory of @path in the same way, O_PATH; *ret_name is what comes after it, in @path. */
+int path_open_parent(const char *path, int *ret_fd, const char **ret_name);
+
 #endif

@@ -50,22 +50,31 @@ static int open_checked(const char *path, int flags, char *fault, size_t fault_s
         return fd;
 }
 
-int config_file_read(const char *path, size_t max, const uid_t *owners, size_t n_owners, char **ret_data,
-                     size_t *ret_size, char *fault, size_t fault_size) {
+int config_file_open(const char *path, const uid_t *owners, size_t n_owners, char *fault, size_t fault_size) {
         _cleanup_fd_ int fd = open_checked(path, 0, fault, fault_size);
         int r;
 
         if (fd < 0)
                 return fd;
         r = check_trust(fd, false, owners, n_owners, fault, fault_size);
-        if (r < 0)
-                return r;
-        r = file_read_fd(fd, max, ret_data, ret_size);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+int config_file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_size, char *fault, size_t fault_size) {
+        int r = file_read_fd(fd, max, ret_data, ret_size);
+
         if (r == -EFBIG)
                 snprintf(fault, fault_size, "too large: at most %zu bytes", max);
         else if (r < 0)
                 snprintf(fault, fault_size, "cannot read it: %s", strerror(-r));
         return r;
+}
+
+int config_file_read(const char *path, size_t max, const uid_t *owners, size_t n_owners, char **ret_data,
+                     size_t *ret_size, char *fault, size_t fault_size) {
+        _cleanup_fd_ int fd = config_file_open(path, owners, n_owners, fault, fault_size);
+
+        return fd < 0 ? fd : config_file_read_fd(fd, max, ret_data, ret_size, fault, fault_size);
 }
 
 static bool is_wanted(const char *name) {

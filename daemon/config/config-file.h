@@ -14,6 +14,10 @@
  */
 int config_file_read(const char *path, size_t max, const uid_t *owners, size_t n_owners, char **ret_data,
                      size_t *ret_size, char *fault, size_t fault_size);
+/* In two steps, for who wants to know more of the file: a descriptor, or as above; then what is in it. */
+int config_file_open(const char *path, const uid_t *owners, size_t n_owners, char *fault, size_t fault_size);
+int config_file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_size, char *fault, size_t fault_size);
+
 /**
  * config_dir_list() - names ending in .json, not beginning with a dot, in strcmp order
  * The directory itself is checked as a file is. *ret is NULL-terminated and the caller's; empty when it is missing.

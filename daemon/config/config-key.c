@@ -125,7 +125,8 @@ const ConfigKey config_keys[] = {
              .help = "Environment variables, names to strings or integers; they win over env_file and the built-in ones. Values are shown "
                      "to those who administer the pool, to others as \"***\"."),
         POOL("env_file", env_file, env, .default_text = "none", .cost = CONFIG_RESTART,
-             .help = "File of KEY=value lines, read when the configuration is read."),
+             .help = "File of KEY=value lines, read when the configuration is read. It is of the pool's user, or of root and not reached "
+                     "over a link that the user could have put there."),
         POOL("clear_env", clear_env, env, .default_json = "false", .cost = CONFIG_RESTART,
              .help = "Leave out the built-in PATH, HOME, USER, LOGNAME, SHELL and LANG."),
         POOL("user", user, uid, .default_text = "droverd's own", .cost = CONFIG_RESTART,

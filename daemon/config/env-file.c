@@ -1,11 +1,13 @@
 /* env-file.c - KEY=value lines; see the header. */
 #include "config/env-file.h"
+#include "base/alloc.h"
 #include "base/fd.h"
-#include "base/file.h"
+#include "base/path.h"
 #include "config/config-file.h"
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char *skip_blanks(char *s) {
         return s + strspn(s, " \t");
@@ -105,14 +107,44 @@ int env_file_parse(char *text, EnvFileAdd add, EnvFileReport report, void *userd
         return 0;
 }
 
+/* What root can read and the pool's user cannot must not become his by a link that he put into its place. A file of his
+ * own he can read anyway. */
+static int check_place(const char *path, int fd, uid_t own, uid_t user, EnvFileFault *fault) {
+        _cleanup_free_ char *named = NULL;
+        char link[40], reached[PATH_MAX];
+        struct stat st;
+        ssize_t n;
+        int r;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (user == own || st.st_uid == user)
+                return 0;
+        r = path_resolve(path, &named);
+        if (r < 0) {
+                (void) snprintf(fault->text, sizeof(fault->text), r == -EPERM ? "a symbolic link that others can change leads to it"
+                                                                              : "cannot find out where it is: %s", strerror(-r));
+                return r;
+        }
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, reached, sizeof(reached) - 1);
+        reached[MAX(n, 0)] = 0;
+        if (st.st_nlink == 1 && streq(reached, named))
+                return 0;
+        (void) snprintf(fault->text, sizeof(fault->text), "a file that is not the pool's user's own must have one name only, and stay there");
+        return -EPERM;
+}
+
 int env_file_read(const char *path, uid_t own, uid_t user, char **ret, EnvFileFault *fault) {
         const uid_t owners[] = { 0, own, user };
         _cleanup_free_ char *data = NULL;
+        _cleanup_fd_ int fd = config_file_open(path, owners, ARRAY_SIZE(owners), fault->text, sizeof(fault->text));
         size_t size;
-        int r = config_file_read(path, ENV_FILE_MAX, owners, ARRAY_SIZE(owners), &data, &size, fault->text,
-                                 sizeof(fault->text));
+        int r = fd < 0 ? fd : check_place(path, fd, own, user, fault);
 
         fault->line = fault->column = 0;
+        if (r >= 0)
+                r = config_file_read_fd(fd, ENV_FILE_MAX, &data, &size, fault->text, sizeof(fault->text));
         if (r < 0)
                 return r == -ENOMEM ? r : -EBADMSG;
         if (memchr(data, 0, size)) {

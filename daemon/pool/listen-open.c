@@ -3,7 +3,9 @@
 
 #include "base/fd.h"
 #include "config/address.h"
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +49,22 @@ static int stale_remove(const Address *a) {
         return unlink(a->un.sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* By descriptor: in a directory of somebody else's the name may be anything by now, a link to a file of root's too. */
+static int set_access(const ListenConfig *c) {
+        _cleanup_fd_ int fd = open(c->address, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        char name[40];
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1)
+                return -EPERM;
+        if (c->has_owner && fchownat(fd, "", c->uid, c->gid, AT_EMPTY_PATH) < 0)
+                return -errno;
+        (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        return chmod(name, c->mode) < 0 ? -errno : 0;
+}
+
 static int bind_unix(int fd, const ListenConfig *c, const Address *a) {
         mode_t umask_before;
         int r = stale_remove(a);
@@ -58,10 +76,11 @@ static int bind_unix(int fd, const ListenConfig *c, const Address *a) {
         umask_before = umask(0); /* bind(2) takes it off the mode just set */
         r = bind(fd, &a->sa, a->size) < 0 ? -errno : 0;
         (void) umask(umask_before);
-        if (r >= 0 && c->has_owner && lchown(c->address, c->uid, c->gid) < 0) {
-                r = -errno;
+        if (r < 0 || !c->has_owner)
+                return r;
+        r = set_access(c);
+        if (r < 0)
                 (void) unlink(c->address);
-        }
         return r;
 }
 
@@ -120,9 +139,5 @@ int listen_open(const ListenConfig *c) {
 int listen_adjust(int fd, const ListenConfig *c) {
         if (c->kind != LISTEN_UDP && listen(fd, c->backlog) < 0)
                 return -errno;
-        if (c->kind != LISTEN_UNIX)
-                return 0;
-        if (chmod(c->address, c->mode) < 0)
-                return -errno;
-        return c->has_owner && lchown(c->address, c->uid, c->gid) < 0 ? -errno : 0;
+        return c->kind == LISTEN_UNIX ? set_access(c) : 0;
 }

@@ -2,7 +2,10 @@
 #include "base/alloc.h"
 #include "config/env-file.h"
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct {
         const char *line, *key, *value; /* NULL: nothing there */
@@ -80,6 +83,65 @@ START_TEST(an_error_of_the_receiver_ends_it) {
 }
 END_TEST
 
+/* ---- whose file it is ---- */
+
+#define BOB 12345
+
+static char directory[] = "/tmp/drover-test-env-XXXXXX";
+
+static char *write_at(const char *name, const char *text, uid_t owner) {
+        char *path = alloc_printf("%s/%s", directory, name);
+        FILE *f = fopen(path, "w");
+
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_ge(fputs(text, f), 0);
+        ck_assert_int_eq(fclose(f), 0);
+        ck_assert_int_eq(chmod(path, 0600), 0);
+        ck_assert_int_eq(chown(path, owner, owner), 0);
+        return path;
+}
+
+static int read_as_bob(const char *path) {
+        _cleanup_free_ char *text = NULL;
+        EnvFileFault fault = { 0 };
+
+        return env_file_read(path, 0, BOB, &text, &fault);
+}
+
+/* Bob's pool is started by root, which can read more than he. What he puts into his directory is his. */
+START_TEST(a_user_reads_nothing_of_roots) {
+        if (geteuid() != 0)
+                return;
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        _cleanup_free_ char *secret = write_at("secret", "KEY=1\n", 0), *home = alloc_printf("%s/home", directory);
+        ck_assert_int_eq(mkdir(home, 0755), 0);
+        ck_assert_int_eq(chmod(directory, 0755), 0);
+        ck_assert_int_eq(chown(home, BOB, BOB), 0);
+        _cleanup_free_ char *given = write_at("home/given", "A=1\n", 0), *his = write_at("home/his", "A=1\n", BOB);
+        _cleanup_free_ char *link = alloc_printf("%s/link", home), *hard = alloc_printf("%s/hard", home);
+        _cleanup_free_ char *through = alloc_printf("%s/up/secret", home), *up = alloc_printf("%s/up", home);
+        _cleanup_free_ char *roots = alloc_printf("%s/roots", directory);
+
+        ck_assert_int_eq(symlink(secret, link), 0);
+        ck_assert_int_eq(lchown(link, BOB, BOB), 0);
+        ck_assert_int_eq(symlink(directory, up), 0);
+        ck_assert_int_eq(symlink(secret, roots), 0);
+        ck_assert_int_eq(read_as_bob(secret), 0);
+        ck_assert_int_eq(read_as_bob(roots), 0);
+        ck_assert_int_eq(read_as_bob(given), 0);
+        ck_assert_int_eq(read_as_bob(his), 0);
+        ck_assert_int_eq(read_as_bob(link), -EBADMSG);
+        ck_assert_int_eq(read_as_bob(through), -EBADMSG);
+        ck_assert_int_eq(linkat(AT_FDCWD, secret, AT_FDCWD, hard, 0), 0);
+        ck_assert_int_eq(read_as_bob(hard), -EBADMSG);
+        const char *all[] = { hard, link, up, roots, given, his, secret };
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                ck_assert_int_eq(unlink(all[i]), 0);
+        ck_assert_int_eq(rmdir(home), 0);
+        ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("env-file");
         TCase *t = tcase_create("env-file");
@@ -88,6 +150,7 @@ int main(void) {
 
         tcase_add_loop_test(t, lines_are_variables_comments_or_faults, 0, ARRAY_SIZE(cases));
         tcase_add_test(t, an_error_of_the_receiver_ends_it);
+        tcase_add_test(t, a_user_reads_nothing_of_roots);
         suite_add_tcase(s, t);
         srunner_run_all(r, CK_NORMAL);
         failed = srunner_ntests_failed(r);

@@ -1,4 +1,5 @@
 /* test-path.c - links in a path: followed where they can be trusted, else not. */
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/alloc.h"
 
@@ -70,6 +71,28 @@ START_TEST(the_root) {
 }
 END_TEST
 
+static const struct {
+        const char *path, *name;
+        int r;
+} parents[] = {
+        {"real/new", "new", 0},
+        {"relative/new", "new", 0},
+        {"shared/anybody/new", NULL, -EPERM},
+        {"none/new", NULL, -ENOENT},
+        {"real/", NULL, -EINVAL},
+};
+
+START_TEST(parent) {
+        _cleanup_free_ char *path = alloc_printf("%s/%s", directory, parents[_i].path);
+        _cleanup_fd_ int fd = -EBADF;
+        const char *name;
+
+        ck_assert_int_eq(path_open_parent(path, &fd, &name), parents[_i].r);
+        if (parents[_i].r == 0)
+                ck_assert_str_eq(name, parents[_i].name);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("path");
         TCase *t = tcase_create("path");
@@ -78,6 +101,7 @@ int main(void) {
 
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_loop_test(t, links, 0, ARRAY_SIZE(cases));
+        tcase_add_loop_test(t, parent, 0, ARRAY_SIZE(parents));
         tcase_add_test(t, the_root);
         suite_add_tcase(s, t);
         srunner_run_all(sr, CK_NORMAL);
