@@ -24,6 +24,7 @@ typedef struct Places {
         char *control_socket;
         char *notify_socket;
         char *log_dir, *state_dir; /* defaults; the configuration may name others */
+        char *host_program, *module_path; /* of modules; see libexec.h */
         bool is_socket_ours;       /* bound here or in an earlier life: unlinked at the end */
         int lock_fd;               /* of a socket of ours, else -EBADF */
 } Places;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "build-config.h"
+#include "libexec.h"
 #include "supervisor-internal.h"
 #include <limits.h>
 #include <pwd.h>
@@ -99,6 +100,10 @@ int places_init(Supervisor *s, const Options *o) {
         p->control_socket = path_absolute(socket);
         if (!p->log_dir || !p->state_dir || !p->control_socket || (o->config && !p->config))
                 return -ENOMEM;
+        p->host_program = libexec_find("drover-host");
+        p->module_path = libexec_module_path();
+        s->context.host_program = p->host_program;
+        s->context.module_path = p->module_path;
         s->context.log_dir = p->log_dir;
         s->context.state_dir = p->state_dir;
         s->context.event_types = event_types();
@@ -111,6 +116,8 @@ void places_done(Places *p) {
         free(p->notify_socket);
         free(p->log_dir);
         free(p->state_dir);
+        free(p->host_program);
+        free(p->module_path);
         fd_close(p->lock_fd);
         *p = (Places){.lock_fd = -EBADF};
 }

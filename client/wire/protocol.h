@@ -30,8 +30,8 @@
         X(RESUME, "resume", "let paused and draining workers go on", "select")                                      \
         X(DRAIN, "drain", "give workers no more tasks", "select")                                                   \
         X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
-        X(RUN, "run", "start one process from a command; takes every pool key besides", "command", "name", "daemon",\
-          "stdin", "stdout", "stderr")                                                                              \
+        X(RUN, "run", "start one process from a command, or from a target of a module; takes every pool key besides", "command", \
+          "name", "daemon", "stdin", "stdout", "stderr", "module", "target", "args", "kwargs")                               \
         X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream", "since") \
         X(LOGS_ROTATE, "logs.rotate", "begin log files anew; the old ones become rotated ones", "select")           \
         X(LOGS_CLEAR, "logs.clear", "empty log files and remove the rotated ones", "select")                        \
@@ -63,7 +63,7 @@ typedef enum ProtocolMethodId {
         _METHOD_INVALID = -EINVAL,
 } ProtocolMethodId;
 
-#define PROTOCOL_PARAMS_MAX 8
+#define PROTOCOL_PARAMS_MAX 10
 
 typedef struct ProtocolMethod {
         const char *name, *help;

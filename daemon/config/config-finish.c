@@ -209,8 +209,7 @@ static void output_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig 
 }
 
 void config_pool_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p) {
-        if (!json_object_get(o, "command"))
-                config_fault_key(c, at, "a pool needs a command: \"command\": [\"/usr/bin/program\", \"argument\"]");
+        config_module_finish(c, at, o, p);
         config_identity_finish(c, at, o, p);
         if (!json_object_get(o, "no_new_privileges"))
                 p->no_new_privs = (p->has_identity ? p->uid : c->ctx->uid) != 0;

@@ -45,6 +45,16 @@ static const ConfigWord exit_words[] = {
         WORD_END,
 };
 
+static const ConfigWord protocol_words[] = {
+        { "none", PROTOCOL_NONE, "the command is a program of its own" },
+        { "tasks", PROTOCOL_TASKS, "it takes tasks on the stream socket in $DROVER_TASKS_FD, a line of JSON each; see drover-protocol(7)" },
+        WORD_END,
+};
+static const ConfigWord start_words[] = {
+        { "spawn", START_SPAWN, "a fresh process that loads the module" },
+        WORD_END,
+};
+
 #define TOP(p, t, field, ...)                                                                                \
         { .scope = CONFIG_SCOPE_TOP, .path = p, .type = &config_type_##t, .offset = offsetof(Config, field), __VA_ARGS__ }
 #define POOL(p, t, field, ...)                                                                               \
@@ -92,8 +102,20 @@ const ConfigKey config_keys[] = {
         TOP("socket_mode", mode, socket_mode, .default_text = "\"0600\"; with socket_group \"0660\"", .cost = CONFIG_RESTART,
             .help = "Permissions of the control socket, octal digits in a string."),
 
-        POOL("command", argv, command, .cost = CONFIG_RESTART,
+        POOL("command", command, command, .cost = CONFIG_RESTART,
              .help = "Program and arguments, an array of strings. No shell is involved; a name without a slash is looked up in PATH."),
+        POOL("module", module, module, .default_text = "none", .cost = CONFIG_RESTART,
+             .help = "In place of a command a worker module, a shared object that libdrover(3) tells how to write: its absolute path, or "
+                     "a file name that is looked for in $DROVER_MODULE_PATH of droverd and in lib/drover/modules. Without target its workers take tasks."),
+        POOL("target", target, target, .default_text = "none: the workers take tasks", .cost = CONFIG_RESTART,
+             .help = "What of the module each worker calls, once, and ends: with 0, or with 1 after an exception, the traceback on stderr."),
+        POOL("args", args, args, .default_text = "[]", .cost = CONFIG_RESTART,
+             .help = "Arguments of target; whoever may list processes can read them."),
+        POOL("kwargs", kwargs, kwargs, .default_text = "{}", .cost = CONFIG_RESTART, .help = "Arguments of target by name."),
+        POOL("start_method", word, start_method, .words = start_words, .default_json = "\"spawn\"", .cost = CONFIG_RESTART,
+             .help = "How a worker comes to be."),
+        POOL("protocol", word, protocol, .words = protocol_words, .default_json = "\"none\"", .cost = CONFIG_RESTART,
+             .default_text = "\"none\"; of a module without target \"tasks\"", .help = "What the command speaks with droverd."),
         POOL("workers", workers, workers, .short_type = &config_type_workers, .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,
              .help = "How many workers: a number, \"cpus\", or a multiple such as \"2*cpus\"; CPUs are those of the "
                      "affinity mask and the cgroup's quota. An object lets the number follow the load."),
@@ -279,6 +301,18 @@ const ConfigKey config_keys[] = {
              .help = "When it has said that it has done so many tasks (X_DROVER_TASKS=N to $NOTIFY_SOCKET); 0 is off."),
         POOL("recycle.jitter", number, recycle.jitter, .default_json = "0.1", .max = 1, .cost = CONFIG_LIVE,
              .help = "Part of age, memory and tasks that is taken off at random, so that workers do not go in step."),
+
+        POOL("tasks", object, tasks, .help = "Tasks of a pool whose workers take them; each may name its own timeout and attempts."),
+        POOL("tasks.timeout", span, tasks.timeout, .default_text = "none", .max = 30 * DAY, .cost = CONFIG_LIVE,
+             .help = "How long one attempt may take: then SIGUSR2, at which a worker of libdrover writes where it is, then SIGKILL. 0 is no bound."),
+        POOL("tasks.attempts", integer, tasks.attempts, .default_json = "1", .min = 1, .max = 100, .cost = CONFIG_LIVE,
+             .help = "How often a task is begun when its worker dies of it: 1 is at most once. An exception is a result and is not tried again."),
+        POOL("tasks.queue_max", count, tasks.queue_max, .default_json = "100000", .min = 1, .max = 1e7, .cost = CONFIG_LIVE,
+             .help = "Tasks that may wait; beyond, submitting is refused with \"limit\"."),
+        POOL("tasks.prefetch", prefetch, tasks.prefetch, .default_json = "\"auto\"", .max = TASK_PREFETCH_MAX, .cost = CONFIG_LIVE,
+             .help = "Tasks that are handed to a worker beyond the one it works at, so that it never waits for the next."),
+        POOL("tasks.result_ttl", span, tasks.result_ttl, .default_json = "\"1h\"", .max = 30 * DAY, .cost = CONFIG_LIVE,
+             .help = "How long the outcome of a task is kept for whoever asks for it."),
 
         POOL("output", object, output, .short_type = &config_type_output, .words = output_words,
              .help = "Where stdout and stderr go; a word or path alone may stand in the object's place."),

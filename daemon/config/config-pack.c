@@ -50,10 +50,11 @@ static json_t *pack_size(const PoolConfig *p) {
 }
 
 json_t *pool_config_pack(const PoolConfig *p) {
-        return json_pack("{s:O, s:b, s:{s:o, s:b, s:I, s:I, s:o, s:s*, s:b, s:o, s:o, s:o}}", "source", p->source, "is_run", p->is_run,
+        return json_pack("{s:O, s:b, s:{s:o, s:b, s:I, s:I, s:o, s:s*, s:b, s:o, s:o, s:o, s:s*}}", "source", p->source, "is_run", p->is_run,
                          "resolved", "workers", pack_size(p), "identity", p->has_identity, "uid", (json_int_t) p->uid, "gid",
                          (json_int_t) p->gid, "groups", pack_ids(p->groups, p->n_groups), "user", p->user_name,
-                         "no_new_privileges", p->no_new_privs, "env", pack_env(p), "owners", pack_owners(p), "access", access_config_pack(&p->access));
+                         "no_new_privileges", p->no_new_privs, "env", pack_env(p), "owners", pack_owners(p), "access", access_config_pack(&p->access),
+                         "module", p->module);
 }
 
 /* ---- back ---- */
@@ -164,8 +165,8 @@ static int unpack_resolved(json_t *o, PoolConfig *p) {
         return r == 0 ? unpack_env(env, p) : r;
 }
 
-/* What is left of @source when nothing has to be looked up: a new reference. */
-static json_t *without_looked_up(json_t *source) {
+/* What is left of @source when nothing has to be looked up: a new reference. @module: where it was found. */
+static json_t *without_looked_up(json_t *source, json_t *module) {
         _cleanup_json_ json_t *rest = json_deep_copy(source);
         const char *name;
         json_t *item;
@@ -174,6 +175,8 @@ static json_t *without_looked_up(json_t *source) {
                 return NULL;
         for (size_t i = 0; i < ARRAY_SIZE(looked_up); i++)
                 (void) json_object_del(rest, looked_up[i]);
+        if (module && json_object_set(rest, "module", module) < 0)
+                return NULL;
         json_object_foreach(json_object_get(rest, "listen"), name, item) {
                 (void) json_object_del(item, "user");
                 (void) json_object_del(item, "group");
@@ -184,18 +187,20 @@ static json_t *without_looked_up(json_t *source) {
 int pool_config_unpack(const char *name, json_t *o, const ConfigContext *ctx, PoolConfig **ret) {
         _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
         _cleanup_config_faults_ ConfigFaults faults = { 0 };
-        json_t *source = json_object_get(o, "source");
+        json_t *source = json_object_get(o, "source"), *resolved = json_object_get(o, "resolved");
         _cleanup_json_ json_t *rest = NULL;
+        ConfigContext blind = *ctx;
         int r;
 
         if (!json_is_object(source))
                 return -EBADMSG;
-        rest = without_looked_up(source);
+        rest = without_looked_up(source, json_object_get(resolved, "module"));
         if (!rest)
                 return -ENOMEM;
-        r = pool_config_from_json(name, rest, json_is_true(json_object_get(o, "is_run")), ctx, &p, &faults);
+        blind.is_blind = true;
+        r = pool_config_from_json(name, rest, json_is_true(json_object_get(o, "is_run")), &blind, &p, &faults);
         if (r == 0)
-                r = unpack_resolved(json_object_get(o, "resolved"), p);
+                r = unpack_resolved(resolved, p);
         if (r < 0)
                 return r;
         json_decref(p->source);

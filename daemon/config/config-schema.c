@@ -72,7 +72,7 @@ static void put_definitions(Text *t) {
                 json_put_raw(t, definitions[i].name, definitions[i].json);
         json_put_object(t, "pool");
         put_members(t, CONFIG_SCOPE_POOL, "");
-        json_put_raw(t, "required", "[\"command\"]");
+        json_put_raw(t, "oneOf", "[{\"required\":[\"command\"]},{\"required\":[\"module\"]}]");
         json_end_object(t);
         json_put_object(t, "listen");
         put_members(t, CONFIG_SCOPE_LISTEN, "");

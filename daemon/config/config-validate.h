@@ -37,6 +37,7 @@ bool listen_config_overlaps(const ListenConfig *a, const ListenConfig *b);
 void config_pool_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p);
 /* The steps that look at several keys; each adds its own faults. */
 void config_identity_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p);
+void config_module_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p);
 void config_env_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p);
 
 #endif

@@ -90,12 +90,20 @@ static void argv_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey
         *slot = argv;
 }
 
+/* Of a module pool it is made here, and the module, the target and their arguments tell the difference. */
+static bool command_equal(const ConfigKey *key, const void *a, const void *b) {
+        const PoolConfig *x = a, *y = b;
+
+        return (x->module && y->module) || list_equal(key, a, b);
+}
+
 static void argv_schema(const ConfigKey *key, Text *t) {
         json_put_string(t, "type", "array");
         json_put_i64(t, "minItems", 1);
         json_put_raw(t, "items", "{\"type\":\"string\"}");
 }
 
+const ConfigType config_type_command = { "array of strings", argv_read, command_equal, argv_schema };
 const ConfigType config_type_argv = { "array of strings", argv_read, list_equal, argv_schema };
 
 /* Lists without an order: each item is looked at by @check, which adds a fault of its own and says false. */

@@ -31,7 +31,11 @@ extern const ConfigType config_type_bool, config_type_integer, config_type_optio
 extern const ConfigType config_type_workers, config_type_workers_bound, config_type_count, config_type_part,
         config_type_cgroup_bytes, config_type_cgroup_count, config_type_cgroup_cpu;
 /* config-value-list.c: arrays of strings */
-extern const ConfigType config_type_argv, config_type_names, config_type_paths, config_type_globs, config_type_events;
+extern const ConfigType config_type_argv, config_type_command, config_type_names, config_type_paths, config_type_globs, config_type_events;
+/* config-value-module.c: what a worker runs, when it is not simply a program */
+extern const ConfigType config_type_module, config_type_target, config_type_args, config_type_kwargs,
+        config_type_prefetch;
+#define TASK_PREFETCH_MAX 1024
 /* config-value-process.c: how a process is set up */
 extern const ConfigType config_type_cpus, config_type_limit, config_type_codes;
 /* config-value-probe.c: questions put to a worker */

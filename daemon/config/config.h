@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/macro.h"
 #include <jansson.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -109,11 +110,11 @@ typedef struct TaskConfig {
         usec_t timeout;     /* 0: none. Of one attempt; then a signal, then SIGKILL */
         unsigned attempts;  /* 1: at most once; more: again after the death of the worker */
         uint64_t queue_max; /* 100000 waiting ones, then the caller gets `limit` */
-        unsigned prefetch;  /* handed to a worker beyond the one it works at; TASK_PREFETCH_AUTO: by measure */
+        unsigned prefetch;  /* handed to a worker beyond the one it works at; TASK_PREFETCH_AUTO (default): by measure */
         usec_t result_ttl;  /* 1 h: how long a result that nobody fetched is kept */
         bool durable;       /* false: what was submitted is on record in memory alone */
 } TaskConfig;
-#define TASK_PREFETCH_AUTO 0u
+#define TASK_PREFETCH_AUTO UINT_MAX
 
 /* Who has a role: uids and gids, resolved at load. */
 typedef enum AccessRole { ROLE_OBSERVE, ROLE_SUBMIT, ROLE_OPERATE, ROLE_ADMINISTER, _ROLE_MAX } AccessRole;
@@ -259,6 +260,9 @@ typedef struct ConfigContext {
         const char *const *event_types;  /* all kinds of events, for hooks; NULL: any name is taken */
         unsigned workers_max; /* what the keeper's slots and descriptors carry; 0: not known */
         const char *workers_max_reason; /* what to raise, for people */
+        const char *host_program; /* drover-host, which runs modules; NULL: it was not found */
+        const char *module_path;  /* "DIR:DIR", where modules without a slash in their name are looked for; NULL: nowhere */
+        bool is_blind; /* files outside are not looked at: for somebody who may see less than droverd, or for a pool put back */
         /* What was set at run time, to lie over the files: {"POOL": {"restart.delay": "5s"}}, borrowed; NULL: nothing.
          * @state_dir: of the files just read. */
         json_t *(*overrides)(const char *state_dir, void *userdata);

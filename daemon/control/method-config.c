@@ -34,6 +34,7 @@ static void answer_pool(Call *c, Pool *pool) {
 static void handle_pool_add(Call *c, const void *params) {
         const PoolAddParams *p = params;
         const ControlWorld *world = &call_control(c)->world;
+        ConfigContext context = own_pool_context(c);
         _cleanup_(pool_config_unrefp) PoolConfig *config = NULL;
         _cleanup_config_faults_ ConfigFaults faults = {0};
         Pool *pool;
@@ -42,7 +43,7 @@ static void handle_pool_add(Call *c, const void *params) {
         call_set_object(c, p->name);
         if (own_pool_prepare(c) < 0)
                 return;
-        r = pool_config_from_json(p->name, c->params, false, world->hooks.config_context(world->userdata), &config, &faults);
+        r = pool_config_from_json(p->name, c->params, false, &context, &config, &faults);
         if (r < 0) {
                 call_fail_faults(c, ERROR_PARAMS, r, &faults);
                 return;

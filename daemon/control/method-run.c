@@ -1,4 +1,4 @@
-/* method-run.c - run: one process from a command.
+/* method-run.c - run: one process from a command, or from a target of a module.
  *
  * It is answered when exec succeeded, or with the stage at which it failed. What the call does not name itself is a key of
  * a pool and goes to the configuration as it came. */
@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 typedef struct RunParams {
-        json_t *command;
+        json_t *command, *module, *target, *args, *kwargs;
         const char *name;
         bool daemon;
         const char *stdio[3];
@@ -26,9 +26,14 @@ static const JsonField run_fields[] = {
         {"stdin", JSON_FIELD_STRING, offsetof(RunParams, stdio[0]), .help = "an absolute path it opens itself (/dev/null)"},
         {"stdout", JSON_FIELD_STRING, offsetof(RunParams, stdio[1]), .help = "an absolute path it opens itself (its log)"},
         {"stderr", JSON_FIELD_STRING, offsetof(RunParams, stdio[2]), .help = "an absolute path it opens itself (its log)"},
+        {"module", JSON_FIELD_VALUE, offsetof(RunParams, module), .help = "in place of a command: the path of a worker module"},
+        {"target", JSON_FIELD_VALUE, offsetof(RunParams, target), .help = "with module: what it calls"},
+        {"args", JSON_FIELD_VALUE, offsetof(RunParams, args), .help = "of target, an array ([])"},
+        {"kwargs", JSON_FIELD_VALUE, offsetof(RunParams, kwargs), .help = "of target, an object ({})"},
         {0},
 };
 
+#define RUN_STDIO 3 /* the row of stdin */
 #define RUN_NAME_MAX 32
 
 /* "run-1", "run-2", ...: the next that is free. */
@@ -52,7 +57,7 @@ static void put_run(Waiter *w, Text *t) {
 static bool stdio_is_fine(Call *c, const RunParams *p) {
         for (size_t i = 0; i < ARRAY_SIZE(p->stdio); i++)
                 if (p->stdio[i] && p->stdio[i][0] != '/') {
-                        call_fail(c, ERROR_PARAMS, "run: \"%s\" must be an absolute path", run_fields[i + 3].name);
+                        call_fail(c, ERROR_PARAMS, "run: \"%s\" must be an absolute path", run_fields[RUN_STDIO + i].name);
                         return false;
                 }
         return true;
@@ -79,7 +84,7 @@ static int run_begin(Call *c, const RunParams *p, PoolConfig *config) {
 
 static void handle_run(Call *c, const void *params) {
         const RunParams *p = params;
-        const ControlWorld *world = &call_control(c)->world;
+        ConfigContext context = own_pool_context(c);
         _cleanup_(pool_config_unrefp) PoolConfig *config = NULL;
         _cleanup_config_faults_ ConfigFaults faults = {0};
         char buf[RUN_NAME_MAX];
@@ -89,7 +94,7 @@ static void handle_run(Call *c, const void *params) {
         call_set_object(c, name);
         if (!stdio_is_fine(c, p) || own_pool_prepare(c) < 0)
                 return;
-        r = pool_config_from_json(name, c->params, true, world->hooks.config_context(world->userdata), &config, &faults);
+        r = pool_config_from_json(name, c->params, true, &context, &config, &faults);
         if (r < 0) {
                 call_fail_faults(c, ERROR_PARAMS, r, &faults);
                 return;

@@ -41,6 +41,10 @@ static bool is_plain_ready(const json_t *v) {
         return true;
 }
 
+static bool is_plain_tasks(const json_t *v) {
+        return !json_object_get(v, "queue_max");
+}
+
 static bool is_plain_output(const json_t *v) {
         const char *s = json_string_value(v);
 
@@ -53,6 +57,13 @@ static const struct {
         const char *otherwise;
 } keys[] = {
         {"command", is_any, NULL},
+        {"module", is_any, NULL}, /* the worker loads it, as its user */
+        {"target", is_any, NULL},
+        {"args", is_any, NULL},
+        {"kwargs", is_any, NULL},
+        {"start_method", is_any, NULL},
+        {"protocol", is_any, NULL},
+        {"tasks", is_plain_tasks, "with queue_max "},
         {"workers", is_any, NULL},
         {"autostart", is_any, NULL},
         {"directory", is_any, NULL},
@@ -114,6 +125,14 @@ int own_pool_prepare(Call *c) {
                 return -EACCES;
         }
         return 0;
+}
+
+ConfigContext own_pool_context(const Call *c) {
+        const ControlWorld *world = &call_control(c)->world;
+        ConfigContext context = *world->hooks.config_context(world->userdata);
+
+        context.is_blind = is_bound(c);
+        return context;
 }
 
 bool own_pool_is_of(const Pool *p, uid_t uid) {

@@ -15,6 +15,8 @@ int own_pool_prepare(Call *c);
  * @is_run: counts as one process, else as a pool with its workers. Return: 0; -EACCES, -EDQUOT: the call was answered.
  */
 int own_pool_check(Call *c, const PoolConfig *config, bool is_run);
+/** own_pool_context() - what the caller's configuration is made for: who may see less than droverd has no files looked at. */
+ConfigContext own_pool_context(const Call *c);
 /** own_pool_is_of() - a pool made at run time that runs as @uid. */
 bool own_pool_is_of(const Pool *p, uid_t uid);
 

@@ -20,7 +20,7 @@ place=$(mktemp -d /tmp/drover-user-XXXXXX)
 trap 'rm -rf "$place"' EXIT
 mkdir "$place/bin" "$place/libexec" "$place/home" "$place/run"
 
-for variable in DROVERD DROVERCTL DROVER_KEEPER DROVER_LOGGER HELPER \
+for variable in DROVERD DROVERCTL DROVER_KEEPER DROVER_LOGGER DROVER_HOST EXAMPLE_BASICS EXAMPLE_MATH HELPER \
         DROVER_TEST_DROVERD DROVER_TEST_HELPER DROVER_TEST_LOGGER; do
         eval "path=\${$variable-}"
         [ -n "$path" ] || continue
@@ -30,6 +30,12 @@ done
 if [ -n "${DROVER_LIBEXEC-}" ]; then
         cp -L -- "$DROVER_LIBEXEC"/drover-* "$place/libexec/"
         export DROVER_LIBEXEC="$place/libexec"
+fi
+
+# Where a module looks for it.
+if [ -n "${DROVER_LIBRARY-}" ]; then
+        mkdir "$place/lib"
+        cp -L -- "$DROVER_LIBRARY" "$place/lib/libdrover.so.0"
 fi
 
 # The test itself: the first argument that is a file, and what it imports.
