@@ -99,14 +99,14 @@ int supervisor_add_later(Supervisor *s, PoolConfig *c) {
         return 0;
 }
 
-/* With the size it was scaled to before. */
+/* With the size it was scaled to before. One that lacks a socket is there all the same, and its workers try again. */
 static int add_pool(Supervisor *s, PoolConfig *c) {
         unsigned size = 0;
         bool is_scaled = wish_size(s, c, &size);
-        Pool *p;
+        Pool *p = NULL;
         int r = pool_add(s->pools, c, POOL_FROM_CONFIG, c->autostart, &p);
 
-        if (r == 0 && is_scaled)
+        if (p && is_scaled)
                 pool_set_size(p, size);
         return r;
 }
@@ -122,7 +122,8 @@ bool supervisor_add_pending(Supervisor *s) {
                         continue;
                 r = add_pool(s, c);
                 if (r < 0)
-                        log_error("cannot add pool %s, which waited for its name: %s", c->name, strerrordesc_np(-r));
+                        log_error("pool %s, which waited for its name: %s", c->name,
+                                  *pool_set_fault(s->pools) ? pool_set_fault(s->pools) : strerrordesc_np(-r));
                 pending_drop(s, c->name);
                 is_any = true;
         }

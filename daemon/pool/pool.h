@@ -60,7 +60,7 @@ void pool_set_set_log_dir(PoolSet *s, const char *log_dir);
  * pool_add() - takes a reference of @c; workers are CREATED; autostart (or pool_want_start) makes them wanted
  * Its sockets are opened. Where that fails a pool of a call is not made; one of the configuration is, and its workers try
  * again with each start.
- * Return: 0; -EEXIST; -ENOMEM; the error of a socket, with a sentence in pool_set_fault().
+ * Return: 0; -EEXIST; -ENOMEM; the error of a socket, with a sentence in pool_set_fault(). *ret is set when the pool is there.
  */
 int pool_add(PoolSet *s, PoolConfig *c, PoolOrigin origin, bool start, Pool **ret);
 /** pool_add_run() - the pool of one `run` process, wanted at once; its worker is pool_worker(*ret, 0). @run may be NULL.
