@@ -3,6 +3,9 @@
 
 #include <check.h>
 
+static const RollingOutcome never, good_1 = {.number = 1, .is_good = true}, good_2 = {.number = 2, .is_good = true},
+                                   bad_2 = {.number = 2};
+
 static const struct {
         Goal goal;
         GoalBaseline baseline;
@@ -63,6 +66,21 @@ static const struct {
         /* wait for=stopped */
         {GOAL_AT_REST, {0}, {.state = WORKER_BACKOFF, .is_settled = true}, GOAL_PENDING},
         {GOAL_AT_REST, {0}, {.state = WORKER_EXITED, .is_settled = true}, GOAL_MET},
+        /* reload: the outcome with a later number than the call's */
+        {GOAL_RELOADED, {.n_reloads = 1}, {.state = WORKER_RUNNING, .is_reloading = true, .reload = &never}, GOAL_PENDING},
+        {GOAL_RELOADED, {.n_reloads = 1}, {.state = WORKER_RUNNING, .reload = &good_1}, GOAL_PENDING},
+        {GOAL_RELOADED, {.n_reloads = 1}, {.state = WORKER_RUNNING, .reload = &good_2}, GOAL_MET},
+        {GOAL_RELOADED, {.n_reloads = 1}, {.state = WORKER_RUNNING, .is_reloading = true, .reload = &bad_2}, GOAL_FAILED},
+        {GOAL_RELOADED, {0}, {.state = WORKER_STOPPED, .is_settled = true, .reload = &bad_2}, GOAL_FAILED},
+        {GOAL_RELOADED, {0}, {.state = WORKER_STOPPED, .is_settled = true, .reload = &good_1}, GOAL_MET},
+        /* rollback: with a replacement as that came out, without one as a start */
+        {GOAL_SETTLED, {.was_reloading = true}, {.state = WORKER_RUNNING, .is_wanted = true, .is_reloading = true, .reload = &good_1}, GOAL_PENDING},
+        {GOAL_SETTLED, {.was_reloading = true}, {.state = WORKER_RUNNING, .is_wanted = true, .reload = &good_2}, GOAL_MET},
+        {GOAL_SETTLED, {.was_reloading = true}, {.state = WORKER_RUNNING, .is_wanted = true, .reload = &bad_2}, GOAL_FAILED},
+        {GOAL_SETTLED, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .is_restart_due = true, .reload = &never}, GOAL_PENDING},
+        {GOAL_SETTLED, {0}, {.state = WORKER_RUNNING, .is_wanted = true, .reload = &bad_2}, GOAL_MET},
+        {GOAL_SETTLED, {0}, {.state = WORKER_FAILED, .is_wanted = true, .has_changed = true, .reload = &never}, GOAL_FAILED},
+        {GOAL_SETTLED, {0}, {.state = WORKER_STOPPED, .is_settled = true, .reload = &never}, GOAL_MET},
         /* gone, none */
         {GOAL_GONE, {0}, {.state = WORKER_STOPPED, .is_settled = true}, GOAL_PENDING},
         {GOAL_NONE, {0}, {.state = WORKER_STOPPING}, GOAL_MET},
