@@ -37,6 +37,12 @@ static Errand *errand_free(Errand *e) {
         return NULL;
 }
 
+const char *errand_kind_to_string(ErrandKind k) {
+        static const char *const names[] = {[ERRAND_CHECK] = "check", [ERRAND_STOP] = "stop", [ERRAND_STOP_ELDER] = "stop-old"};
+
+        return (unsigned) k < ARRAY_SIZE(names) ? names[k] : NULL;
+}
+
 bool errand_is_name(const char *name) {
         return strchr(name, '!') != NULL; /* no pool's name has one */
 }
@@ -135,11 +141,9 @@ static void errand_arm(Errand *e) {
 }
 
 static void errand_launch(Errand *e) {
-        char name[KEEPER_NAME_MAX], sentence[ERRAND_SENTENCE_MAX];
-        int r;
+        char sentence[ERRAND_SENTENCE_MAX];
+        int r = worker_launch_errand(&e->child, e->worker, e->kind, e->command, &errand_hooks, e);
 
-        (void) snprintf(name, sizeof name, "%s!%s", e->worker->name, e->kind == ERRAND_CHECK ? "check" : "stop");
-        r = worker_launch_errand(&e->child, e->worker, name, e->command, &errand_hooks, e);
         e->command = NULL;
         e->worker = NULL;
         if (r < 0) {

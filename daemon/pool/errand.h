@@ -14,7 +14,13 @@
 
 typedef struct Errand Errand;
 typedef struct PoolSet PoolSet;
-typedef enum ErrandKind { ERRAND_CHECK, ERRAND_STOP } ErrandKind;
+typedef enum ErrandKind {
+        ERRAND_CHECK,
+        ERRAND_STOP,
+        ERRAND_STOP_ELDER, /* of the process that a younger one replaces: $MAINPID is that one's */
+        _ERRAND_KIND_MAX,
+} ErrandKind;
+const char *errand_kind_to_string(ErrandKind k); /* the part of its name behind the '!' */
 
 /* @sentence: NULL: it ended with code 0; else what came of it: "/bin/check exited with code 1". Borrowed. The errand
  * is nobody's from then on and must be forgotten. From the loop, never from inside a call. */

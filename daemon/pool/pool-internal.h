@@ -44,6 +44,7 @@ struct Pool {
         uint64_t n_reloads;
         RollingOutcome reload;     /* of the last one */
         PoolConfig *config_before; /* counted: what `rollback` returns to; NULL: nothing */
+        PoolConfig *config_refused; /* counted: the last that was put back; workers of good batches still have it. NULL: none */
 
         Worker **workers; /* by slot, ascending */
         size_t n_workers, workers_capacity;

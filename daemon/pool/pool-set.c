@@ -116,6 +116,7 @@ Pool *pool_free(Pool *p) {
         rolling_outcome_done(&p->reload);
         listen_set_free(p->listen);
         pool_config_unref(p->config_before);
+        pool_config_unref(p->config_refused);
         pool_config_unref(p->config);
         free(p);
         return NULL;

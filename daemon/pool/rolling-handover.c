@@ -8,7 +8,70 @@ static const char *const part_names[_ROLLING_PART_MAX] = {
         [ROLLING_NONE] = NULL, [ROLLING_DUE] = "due", [ROLLING_BATCH] = "batch", [ROLLING_GOOD] = "good", [ROLLING_BACK] = "back",
 };
 
+/* ---- what processes were launched with ---- */
+
+/* The configurations that a pool holds, and what each is called in the records. */
+static size_t held_configs(const Pool *p, PoolConfig *configs[static 4], const char *words[static 4]) {
+        const struct {
+                PoolConfig *config;
+                const char *word;
+        } all[] = {{p->config, "present"},
+                   {p->rolling ? p->rolling->former : NULL, "former"},
+                   {p->config_refused, "refused"},
+                   {p->config_before, "before"}};
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i].config) {
+                        configs[n] = all[i].config;
+                        words[n++] = all[i].word;
+                }
+        return n;
+}
+
+const char *rolling_config_word(const Pool *p, const PoolConfig *c, const PoolConfig *usual) {
+        const char *words[4];
+        PoolConfig *configs[4];
+        size_t n = held_configs(p, configs, words);
+
+        for (size_t i = 0; c && c != usual && i < n; i++)
+                if (configs[i] == c)
+                        return words[i];
+        return NULL;
+}
+
+PoolConfig *rolling_config_of(const Pool *p, const json_t *word) {
+        const char *text = json_string_value(word), *words[4];
+        PoolConfig *configs[4];
+        size_t n = held_configs(p, configs, words);
+
+        for (size_t i = 0; text && i < n; i++)
+                if (streq(words[i], text))
+                        return configs[i];
+        return NULL;
+}
+
+static void put_launched_with(const Worker *w, Text *t) {
+        const char *word = rolling_config_word(w->pool, w->config, worker_next_config(w));
+        const char *live = rolling_config_word(w->pool, w->config_live, NULL);
+
+        if (word)
+                json_put_string(t, "config", word);
+        if (live)
+                json_put_string(t, "config_live", live);
+}
+
+static void get_launched_with(Worker *w, const json_t *o) {
+        w->config_live = pool_config_ref(rolling_config_of(w->pool, json_object_get(o, "config_live")));
+        w->config = pool_config_ref(rolling_config_of(w->pool, json_object_get(o, "config")));
+        if (!w->config && w->config_live)
+                w->config = pool_config_ref(worker_next_config(w));
+}
+
+/* ---- its part ---- */
+
 void rolling_serialize_worker(const Worker *w, Text *t) {
+        put_launched_with(w, t);
         if (w->rolling == ROLLING_NONE)
                 return;
         json_put_object(t, "rolling");
@@ -30,6 +93,7 @@ void rolling_deserialize_worker(Worker *w, const json_t *o) {
         w->is_rolling_bad = json_is_true(json_object_get(v, "bad"));
         w->recall_due = json_is_true(json_object_get(v, "recall"));
         w->rolling_generation = (uint64_t) json_integer_value(json_object_get(v, "generation"));
+        get_launched_with(w, o);
 }
 
 static void put_config(Text *t, const char *key, const PoolConfig *c) {
@@ -48,6 +112,7 @@ void rolling_serialize(const Pool *p, Text *t) {
 
         json_put_u64(t, "reloads", p->n_reloads);
         put_config(t, "before", p->config_before);
+        put_config(t, "refused", p->config_refused);
         if (!r)
                 return;
         json_put_object(t, "rolling");
@@ -82,6 +147,7 @@ void rolling_deserialize(Pool *p, const json_t *o, const ConfigContext *ctx) {
 
         p->n_reloads = (uint64_t) json_integer_value(json_object_get(o, "reloads"));
         p->config_before = get_config(p, o, "before", ctx);
+        p->config_refused = get_config(p, o, "refused", ctx);
         if (!r)
                 return;
         r->pool = p;

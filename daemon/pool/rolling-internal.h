@@ -1,4 +1,4 @@
-/* rolling-internal.h - Rolling from inside: rolling.c, rolling-handover.c. */
+/* rolling-internal.h - Rolling from inside: rolling.c, rolling-step.c, rolling-handover.c. */
 #ifndef DROVER_POOL_ROLLING_INTERNAL_H
 #define DROVER_POOL_ROLLING_INTERNAL_H
 
@@ -15,5 +15,8 @@ struct Rolling {
         sd_event_source *timer; /* soak */
         char *worker, *reason;  /* of the first failure */
 };
+
+void rolling_tell_all(Pool *p); /* those who wait for it look again */
+void rolling_note_outcome(Rolling *r, bool is_good, const char *reason, unsigned n_put_back);
 
 #endif

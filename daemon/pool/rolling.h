@@ -75,6 +75,10 @@ bool rolling_holds_elder(const Worker *w); /* the elder waits for the whole batc
 void rolling_note_end(Worker *w);          /* w->exit is the end of the present process */
 void rolling_note_refusal(Worker *w);      /* it could not even be asked for */
 
+/* With what a process was launched, where that is not @usual: a word for its record; NULL: @usual, or one that nobody holds
+ * any more. And back: NULL when there is no such word. Borrowed. */
+const char *rolling_config_word(const Pool *p, const PoolConfig *c, const PoolConfig *usual);
+PoolConfig *rolling_config_of(const Pool *p, const json_t *word);
 void rolling_serialize(const Pool *p, Text *t); /* members of the pool's record */
 void rolling_deserialize(Pool *p, const json_t *o, const ConfigContext *ctx);
 void rolling_serialize_worker(const Worker *w, Text *t);

@@ -54,7 +54,7 @@ void worker_emit(Worker *w, EventKind k, const char *data, const Child *until) {
         DL_APPEND(w->held, e);
 }
 
-static void worker_free_config(Worker *w) {
+void worker_free_config(Worker *w) {
         w->config = pool_config_unref(w->config);
         w->config_live = pool_config_unref(w->config_live);
 }
@@ -204,4 +204,29 @@ void worker_drain_done(Worker *w) {
                 DL_DELETE(w->held, e);
                 held_event_free(e);
         }
+}
+
+/* ---- over droverd's own death: several ends may be booked and not yet written ---- */
+
+void worker_drain_serialize(const Worker *w, Text *t) {
+        if (w->n_departed == 0)
+                return;
+        json_put_array(t, "departed");
+        for (unsigned i = 0; i < w->n_departed; i++)
+                json_put_u64(t, NULL, child_generation(w->departed[i].child));
+        json_end_array(t);
+}
+
+void worker_drain_deserialize(Worker *w, const json_t *o) {
+        const json_t *departed = json_object_get(o, "departed");
+
+        for (size_t i = 0; i < WORKER_DEPARTED_MAX; i++)
+                w->booked[i] = (uint64_t) json_integer_value(json_array_get(departed, i));
+}
+
+bool worker_was_departed(const Worker *w, uint64_t generation) {
+        for (size_t i = 0; i < WORKER_DEPARTED_MAX; i++)
+                if (w->booked[i] == generation && generation > 0)
+                        return true;
+        return false;
 }

@@ -1,7 +1,7 @@
 /* worker-elder.c - new before old: the process that a younger one of the same worker is about to replace.
  *
  *   RUNNING, to be succeeded -> the process is set aside and serves on; the worker is LAUNCHING, as from nothing
- *   the younger one ready, and so for `soak`   -> the elder is stopped: signal, timeout, SIGKILL of its tree
+ *   the younger one ready, and so for `soak`   -> the elder is stopped: command or signal, timeout, SIGKILL of its tree
  *   the younger one ended before that          -> the elder takes its place again, as if nothing had been
  *   the elder ended by itself                  -> its end is booked; all now rests on the younger one
  *   the worker is not wanted any more          -> both are stopped
@@ -39,6 +39,7 @@ static void elder_clear(Elder *e) {
         uint64_t ended = e->ended_generation;
 
         sd_event_source_disable_unref(e->timer);
+        errand_drop(e->stop_errand);
         pool_config_unref(e->config);
         free(e->status_text);
         *e = (Elder){.ended_generation = ended};
@@ -113,6 +114,7 @@ static void elder_kill(Worker *w) {
                 log_fields(LOG_NOTICE, pool_name(w->pool), w->name, "%s: pid %d, which was replaced, did not end in time, "
                            "killing its whole tree", w->name, (int) e->pid);
         order_note(w->pool); /* one on which it has no effect holds up nobody */
+        e->stop_errand = errand_drop(e->stop_errand);
         (void) child_kill_tree(e->child);
         worker_elder_arm(w, usec_add(clock_now(), again));
 }
@@ -148,15 +150,12 @@ void worker_elder_arm(Worker *w, usec_t due) {
 void worker_elder_release(Worker *w) {
         Elder *e = &w->elder;
         usec_t timeout;
-        int r;
 
         if (!e->child || e->is_stopping)
                 return;
         timeout = e->config->stop_timeout;
         e->is_stopping = true;
-        r = child_signal(e->child, e->config->stop_signal, false, true);
-        if (r < 0 && r != -ESRCH)
-                log_warning("%s: cannot send the stop signal: %s", w->name, strerrordesc_np(-r));
+        worker_send_elder_stop(w);
         worker_elder_arm(w, timeout == USEC_INFINITY ? USEC_INFINITY : usec_add(clock_now(), timeout));
         worker_facts_stale(w);
         worker_mark_to_tell(w);
@@ -239,6 +238,7 @@ void worker_elder_serialize(const Worker *w, Text *t) {
                 json_put_string(t, "status_text", e->status_text);
         if (e->watchdog.is_changed)
                 json_put_u64(t, "watchdog", MIN(e->watchdog.changed, WATCHDOG_USEC_MAX));
+        json_put_string(t, "config", rolling_config_word(w->pool, e->config, rolling_former_config(w->pool)));
         json_end_object(t);
 }
 
@@ -259,6 +259,7 @@ void worker_elder_deserialize(Worker *w, const json_t *o) {
         w->elder.status_text = alloc_strdup(json_string_value(json_object_get(elder, "status_text")));
         w->elder.watchdog.is_changed = json_object_get(elder, "watchdog") != NULL;
         w->elder.watchdog.changed = get_u64(elder, "watchdog");
+        w->elder.config = pool_config_ref(rolling_config_of(w->pool, json_object_get(elder, "config")));
 }
 
 bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m) {
@@ -267,7 +268,8 @@ bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m) {
         if (e->child || e->generation == 0 || m->generation != e->generation)
                 return false;
         e->child = c;
-        e->config = pool_config_ref(rolling_former_config(w->pool));
+        if (!e->config)
+                e->config = pool_config_ref(rolling_former_config(w->pool));
         w->pool->set->n_alive++;
         w->pool->n_elders++;
         if (m->slot_info.state == KEEPER_SLOT_RUNNING) {
@@ -277,7 +279,7 @@ bool worker_elder_adopt(Worker *w, Child *c, const KeeperMessage *m) {
         return true;
 }
 
-/* The signal may have been lost with droverd: once more. */
+/* The signal may have been lost with droverd, its stop command was ended: once more. */
 void worker_elder_catch_up(Worker *w) {
         Elder *e = &w->elder;
 
@@ -288,7 +290,7 @@ void worker_elder_catch_up(Worker *w) {
         if (e->pid == 0) /* its end is about to be heard */
                 return;
         if (e->is_stopping)
-                (void) child_signal(e->child, e->config->stop_signal, false, true);
+                worker_send_elder_stop(w);
         if (e->is_stopping || e->due > 0)
                 worker_elder_arm(w, e->due > 0 ? e->due : usec_add(clock_now(), e->config->stop_timeout));
         else if (w->state == WORKER_RUNNING)

@@ -3,7 +3,7 @@
  * Two witnesses: the record (the wish, the state, the history) and the keeper's table (which process there is). Where
  * they differ about a process the table is right. A record is on file before the keeper hears of what follows from it,
  * so that an end is in the table as long as its booking is not on record:
- *   table ENDED, generation = record's `ended`   booked before; only the output may still be on its way
+ *   table ENDED, `ended` or one of `departed`    booked before; only the output may still be on its way
  *   table ENDED, another generation              ended in the gap: handled as if just heard
  *   table RUNNING                                goes on in the recorded state, timers with what is left of them
  *   no entry, the record says there is a process the launch never reached the keeper: started again, if wanted
@@ -98,6 +98,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 json_put_u64(t, "watchdog", MIN(w->watchdog.changed, WATCHDOG_USEC_MAX));
         put_fault(&w->fault, t, "fault");
         put_fault(&w->ended_fault, t, "ended_fault");
+        worker_drain_serialize(w, t);
         worker_elder_serialize(w, t);
         rolling_serialize_worker(w, t);
         if (w->has_exit)
@@ -218,6 +219,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->ready_at = get_u64(o, "ready_at");
         w->due = get_u64(o, "due");
         w->delay = get_u64(o, "delay");
+        worker_drain_deserialize(w, o);
         worker_elder_deserialize(w, o);
         rolling_deserialize_worker(w, o);
         read_history(w, o);
@@ -245,11 +247,19 @@ static WorkerState adopted_state(const Worker *w, const KeeperMessage *m) {
         return WORKER_STARTING; /* worker_catch_up() sees whether that is enough */
 }
 
+/* The record says with what the present process was launched; of another one it says nothing. */
+static void adopt_config(Worker *w, uint64_t generation) {
+        if (w->config && generation == w->generation)
+                return;
+        worker_free_config(w);
+        w->config = pool_config_ref(worker_next_config(w));
+}
+
 static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
         WorkerState state = adopted_state(w, m);
 
         w->child = c;
-        w->config = pool_config_ref(worker_next_config(w));
+        adopt_config(w, m->generation);
         w->pool->set->n_alive++;
         w->is_ready_early = m->slot_info.is_ready && w->config->ready == READY_FD;
         if (m->generation != w->generation) { /* what is on record is about an earlier one */
@@ -270,7 +280,8 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
 
 int worker_adopt(Worker *w, const KeeperMessage *m) {
         bool is_booked = m->slot_info.state == KEEPER_SLOT_ENDED &&
-                         (m->generation == w->ended_generation || m->generation == w->elder.ended_generation);
+                         (m->generation == w->ended_generation || m->generation == w->elder.ended_generation ||
+                          worker_was_departed(w, m->generation));
         Child *c;
         int r = child_adopt(&c, w->pool->set->world.keeper, m, &worker_child_hooks, w);
 
@@ -323,6 +334,8 @@ static void worker_emit_adopted(Worker *w) {
 }
 
 void worker_catch_up(Worker *w) {
+        if (!w->child)
+                worker_free_config(w);
         if (!w->child && (w->state == WORKER_LAUNCHING || worker_holds_process(w->state))) {
                 w->ready_at = w->due = 0;
                 worker_forget_words(w);

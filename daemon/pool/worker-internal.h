@@ -79,6 +79,7 @@ typedef struct Elder {
         Watchdog watchdog; /* what it said of it */
         bool is_stopping;
         unsigned n_kills;
+        Errand *stop_errand; /* 0..1: its stop command */
         sd_event_source *timer;
         usec_t due; /* CLOCK_MONOTONIC of the timer: soak, stop timeout, next SIGKILL; 0: none */
 } Elder;
@@ -127,6 +128,7 @@ struct Worker {
         PoolConfig *config_live; /* counted: a later one whose live keys it follows, the others waiting for its next start; NULL: .config */
         Departed departed[WORKER_DEPARTED_MAX];
         unsigned n_departed;
+        uint64_t booked[WORKER_DEPARTED_MAX]; /* over droverd's own death: generations of those that were departed */
         HeldEvent *held;
         Elder elder;
 
@@ -206,7 +208,7 @@ void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost);
 /* worker-launch.c */
 extern const ChildHooks worker_child_hooks;
 void worker_launch(Worker *w); /* its turn: asks the keeper; a refusal is START_FAILED at once */
-int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
+int worker_launch_errand(Child **ret, const Worker *w, ErrandKind kind, char **command, const ChildHooks *hooks,
                          void *userdata);
 void worker_describe_exit(const Worker *w, char *buf, size_t size);
 
@@ -215,6 +217,7 @@ void worker_thaw(Worker *w);          /* before a signal must reach it; no event
 void worker_catch_up_pause(Worker *w); /* after droverd's own death */
 
 /* worker-drain.c */
+void worker_free_config(Worker *w);
 void worker_depart(Worker *w); /* the child, if any, goes to the departed ones */
 int worker_take_departed(Worker *w, Child *c); /* -ENOSPC: @c stays the caller's */
 void worker_on_drained(Child *c, void *userdata);
@@ -223,6 +226,9 @@ void worker_free_drained(Worker *w);
 /* Show an event after all earlier ones of this worker, and after the last line of @until (NULL: no such wait). */
 void worker_emit(Worker *w, EventKind k, const char *data, const Child *until);
 void worker_drain_done(Worker *w);
+void worker_drain_serialize(const Worker *w, Text *t);
+void worker_drain_deserialize(Worker *w, const json_t *o);
+bool worker_was_departed(const Worker *w, uint64_t generation); /* in the life before: its end is booked */
 
 /* worker-ends.c */
 void worker_note_end(Worker *w);      /* w->exit is new */
@@ -252,6 +258,7 @@ void faulty_clear(Faulty *f);
 
 /* worker-stop.c */
 void worker_send_stop(Worker *w);           /* stop command or signal; with kill_due SIGKILL of the tree */
+void worker_send_elder_stop(Worker *w);     /* stop command or signal */
 usec_t worker_stop_deadline(const Worker *w); /* CLOCK_MONOTONIC */
 int worker_stop_signal(const Worker *w, WorkerFault fault);
 

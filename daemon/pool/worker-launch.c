@@ -75,8 +75,8 @@ static void launch_env_add_listen(LaunchEnv *e, const PoolConfig *c) {
                 launch_env_add(e, "LISTEN_FDNAMES", names.data);
 }
 
-/* For the worker itself, or (@is_errand) for a command that does something about it. */
-static int launch_env_make(const Worker *w, const PoolConfig *c, bool is_errand, LaunchEnv *e) {
+/* For the worker itself (@main_pid NULL), or for a command that does something about one of its processes. */
+static int launch_env_make(const Worker *w, const PoolConfig *c, const pid_t *main_pid, LaunchEnv *e) {
         const PoolSet *s = w->pool->set;
         size_t n = strv_length((const char *const *) c->env);
         char slot[12], pid[12];
@@ -87,8 +87,8 @@ static int launch_env_make(const Worker *w, const PoolConfig *c, bool is_errand,
         launch_env_add(e, "DROVER_NAME", w->name);
         if (s->control_socket)
                 launch_env_add(e, "DROVER_SOCKET", s->control_socket);
-        if (is_errand) {
-                (void) snprintf(pid, sizeof pid, "%d", (int) w->pid);
+        if (main_pid) {
+                (void) snprintf(pid, sizeof pid, "%d", (int) *main_pid);
                 launch_env_add(e, "MAINPID", pid);
         } else {
                 launch_env_add_notify(e, s, c);
@@ -259,7 +259,7 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         }
         r = worker_log_spec(w, &log);
         if (r >= 0)
-                r = launch_env_make(w, c, false, &env);
+                r = launch_env_make(w, c, NULL, &env);
         if (r >= 0)
                 r = candidates_make(c->command[0], path_of(c), c->directory, &candidates);
         if (r < 0)
@@ -274,16 +274,22 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, fds, &log, &worker_child_hooks, w);
 }
 
-int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **command, const ChildHooks *hooks,
+static const PoolConfig *errand_config(const Worker *w, ErrandKind kind) {
+        if (kind == ERRAND_STOP_ELDER && w->elder.config)
+                return w->elder.config;
+        return w->config ? w->config : w->pool->config;
+}
+
+int worker_launch_errand(Child **ret, const Worker *w, ErrandKind kind, char **command, const ChildHooks *hooks,
                          void *userdata) {
-        const PoolConfig *c = w->config ? w->config : w->pool->config;
+        const PoolConfig *c = errand_config(w, kind);
         _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
         _cleanup_(bounds_paths_done) BoundsPaths bounds = {0};
         LaunchLimit limits[RLIM_NLIMITS];
         LogSpec log = {.kind = LOG_KIND_NONE};
         LaunchSpec spec;
-        int r = launch_env_make(w, c, true, &env);
+        int r = launch_env_make(w, c, kind == ERRAND_STOP_ELDER ? &w->elder.pid : &w->pid, &env);
 
         if (r >= 0)
                 r = candidates_make(command[0], path_of(c), c->directory, &candidates);
@@ -298,11 +304,11 @@ int worker_launch_errand(Child **ret, const Worker *w, const char *name, char **
         spec.candidates = candidates;
         spec.limits = limits;
         spec.n_limits = launch_limits(c, limits);
-        (void) snprintf(log.worker, sizeof log.worker, "%s", name);
+        (void) snprintf(log.worker, sizeof log.worker, "%s!%s", w->name, errand_kind_to_string(kind));
         r = launch_bounds(w, c, &spec, &bounds);
         if (r < 0)
                 return r;
-        return child_launch(ret, w->pool->set->world.keeper, name, &spec, NULL, &log, hooks, userdata);
+        return child_launch(ret, w->pool->set->world.keeper, log.worker, &spec, NULL, &log, hooks, userdata);
 }
 
 /* What is missing on this side, in the words for the keeper's: a request that cannot be, or no room for a process. */

@@ -12,12 +12,19 @@
 
 #define KILL_AGAIN_FIRST (1 * USEC_PER_SEC)
 
+/* What the process was launched with, as far as that has not been changed since: another command may want another signal. */
+static const PoolConfig *stop_config(const Worker *w) {
+        const PoolConfig *c = worker_live_config(w);
+
+        return c ? c : w->pool->config;
+}
+
 usec_t worker_stop_deadline(const Worker *w) {
-        return usec_add(clock_now(), w->kill_due ? KILL_AGAIN_FIRST : w->pool->config->stop_timeout);
+        return usec_add(clock_now(), w->kill_due ? KILL_AGAIN_FIRST : stop_config(w)->stop_timeout);
 }
 
 int worker_stop_signal(const Worker *w, WorkerFault fault) {
-        return fault == WORKER_FAULT_WATCHDOG ? SIGABRT : w->pool->config->stop_signal;
+        return fault == WORKER_FAULT_WATCHDOG ? SIGABRT : stop_config(w)->stop_signal;
 }
 
 static int stop_signal(const Worker *w) {
@@ -44,15 +51,19 @@ static void stop_command_done(const char *sentence, void *userdata) {
 }
 
 static bool has_to_be_talked_to(const Worker *w) {
-        return w->pool->config->stop_command && w->pid > 0 &&
+        return stop_config(w)->stop_command && w->pid > 0 &&
                (w->fault.kind == WORKER_FAULT_NONE || w->fault.kind == WORKER_FAULT_HEALTH);
 }
 
-static int run_stop_command(Worker *w) {
-        usec_t timeout = w->pool->config->stop_timeout;
+/* The other half is for the signal. */
+static usec_t command_time(const PoolConfig *c) {
+        return c->stop_timeout == USEC_INFINITY ? USEC_INFINITY : c->stop_timeout / 2;
+}
 
-        return errand_start(&w->stop_errand, w, ERRAND_STOP, w->pool->config->stop_command,
-                            timeout == USEC_INFINITY ? timeout : timeout / 2, stop_command_done, w);
+static int run_stop_command(Worker *w) {
+        const PoolConfig *c = stop_config(w);
+
+        return errand_start(&w->stop_errand, w, ERRAND_STOP, c->stop_command, command_time(c), stop_command_done, w);
 }
 
 void worker_send_stop(Worker *w) {
@@ -61,6 +72,37 @@ void worker_send_stop(Worker *w) {
                 (void) child_kill_tree(w->child); /* that too is asked again and again */
         else if (!has_to_be_talked_to(w) || run_stop_command(w) < 0)
                 send_signal(w);
+}
+
+/* ---- the elder: the same, by what it was launched with ---- */
+
+static void send_elder_signal(Worker *w) {
+        int r = child_signal(w->elder.child, w->elder.config->stop_signal, false, true);
+
+        if (r < 0 && r != -ESRCH)
+                log_warning("%s: cannot send the stop signal: %s", w->name, strerrordesc_np(-r));
+}
+
+static void elder_command_done(const char *sentence, void *userdata) {
+        Worker *w = userdata;
+        Elder *e = &w->elder;
+
+        e->stop_errand = NULL;
+        if (!sentence || !e->child || e->n_kills > 0)
+                return;
+        log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: stop command for pid %d: %s; sending %s", w->name,
+                   (int) e->pid, sentence, signal_to_string(e->config->stop_signal));
+        send_elder_signal(w);
+}
+
+void worker_send_elder_stop(Worker *w) {
+        Elder *e = &w->elder;
+        const PoolConfig *c = e->config;
+
+        e->stop_errand = errand_drop(e->stop_errand);
+        if (!c->stop_command || e->pid <= 0 ||
+            errand_start(&e->stop_errand, w, ERRAND_STOP_ELDER, c->stop_command, command_time(c), elder_command_done, w) < 0)
+                send_elder_signal(w);
 }
 
 /* ---- EXTEND_TIMEOUT_USEC= ---- */

@@ -86,6 +86,7 @@ Worker *worker_free(Worker *w) {
         w->health = health_free(w->health);
         w->stop_errand = errand_drop(w->stop_errand);
         worker_depart(w); /* forgotten, not killed */
+        worker_free_config(w);
         worker_elder_done(w);
         worker_drain_done(w);
         p->n_state[w->state]--;

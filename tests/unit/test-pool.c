@@ -563,6 +563,104 @@ START_TEST(test_adopt_ends) {
 }
 END_TEST
 
+static unsigned n_told(const char *what) {
+        const char *p = world.told.data ? world.told.data : "";
+        unsigned n = 0;
+
+        for (; (p = strstr(p, what)); p++)
+                n++;
+        return n;
+}
+
+/* Two ends are booked and neither is written; then droverd dies. Of a crash loop, or (_i) of two successions. */
+START_TEST(test_adopt_two_undrained) {
+        static const ReloadConfig surge = {.max_surge = 1};
+        Pool *p = world_pool("web", PLAIN "}");
+        KeeperMessage slots[3];
+        unsigned n_restarts;
+
+        settle();
+        for (unsigned i = 0; i < 2; i++) {
+                if (_i) {
+                        ck_assert_int_eq(pool_reload(p, &surge, NULL, 0), 0);
+                        settle();
+                }
+                fake_ended(fake.children + i, CLD_EXITED, 0);
+                settle();
+                slots[i] = slot_of(fake.children + i);
+        }
+        if (_i) { /* with two undrained there is not one more process */
+                ck_assert_uint_eq(fake.n_children, 3);
+                slots[2] = slot_of(fake.children + 2);
+        }
+        n_restarts = worker_n_restarts(pool_worker(p, 0));
+        ck_assert_uint_eq(n_restarts, _i ? 0 : 2);
+        write_records();
+        ck_assert_uint_eq(die_and_return(slots, _i ? 3 : 2), 0);
+        p = pool_find(world.set, "web");
+        ck_assert_uint_eq(pool_worker(p, 0)->n_departed, 2);
+        for (unsigned i = 0; i < fake.n_children; i++) /* the keeper tells of both once more */
+                if (fake.children[i].is_used && (fake.children[i].generation == slots[0].generation ||
+                                                 fake.children[i].generation == slots[1].generation)) {
+                        fake_ended(fake.children + i, CLD_EXITED, 0);
+                        fake_drained(fake.children + i);
+                }
+        ck_assert_uint_eq(n_told("worker.exited"), 0);
+        settle();
+        ck_assert_uint_eq(n_told("worker.exited"), 0);
+        ck_assert_uint_eq(worker_n_restarts(pool_worker(p, 0)), n_restarts);
+        ck_assert_int_eq(worker_state(pool_worker(p, 0)), WORKER_RUNNING);
+        ck_assert_uint_eq(pool_set_n_alive(world.set), 1);
+}
+END_TEST
+
+/* A process is judged by what it was launched with, whatever the pool's configuration is by now. */
+START_TEST(test_adopt_launched_with) {
+        Pool *p = world_pool("web", PLAIN ",\"workers\":2,\"reload\":{\"max_unavailable\":1},\"stop\":{\"signal\":\"QUIT\"}}");
+        PoolConfig *other = world_config("web", "{\"command\":[\"/bin/y\"],\"restart\":{\"delay\":0},\"workers\":2,"
+                                                "\"reload\":{\"max_unavailable\":1},\"stop\":{\"signal\":\"INT\"}}", false);
+        KeeperMessage slots[2];
+
+        settle();
+        ck_assert_int_eq(pool_reconfigure(p, other, CONFIG_RESTART), 0);
+        pool_config_unref(other);
+        pool_set_converge(world.set); /* the first one is being stopped: it still is one of the former configuration */
+        ck_assert_int_eq(fake.children[0].last_signal, SIGQUIT);
+        slots[0] = slot_of(fake.children);
+        slots[1] = slot_of(fake.children + 1);
+        write_records();
+        ck_assert_uint_eq(die_and_return(slots, 2), 0);
+        p = pool_find(world.set, "web");
+        ck_assert_int_eq(fake_child("web/0")->last_signal, SIGQUIT); /* once more */
+        ck_assert_str_eq(pool_worker(p, 0)->config->command[0], "/bin/x");
+        ck_assert_str_eq(pool_worker(p, 1)->config->command[0], "/bin/x");
+        fake_ended(fake_child("web/0"), CLD_EXITED, 0);
+        fake_drained(fake_child("web/0"));
+        settle();
+        ck_assert_str_eq(pool_worker(p, 0)->config->command[0], "/bin/y");
+        ck_assert_int_eq(fake_child("web/1")->last_signal, SIGQUIT);
+        fake_ended(fake_child("web/1"), CLD_EXITED, 0);
+        fake_drained(fake_child("web/1"));
+        pool_set_converge(world.set);
+        fake_failed(fake_child("web/1"), LAUNCH_EXEC, ENOENT); /* put back: the good one stays what it is */
+        fake_drained(fake_child("web/1"));
+        settle();
+        ck_assert(!pool_is_reloading(p));
+        slots[0] = slot_of(fake_child("web/0"));
+        slots[1] = slot_of(fake_child("web/1"));
+        write_records();
+        ck_assert_uint_eq(die_and_return(slots, 2), 0);
+        p = pool_find(world.set, "web");
+        ck_assert_str_eq(pool_config(p)->command[0], "/bin/x");
+        ck_assert_str_eq(pool_worker(p, 0)->config->command[0], "/bin/y");
+        ck_assert_str_eq(pool_worker(p, 1)->config->command[0], "/bin/x");
+        pool_want_stop(p);
+        pool_set_converge(world.set);
+        ck_assert_int_eq(fake_child("web/0")->last_signal, SIGINT);
+        ck_assert_int_eq(fake_child("web/1")->last_signal, SIGQUIT);
+}
+END_TEST
+
 START_TEST(test_adopt_stopping) {
         Pool *p = world_pool("web", PLAIN ",\"stop\":{\"timeout\":\"20ms\"}}");
         KeeperMessage slot;
@@ -672,6 +770,7 @@ int main(void) {
                 test_run,
                 test_ended_runs_are_bounded, test_adopt_running, test_adopt_ends, test_adopt_stopping,
                 test_adopt_back_off, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
+                test_adopt_launched_with,
         };
         Suite *s = suite_create("pool");
         TCase *t = tcase_create("pool");
@@ -681,6 +780,7 @@ int main(void) {
         tcase_add_checked_fixture(t, world_setup, world_teardown);
         for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
                 tcase_add_test(t, tests[i]);
+        tcase_add_loop_test(t, test_adopt_two_undrained, 0, 2);
         tcase_add_loop_test(t, test_select, 0, (int) ARRAY_SIZE(select_rows));
         suite_add_tcase(s, t);
         r = srunner_create(s);

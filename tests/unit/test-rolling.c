@@ -317,9 +317,81 @@ START_TEST(test_a_death_between_two) {
 }
 END_TEST
 
+/* Succeeded, and its stop command is under way. */
+static Child *elder_asked(Pool *p, Child **ret_old) {
+        Child *command;
+
+        settle();
+        *ret_old = fake_child("web/0");
+        ck_assert_int_eq(pool_reload(p, &surge, NULL, 0), 0);
+        settle();
+        command = fake_child("web/0!stop-old");
+        ck_assert_ptr_nonnull(command);
+        ck_assert_ptr_nonnull(strstr(command->env, "\nMAINPID=1000\n"));
+        ck_assert_uint_eq((*ret_old)->n_signals, 0);
+        return command;
+}
+
+static const char talked[] = "{\"command\":[\"/bin/x\"],\"stop\":{\"command\":[\"/bin/ask\"],\"timeout\":\"1h\"}}";
+
+START_TEST(test_an_elder_is_talked_to) {
+        Pool *p = world_pool("web", talked);
+        Child *old, *command = elder_asked(p, &old);
+
+        fake_ended(command, CLD_EXITED, _i);
+        fake_drained(command);
+        ck_assert_uint_eq(old->n_signals, _i ? 1 : 0); /* it failed: the signal */
+        fake_ended(old, CLD_EXITED, 0);
+        fake_drained(old);
+        settle();
+        ck_assert(!pool_is_reloading(p));
+        ck_assert_uint_eq(p->n_elders, 0);
+}
+END_TEST
+
+START_TEST(test_an_elder_ends_while_it_is_talked_to) {
+        Pool *p = world_pool("web", talked);
+        Child *old, *command = elder_asked(p, &old);
+
+        fake_ended(old, CLD_EXITED, 0);
+        fake_drained(old);
+        settle();
+        ck_assert_uint_eq(command->n_tree_kills, 1); /* nobody waits for it any more */
+        fake_ended(command, CLD_KILLED, SIGKILL);
+        fake_drained(command);
+        settle();
+        ck_assert(!pool_is_reloading(p));
+        ck_assert(!command->is_used);
+}
+END_TEST
+
+/* Both are stopped: each has a command of its own, with a $MAINPID of its own. */
+START_TEST(test_a_stop_talks_to_both) {
+        Pool *p = world_pool("web", talked);
+        Child *old, *command = elder_asked(p, &old), *young = fake_child("web/0");
+
+        pool_want_stop(p);
+        settle();
+        ck_assert_ptr_ne(fake_child("web/0!stop"), NULL);
+        ck_assert_ptr_nonnull(strstr(fake_child("web/0!stop")->env, "\nMAINPID=1001\n"));
+        fake_ended(command, CLD_EXITED, 0);
+        fake_drained(command);
+        fake_ended(fake_child("web/0!stop"), CLD_EXITED, 0);
+        fake_drained(fake_child("web/0!stop"));
+        fake_ended(old, CLD_EXITED, 0);
+        fake_drained(old);
+        fake_ended(young, CLD_EXITED, 0);
+        fake_drained(young);
+        settle();
+        ck_assert_uint_eq(young->n_signals + old->n_signals, 0);
+        ck_assert_str_eq(pool_state(p), "stopped");
+}
+END_TEST
+
 int main(void) {
         const TTest *const alike[] = {test_an_elder_takes_its_place_again, test_a_bad_configuration_is_put_back,
-                                             test_one_that_dies_before_its_turn_has_the_former_configuration};
+                                             test_one_that_dies_before_its_turn_has_the_former_configuration,
+                                      test_an_elder_ends_while_it_is_talked_to, test_a_stop_talks_to_both};
         Suite *s = suite_create("rolling");
         TCase *t = tcase_create("all");
         SRunner *runner = srunner_create(s);
@@ -331,6 +403,7 @@ int main(void) {
         tcase_add_loop_test(t, test_one_after_the_other, 0, 2);
         tcase_add_loop_test(t, test_a_stop_wins, 0, 2);
         tcase_add_loop_test(t, test_a_death_between_two, 0, 2 * (int) ARRAY_SIZE(deaths));
+        tcase_add_loop_test(t, test_an_elder_is_talked_to, 0, 2);
         for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
                 tcase_add_test(t, alike[i]);
         suite_add_tcase(s, t);
