@@ -85,6 +85,8 @@ def churn(d, n, seed):
 
 
 class Snapshot(unittest.TestCase):
+    maxDiff = None
+
     def setUp(self):
         sleeper = {"command": ["/bin/sleep", "1000"], "workers": 3, "stop": {"timeout": 5},
                    "restart": {"policy": "always", "delay": 0.01, "max_delay": 0.01, "limit": 0}}
@@ -95,6 +97,9 @@ class Snapshot(unittest.TestCase):
         self.d.start()
 
     def at_rest(self, *mirrors):
+        mirrors[0].until(self.d.call("events")["last"])
+        while any(name.startswith("more-") for name in mirrors[0].pools):  # they are still going
+            mirrors[0].take(mirrors[0].client.receive())
         state, last = truth(self.d)
         for m in mirrors:
             self.assertEqual(m.until(last), state)
