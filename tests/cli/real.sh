@@ -114,15 +114,40 @@ expect "resume" 0 ctl resume web/0
 expect "drain" 0 ctl drain web/1
 expect "wait for idle" 0 ctl -T 10s wait --for idle web/1
 expect "resume it" 0 ctl resume web/1
-has() { printf '{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}\n' | nc -N -U "$DROVER_SOCKET" | grep -qF "\"name\":\"$1\""; }
-if has reload; then
-        expect "reload" 0 ctl -T 30s reload web
-        expect "reload of what is not there" 4 ctl reload wbe
-fi
-if has daemon.promises; then
-        expect "promises" 0 ctl promises
-        says "promises" "PROMISE"
-fi
+expect "reload" 0 ctl -T 30s reload web
+expect "reload of what is not there" 4 ctl reload wbe
+expect "promises" 0 ctl promises
+says "promises" "PROMISE"
+
+# A reload that cannot become ready is put back and says why; a rollback brings back what was configured before.
+cat >"$place/app.sh" <<EOF
+if [ -e "$place/is-broken" ]; then echo "no database" >&2; exit 4; fi
+exec "$HELPER" sleep
+EOF
+cat >"$place/app.json" <<EOF
+{ "name": "app", "command": ["/bin/sh", "$place/app.sh", "first"], "workers": 2, "reload": { "soak": "300ms" } }
+EOF
+expect "add what is reloaded" 0 ctl add "$place/app.json"
+expect "rollback of what never changed" 2 ctl rollback app
+says "rollback of what never changed: why" "no earlier configuration" err
+pids() { ctl -o json status app | jq -c '[.pools[0].workers[].pid]'; }
+before=$(pids)
+: >"$place/is-broken"
+expect "reload that fails" 1 ctl -T 30s reload app
+says "reload that fails: where and why" "the reload stopped at app/0: exited with code 4" err
+rm "$place/is-broken"
+expect "reload that failed: all come back" 0 ctl -T 30s wait --for ready app
+expect "reload" 0 ctl -T 30s reload app
+[ "$(pids)" != "$before" ] || { echo "FAILED reload: the same processes"; failures=$((failures + 1)); }
+expect "set" 0 ctl set app command "[\"/bin/sh\",\"$place/app.sh\",\"second\"]"
+expect "set: ready" 0 ctl -T 30s wait --for ready app
+expect "get: the second" 0 ctl get app command
+says "get: the second" "second"
+expect "rollback" 0 ctl -T 30s rollback app
+expect "rollback: ready" 0 ctl -T 30s wait --for ready app
+[ "$(ctl -o json get app command | grep -c second)" = 0 ] || { echo "FAILED rollback: the second is in force"; failures=$((failures + 1)); }
+expect "rm it" 0 ctl rm app
+
 expect "metrics" 0 ctl metrics
 says "metrics" "# EOF"
 expect "top, once" 0 ctl top --sort cpu web
