@@ -196,12 +196,12 @@ static const CliCommand commands[] = {
                  "    droverctl set web env.DEBUG '\"1\"'\n"
                  "    droverctl set --unset web stop.timeout\n",
          .options = OPT_BIT(OPT_UNSET) | OPT_BIT(OPT_TEMPORARY), .min_names = 2, .max_names = 3,
-         .complete = COMPLETE_POOLS, .run = cmd_set},
+         .complete = COMPLETE_KEYS, .run = cmd_set},
         {.name = "get", .group = "Pools and configuration", .summary = "a key of a pool, as it is in force", .usage = "POOL [KEY]",
          .help = "Without KEY, all that is set. Text is printed bare, anything else as JSON.\n"
                  "\n"
                  "    droverctl get web stop.timeout\n",
-         .min_names = 1, .max_names = 2, .complete = COMPLETE_POOLS, .run = cmd_get},
+         .min_names = 1, .max_names = 2, .complete = COMPLETE_KEYS, .run = cmd_get},
         {.name = "enable", .group = "Pools and configuration", .summary = "start pools with the daemon", .usage = "[--now] POOL...",
          .help = "The wish is kept in the state file, over what the configuration says by autostart.\n"
                  "\n"

@@ -14,6 +14,7 @@ typedef enum CompleteKind {
         COMPLETE_VERBS,
         COMPLETE_SHELLS,
         COMPLETE_FILES,
+        COMPLETE_KEYS,   /* a pool, its key, the key's value */
         COMPLETE_IMPORT, /* a kind, then a file */
 } CompleteKind;
 

@@ -123,6 +123,27 @@ static void put_names(Text *t, const char *prefix, const char *socket, bool with
                 put(t, prefix, "all", "every worker");
 }
 
+/* Keys of a pool; with @of, the words that may stand for that one. The daemon knows both. */
+static void put_keys(Text *t, const char *prefix, const char *socket, const char *of) {
+        _cleanup_(session_freep) Session *s = NULL;
+        _cleanup_call_error_ CallError error = {};
+        _cleanup_json_ json_t *result = NULL;
+        const json_t *key, *value;
+        size_t i, k;
+
+        if (session_open(&s, socket, &error) < 0 ||
+            session_call(s, "rpc.discover", NULL, COMPLETE_TIMEOUT, &result, &error) < 0)
+                return;
+        json_array_foreach(json_object_get(json_object_get(result, "components"), "x-pool-keys"), i, key) {
+                const char *name = member_text(key, "key", "");
+                if (!of)
+                        put(t, prefix, name, member_text(key, "description", ""));
+                else if (streq(of, name))
+                        json_array_foreach(json_object_get(key, "values"), k, value)
+                                put(t, prefix, json_string_value(value) ? json_string_value(value) : "", "");
+        }
+}
+
 /* The value of the option before: choices, files, or nothing we could know. */
 static void put_values(Text *t, const char *prefix, OptionId id) {
         static const char *const signals[] = {"HUP",  "INT",  "QUIT", "KILL", "USR1",
@@ -161,7 +182,9 @@ static void put_arguments(Text *t, const char *prefix, const CliArgs *a) {
         else if (c->complete == COMPLETE_SHELLS)
                 for (size_t i = 0; shells[i]; i++)
                         put(t, prefix, shells[i], "");
-        else if (c->complete == COMPLETE_WORKERS ||
+        else if (c->complete == COMPLETE_KEYS && a->n_names > 0)
+                put_keys(t, prefix, a->text[OPT_SOCKET], a->n_names > 1 ? a->names[1] : NULL);
+        else if (c->complete == COMPLETE_WORKERS || c->complete == COMPLETE_KEYS ||
                  (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names == NAMES_MANY)))
                 put_names(t, prefix, a->text[OPT_SOCKET], c->complete == COMPLETE_WORKERS);
 }

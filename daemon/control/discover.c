@@ -1,5 +1,6 @@
 /* discover.c - OpenRPC 1.2.6, as far as a table of methods can fill it. */
 #include "control/discover.h"
+#include "config/config-key.h"
 #include "build-config.h"
 #include "control/method.h"
 
@@ -77,6 +78,28 @@ static void put_errors(Text *t) {
         json_end_object(t);
 }
 
+/* What x-takes-pool-keys and config.set mean; the whole schema is installed as schema.json. */
+static void put_pool_keys(Text *t) {
+        json_put_array(t, "x-pool-keys");
+        for (size_t i = 0; i < n_config_keys; i++) {
+                const ConfigKey *key = &config_keys[i];
+
+                if (key->scope != CONFIG_SCOPE_POOL)
+                        continue;
+                json_put_object(t, NULL);
+                json_put_string(t, "key", key->path);
+                json_put_string(t, "description", key->help);
+                if (key->words) {
+                        json_put_array(t, "values");
+                        for (const ConfigWord *w = key->words; w->text; w++)
+                                json_put_string(t, NULL, w->text);
+                        json_end_array(t);
+                }
+                json_end_object(t);
+        }
+        json_end_array(t);
+}
+
 void discover_put_json(Text *t) {
         json_put_object(t, NULL);
         json_put_string(t, "openrpc", "1.2.6");
@@ -94,6 +117,7 @@ void discover_put_json(Text *t) {
         json_put_raw(t, "Strings", "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}}");
         json_end_object(t);
         put_errors(t);
+        put_pool_keys(t);
         json_end_object(t);
         json_end_object(t);
 }

@@ -203,6 +203,8 @@ kill -9 "$(ctl -o json info | jq .pid)"
 wait $run
 [ $? = 5 ] && [ "$(wc -l <"$place/through")" = 200 ] || { echo "FAILED run over kill -9 of droverd"; failures=$((failures + 1)); }
 
+expect "keys are completed" 0 ctl __complete set web stop.t
+says "keys are completed" "stop.timeout"
 for shell in bash zsh fish; do
         expect "completion $shell" 0 ctl completion $shell
 done

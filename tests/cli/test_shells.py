@@ -20,6 +20,10 @@ class Shells(CliTest):
         workers = [{'name': 'web/%d' % i, 'pool': 'web', 'state': 'running'} for i in range(2)]
         self.daemon.answers['status'] = {'pools': [{'name': 'web', 'state': 'running', 'workers': workers},
                                                    {'name': 'math', 'state': 'running', 'workers': []}]}
+        self.daemon.answers['rpc.discover'] = {'methods': [], 'components': {'x-pool-keys': [
+            {'key': 'stop', 'description': 'how it is stopped'}, {'key': 'stop.signal', 'description': 'the first one'},
+            {'key': 'stop.timeout', 'description': 'then SIGKILL'},
+            {'key': 'restart.policy', 'description': 'when', 'values': ['always', 'on-failure', 'never']}]}}
         self.bin = os.path.join(self.dir, 'bin')
         os.mkdir(self.bin)
         os.symlink(os.path.realpath(DROVERCTL), os.path.join(self.bin, 'droverctl'))
@@ -51,6 +55,12 @@ class Shells(CliTest):
         self.assertEqual(self.bash('wait', '--for', ''), ['exit', 'ready', 'stopped', 'idle'])
         self.assertEqual(self.bash('wait', '--f'), ['--for'])
         self.assertEqual(self.bash('import', ''), ['supervisord', 'pm2'])
+        self.assertEqual(self.bash('set', 'web', 'stop.'), ['stop.signal', 'stop.timeout'])
+        self.assertEqual(self.bash('get', 'web', 'stop.t'), ['stop.timeout'])
+        self.assertEqual(self.bash('set', '--unset', 'web', 'res'), ['restart.policy'])
+        self.assertEqual(self.bash('set', 'web', 'restart.policy', ''), ['always', 'on-failure', 'never'])
+        self.assertEqual(self.bash('set', 'web', 'stop.timeout', ''), [])
+        self.assertEqual(self.bash('get', 'web', 'restart.policy', ''), [])
         self.assertIn('script.bash', self.bash('import', 'pm2', 'scr'))
 
     def fish(self, line):
@@ -62,6 +72,7 @@ class Shells(CliTest):
         self.assertEqual(self.fish('droverctl stop w'), ['web'])
         self.assertEqual(self.fish('droverctl stop web/'), ['web/0', 'web/1'])
         self.assertEqual(sorted(self.fish('droverctl --color ')), ['always', 'auto', 'never'])
+        self.assertEqual(sorted(self.fish('droverctl set web stop.')), ['stop.signal', 'stop.timeout'])
         self.assertIn('--max-surge', self.fish('droverctl reload --max'))
         self.assertIn('script.fish', self.fish('droverctl add scr'))
 
@@ -97,6 +108,7 @@ class Shells(CliTest):
         self.zsh('droverctl stop w', b'stop w.{0,16}eb')
         self.zsh('droverctl stop web/', b'web/0.*web/1')
         self.zsh('droverctl reload --max-s', b'urge')
+        self.zsh('droverctl set web stop.t', b'stop.t.{0,16}imeout')
 
 
 class Manuals(unittest.TestCase):
