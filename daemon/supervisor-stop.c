@@ -4,8 +4,8 @@
  *   is swept ->
  *   waiting clients get their answers -> sockets are unlinked -> QUIT
  *
- * Nothing here has a deadline of its own: a worker that does not stop is killed after its stop.timeout, and its tree
- * with it. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone: nobody reads their
+ * A worker that does not stop is killed after its stop.timeout, and its tree with it; one on which SIGKILL has no effect
+ * is given up after half a minute. Hooks have 10 s for their last runs. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone: nobody reads their
  * output any more, and a later daemon does not know them. */
 #include "base/log.h"
 #include "pool/listen.h"
@@ -45,8 +45,8 @@ void stop_proceed(Supervisor *s) {
         s->is_quit = true;
         control_settle(s->control);
         control_flush(s->control);
-        /* What is alive now is kept; among the rest outside of slots may be its children, so nothing is swept. */
-        is_kept = pool_set_n_alive(s->pools) > 0;
+        /* Among the rest outside of slots may be children of what is kept, so then nothing is swept. */
+        is_kept = pool_set_keeps_any(s->pools);
         if (!is_kept)
                 (void) keeper_link_sweep(s->keeper);
         wish_finish(s);

@@ -117,6 +117,9 @@ static void size_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p
         }
         if (!json_object_get(workers, "min"))
                 p->workers_min = 1;
+        if (p->workers_min == 0 && !p->on_demand && !p->is_task_pool)
+                fault_given(c, at, o, "workers", "min", "nothing could start the first one: 0 needs \"on_demand\": true and a socket in "
+                            "listen, or a pool that takes tasks; give at least 1");
         if (p->workers_max > 0 && p->workers_min > p->workers_max)
                 fault_given(c, at, o, "workers", json_object_get(workers, "min") ? "min" : "max", "min is more than max");
         p->workers = p->workers_min;

@@ -120,13 +120,14 @@ const ConfigKey config_keys[] = {
              .help = "How many workers: a number, \"cpus\", or a multiple such as \"2*cpus\"; CPUs are those of the "
                      "affinity mask and the cgroup's quota. An object lets the number follow the load."),
         POOL("workers.min", workers_bound, workers_min, .max = 10000, .default_text = "1", .cost = CONFIG_LIVE,
-             .help = "Never fewer than these; 0 lets the pool sleep until there is work, which needs on_demand: without it one stays. "
+             .help = "Never fewer than these; 0 lets the pool sleep until there is work, which needs on_demand, or a pool that takes tasks. "
                      "A number given by scale takes its place until the next scale."),
         POOL("workers.max", workers_bound, workers_max, .min = 1, .max = 10000, .default_text = "none; min needs it", .cost = CONFIG_LIVE,
              .help = "Never more than these. The pool grows by one, then two, four, when for 100 ms all ready workers say that they are busy "
                      "(X_DROVER_BUSY=1) or connections wait in a socket of listen."),
         POOL("workers.idle_timeout", span, workers_idle, .default_json = "\"60s\"", .min = 0.1 * SECOND, .max = DAY, .cost = CONFIG_LIVE,
-             .help = "After so long without work one of the workers beyond min goes: the highest slot, once it is idle. One that never says "
+             .help = "After so long without work one of the workers beyond min goes: the highest slot, once it is idle; as long as "
+                     "that one serves a connection, idle ones below it stay, too. One that never says "
                      "whether it is busy is idle while it uses less than 1 % of a CPU."),
         POOL("autostart", bool, autostart, .default_json = "true", .cost = CONFIG_LIVE, .help = "Start together with droverd."),
         POOL("requires", names, requires, .default_text = "none", .cost = CONFIG_LIVE,

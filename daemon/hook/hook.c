@@ -3,7 +3,7 @@
  *   resting -> pending (an event came) -> running -> ended -> drained -> resting, or pending again
  *
  * An event is only noted; the converge step launches. One timer a hook: of its interval while it is pending, of its
- * timeout while it runs. */
+ * timeout while it runs. And one for all of them while drover ends. */
 #include "hook/hook.h"
 
 #include "base/alloc.h"
@@ -21,6 +21,7 @@
 #define HOOK_ENV_MAX 10
 #define HOOK_LOG_BYTES (1u << 20)
 #define HOOK_LOG_FILES 2
+#define FINISH_KILL_USEC (2 * USEC_PER_SEC) /* from SIGKILL to the end of its output, which a logger may hold up */
 
 typedef struct Hook {
         HookSet *set;
@@ -33,6 +34,7 @@ typedef struct Hook {
         usec_t not_before; /* CLOCK_MONOTONIC */
         Child *child;
         bool is_ended, is_late;
+        usec_t limit;    /* it is late after so long */
         bool is_leaving; /* no longer configured: freed when its run is over */
         sd_event_source *timer;
 } Hook;
@@ -42,7 +44,8 @@ struct HookSet {
         Hook **hooks;
         size_t n_hooks;
         HubSubscriber *subscriber;
-        bool is_finishing;
+        bool is_finishing, is_over, is_given_up;
+        sd_event_source *finish; /* the end of waiting, then of waiting for those that were killed */
 };
 
 static Hook *hook_free(Hook *h) {
@@ -116,7 +119,7 @@ static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         h->timer = sd_event_source_disable_unref(h->timer);
         h->is_ended = true;
         if (h->is_late)
-                (void) snprintf(cause, sizeof cause, "had not ended after %s; killed", span_format(span, h->wanted->timeout));
+                (void) snprintf(cause, sizeof cause, "had not ended after %s; killed", span_format(span, h->limit));
         else
                 exit_status_describe(e, NULL, cause, sizeof cause);
         if (exit_status_exitcode(e) != 0 || h->is_late)
@@ -244,6 +247,7 @@ static void launch(Hook *h, usec_t now) {
         }
         h->n_pending = 0;
         h->is_ended = h->is_late = false;
+        h->limit = h->wanted->timeout;
         h->not_before = usec_add(now, h->wanted->min_interval);
 }
 
@@ -252,7 +256,7 @@ static void launch(Hook *h, usec_t now) {
 static void hook_converge(Hook *h, usec_t now) {
         if (h->child && h->is_ended && child_is_drained(h->child))
                 h->child = child_free(h->child);
-        if (h->child || h->n_pending == 0 || h->is_leaving)
+        if (h->child || h->n_pending == 0 || h->is_leaving || h->set->is_over)
                 return;
         if (now >= h->not_before || h->set->is_finishing)
                 launch(h, now);
@@ -276,13 +280,47 @@ void hook_set_converge(HookSet *s) {
         s->n_hooks = n;
 }
 
+static int on_finish(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void arm_finish(HookSet *s, usec_t span) {
+        int r = sd_event_add_time(s->world.event, &s->finish, CLOCK_MONOTONIC, usec_add(clock_now(), span), 0, on_finish, s);
+
+        if (r >= 0)
+                (void) sd_event_source_set_priority(s->finish, PRIORITY_TIMER);
+        else
+                s->is_over = s->is_given_up = true; /* memory is short: better no last run than no end */
+}
+
+static int on_finish(sd_event_source *source, uint64_t usec, void *userdata) {
+        HookSet *s = userdata;
+
+        s->finish = sd_event_source_disable_unref(s->finish);
+        s->is_given_up = s->is_over;
+        s->is_over = true;
+        for (size_t i = 0; i < s->n_hooks && !s->is_given_up; i++) {
+                Hook *h = s->hooks[i];
+
+                if (!h->child || h->is_ended)
+                        continue;
+                h->is_late = true;
+                h->limit = HOOK_FINISH_USEC;
+                (void) child_kill_tree(h->child);
+        }
+        if (!s->is_given_up)
+                arm_finish(s, FINISH_KILL_USEC);
+        return 0;
+}
+
 void hook_set_finish(HookSet *s) {
+        if (s->is_finishing)
+                return;
         s->is_finishing = true;
+        arm_finish(s, HOOK_FINISH_USEC);
 }
 
 bool hook_set_is_idle(const HookSet *s) {
-        for (size_t i = 0; i < s->n_hooks; i++)
-                if (s->hooks[i]->child || (s->hooks[i]->n_pending > 0 && !s->hooks[i]->is_leaving))
+        for (size_t i = 0; i < s->n_hooks && !s->is_given_up; i++)
+                if (s->hooks[i]->child || (s->hooks[i]->n_pending > 0 && !s->hooks[i]->is_leaving && !s->is_over))
                         return false;
         return true;
 }
@@ -357,6 +395,7 @@ HookSet *hook_set_free(HookSet *s) {
                 return NULL;
         if (s->subscriber)
                 hub_unsubscribe(s->subscriber);
+        sd_event_source_disable_unref(s->finish);
         for (size_t i = 0; i < s->n_hooks; i++)
                 hook_free(s->hooks[i]);
         free(s->hooks);

@@ -280,19 +280,30 @@ void pool_set_want_stop_all(PoolSet *s) {
                         pool_follow_health(s->pools[i]); /* no command is run for them any more */
 }
 
+/* SIGKILL was sent at 0, 1, 3, 7, 15 and 31 s: it hangs in the kernel, and the end of everything does not wait for that. */
+static bool is_past_killing(const Worker *w) {
+        return MAX(w->n_kills, w->elder.n_kills) > 5;
+}
+
 bool pool_set_is_quiet(const PoolSet *s) {
-        if (s->errands)
-                return false;
         if (s->n_alive == 0 && s->n_draining == 0)
                 return true;
         for (size_t i = 0; i < s->n_pools; i++) {
                 const Pool *p = s->pools[i];
 
                 for (size_t j = 0; j < p->n_workers && !pool_is_kept(p); j++)
-                        if (!worker_is_settled(p->workers[j]))
+                        if (!worker_is_settled(p->workers[j]) && !is_past_killing(p->workers[j]))
                                 return false;
         }
         return true;
+}
+
+bool pool_set_keeps_any(const PoolSet *s) {
+        for (size_t i = 0; i < s->n_pools; i++)
+                for (size_t j = 0; pool_is_kept(s->pools[i]) && j < s->pools[i]->n_workers; j++)
+                        if (s->pools[i]->workers[j]->child || worker_has_elder(s->pools[i]->workers[j]))
+                                return true;
+        return false;
 }
 
 size_t pool_set_n_alive(const PoolSet *s) {

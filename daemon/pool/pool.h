@@ -132,7 +132,10 @@ const char *pool_nearest_name(PoolSet *s, const PoolView *view, const char *name
 /** pool_set_converge() - start and stop until actual = wanted, as far as it goes now. From the post source only. */
 void pool_set_converge(PoolSet *s);
 void pool_set_want_stop_all(PoolSet *s); /* shutdown: nothing starts any more (on_daemon_exit keep: left alone) */
-bool pool_set_is_quiet(const PoolSet *s); /* no process is left that should end, and every end is settled */
+/** pool_set_is_quiet() - no process is left that should end, but for those on which SIGKILL has no effect, and every end is
+ *  settled. Checks and stop commands do not count: those of workers that ended have been killed. */
+bool pool_set_is_quiet(const PoolSet *s);
+bool pool_set_keeps_any(const PoolSet *s); /* a process that on_daemon_exit leaves alone */
 size_t pool_set_n_alive(const PoolSet *s);
 
 /* Handover: JSON text of what must survive droverd's own death, and back. In the life after: pool_deserialize() each

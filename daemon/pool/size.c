@@ -36,6 +36,10 @@ unsigned size_next(const SizeFacts *f, SizeState *s, usec_t *ret_again, const ch
                 *ret_reason = "bounds";
                 return f->size < f->min ? f->min : f->max;
         }
+        if (f->size == 0 && f->n_waiting > 0 && f->max > 0) {
+                *ret_reason = "waiting";
+                return grow(f, s);
+        }
         if (is_pressed(f)) {
                 if (s->pressed_at == 0)
                         s->pressed_at = f->now;
@@ -69,11 +73,12 @@ bool size_is_automatic(const Pool *p) {
         return p->config->workers_max > 0;
 }
 
-/* Without a socket to be woken by, the last worker stays: nothing could start it again. */
+/* Where a socket could not be opened the last worker stays: nothing could start it again. */
 static unsigned least(const Pool *p) {
-        unsigned min = p->has_floor ? p->floor : p->config->workers_min;
+        const PoolConfig *c = p->config;
+        unsigned min = p->has_floor ? p->floor : c->workers_min;
 
-        return min == 0 && !p->has_floor && !(p->config->on_demand && p->listen) ? 1 : min;
+        return min == 0 && !p->has_floor && !c->is_task_pool && !(c->on_demand && p->listen) ? 1 : min;
 }
 
 /* Those that say nothing about themselves are judged by their CPU time between two looks. */

@@ -3,7 +3,10 @@
  * size_next() is the decision alone. size.c looks at a pool when a worker of it changed or said whether it is busy, when
  * something arrived at one of its sockets, and at the time that the last look asked for; a pool that can neither grow nor
  * shrink is never looked at. Growth goes by workers that are all busy, connections that wait in a socket's queue
- * (backlog.h), and whatever waits for a worker. Shrinking takes the highest slot, once that worker has been idle. */
+ * (backlog.h), and whatever waits for a worker; out of nothing by the latter alone. Shrinking takes the highest slot, once
+ * that worker has been idle. Slots have no holes, so a busy highest one keeps idle ones below it: who gives out work himself
+ * gives it to the lowest free slot; connections are given out by the kernel, and nobody can take its share from a process
+ * that has the socket open. */
 #ifndef DROVER_POOL_SIZE_H
 #define DROVER_POOL_SIZE_H
 

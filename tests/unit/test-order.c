@@ -313,6 +313,28 @@ static Worker **select_pool(const char *name, size_t *ret_n) {
         return workers;
 }
 
+/* Nor does drover's own end wait for it; what on_daemon_exit keeps is another matter. */
+START_TEST(test_unkillable_holds_no_end) {
+        Worker *w = pool_worker(world_pool("a", "{\"command\":[\"/bin/x\"],\"ready\":\"exec\"}"), 0);
+        Worker *kept = pool_worker(world_pool("b", "{\"command\":[\"/bin/x\"],\"on_daemon_exit\":\"keep\"}"), 0);
+
+        pool_set_converge(world.set);
+        fake_started(fake_child("a/0"), 500);
+        fake_started(fake_child("b/0"), 501);
+        pool_set_want_stop_all(world.set);
+        pool_set_converge(world.set);
+        for (int i = 0; i < 6; i++) {
+                ck_assert(!pool_set_is_quiet(world.set));
+                worker_handle(w, WORKER_ON_TIMEOUT); /* of the stop, then of each SIGKILL */
+        }
+        ck_assert(pool_set_is_quiet(world.set));
+        ck_assert(pool_set_keeps_any(world.set));
+        ck_assert_int_eq(worker_state(kept), WORKER_RUNNING);
+        fake_ended(fake_child("b/0"), CLD_EXITED, 0);
+        ck_assert(!pool_set_keeps_any(world.set));
+}
+END_TEST
+
 START_TEST(test_stop_and_return) {
         _cleanup_free_ Worker **workers = NULL, **back = NULL;
         size_t n, m;
@@ -445,6 +467,7 @@ int main(void) {
         tcase_add_test(pools, test_done_is_ready);
         tcase_add_test(pools, test_shutdown_in_reverse);
         tcase_add_test(pools, test_unkillable_holds_nobody);
+        tcase_add_test(pools, test_unkillable_holds_no_end);
         tcase_add_test(pools, test_stop_and_return);
         tcase_add_test(pools, test_part_of_a_pool);
         tcase_add_test(pools, test_start_while_stopping);

@@ -94,6 +94,7 @@ END_TEST
 
 START_TEST(test_to_zero_and_bounds) {
         PLAY(0, 2, {20000, 1, 1, 0, 0, 0, 1, 0, NEVER, "idle"}, {20001, 0, 0, 0, 0, 0, 0, 0, NEVER, NULL});
+        PLAY(0, 4, {0, 0, 0, 0, 0, 3, 0, 1, NEVER, "waiting"}, {10, 1, 0, 0, 1, 3, 0, 1, NEVER, NULL}); /* and up again */
         PLAY(2, 3, {0, 0, 0, 0, 0, 0, 0, 2, NEVER, "bounds"}, {1, 5, 5, 5, 0, 0, 0, 3, NEVER, "bounds"});
         PLAY(2, 2, {0, 2, 2, 2, 0, 9, 0, 2, NEVER, NULL}); /* min = max: scaled by hand */
 }
