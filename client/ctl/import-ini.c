@@ -5,6 +5,8 @@
 #include "base/file.h"
 
 #define INI_MAX (4u << 20)
+#define INI_SECTIONS_MAX 4096u
+#define INI_VALUE_MAX (64u << 10)
 
 void ini_done(Ini *ini) {
         for (size_t i = 0; i < ini->n_sections; i++) {
@@ -51,6 +53,8 @@ static int open_section(Ini *ini, const char *path, unsigned line, const char *s
 
         if (!end)
                 return -EBADMSG;
+        if (ini->n_sections >= INI_SECTIONS_MAX)
+                return -EFBIG;
         if (alloc_grow(&ini->sections, &ini->capacity, ini->n_sections + 1, sizeof(*ini->sections)) < 0)
                 return -ENOMEM;
         IniSection *section = &ini->sections[ini->n_sections++];
@@ -86,6 +90,8 @@ static int add_entry(IniSection *section, unsigned line, const char *s, size_t n
 
 static int go_on(IniSection *section, const char *s, size_t n) {
         IniEntry *e = &section->entries[section->n_entries - 1];
+        if (strlen(e->value) + n > INI_VALUE_MAX)
+                return -EFBIG;
         _cleanup_free_ char *more = trimmed(s, n);
         char *value = more ? alloc_printf("%s%s%s", e->value, *e->value ? "\n" : "", more) : NULL;
 

@@ -22,7 +22,7 @@ typedef struct Ini {
         size_t n_sections, capacity;
 } Ini;
 
-/** ini_read() - add the sections of @path. *@ret_line: of what is wrong. -EBADMSG, -ENOMEM, as file_read(). */
+/** ini_read() - add the sections of @path. *@ret_line: of what is wrong. -EBADMSG, -ENOMEM, -EFBIG, as file_read(). */
 int ini_read(Ini *ini, const char *path, unsigned *ret_line);
 void ini_done(Ini *ini);
 /** ini_get() - the entry of that key, the last one when there are several; NULL when there is none. */

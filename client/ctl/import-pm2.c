@@ -14,6 +14,8 @@
 #include "ctl/json-lines.h"
 #include <stdio.h>
 
+#define APPS_MAX 4096u
+
 #define PM2_MAX (4u << 20)
 static const JsonLimits pm2_limits = {.max_bytes = PM2_MAX, .max_nodes = 100000, .max_depth = 64};
 
@@ -371,6 +373,10 @@ int import_pm2(Import *im, const char *path) {
                 a.app = apps ? apps : file;
                 take_app(&a);
                 return 0;
+        }
+        if (json_array_size(apps) > APPS_MAX) {
+                import_note(im, path, 0, "apps", "more than %u of them", APPS_MAX);
+                return -EBADMSG;
         }
         json_array_foreach(apps, i, app) {
                 a.app = app;

@@ -24,6 +24,7 @@ typedef struct Control Control;
 #define CONTROL_OUTPUT_MAX (256u << 20)        /* and of all */
 #define CONTROL_CALLS_PER_UID_MAX 1024u        /* calls in flight of one user */
 #define CONTROL_STREAMS_PER_UID_MAX 64u        /* of these, logs and events */
+#define CONTROL_STOP_TIMEOUT_MAX (60 * USEC_PER_SEC) /* of what such a user has run: shorter than systemd's patience */
 #define CONTROL_READS_PER_UID_MAX 256u         /* workers whose logs these read */
 #define CONTROL_READS_MAX 2048u                /* by all users; the logger has room for some more, for its own */
 #define CONTROL_WATCHES_PER_UID_MAX 65536u     /* workers that calls in flight of one user wait for */

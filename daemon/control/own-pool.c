@@ -141,6 +141,17 @@ bool own_pool_is_of(const Pool *p, uid_t uid) {
         return pool_origin(p) != POOL_FROM_CONFIG && config->has_identity && config->uid == uid;
 }
 
+/* The daemon's own end, and the machine's, wait for the last process. */
+static bool is_patient(Call *c, const PoolConfig *config) {
+        char span[SPAN_TEXT_MAX];
+
+        if (config->stop_timeout <= CONTROL_STOP_TIMEOUT_MAX)
+                return false;
+        call_fail(c, ERROR_DENIED, "%s: a stop.timeout above %s needs the role administer; yours is %s", protocol_methods[c->method].name,
+                  span_format(span, CONTROL_STOP_TIMEOUT_MAX), access_class_to_string(call_level(c)));
+        return true;
+}
+
 static bool is_within_quota(Call *c, const PoolConfig *config, bool is_run) {
         size_t n_processes = MAX(config->workers, config->workers_max), n_pools = !is_run;
         uid_t uid = c->connection->peer.uid;
@@ -165,6 +176,8 @@ int own_pool_check(Call *c, const PoolConfig *config, bool is_run) {
                           protocol_methods[c->method].name, access_class_to_string(call_level(c)), (unsigned) c->connection->peer.uid);
                 return -EACCES;
         }
+        if (is_patient(c, config))
+                return -EACCES;
         if (is_within_quota(c, config, is_run))
                 return 0;
         connection_offend(c->connection, PENALTY_QUOTA);

@@ -122,6 +122,20 @@ class Import(CliTest):
             with self.subTest(i):
                 self.assertIn(self.ctl('import', 'pm2', path)[0], (0, 1))
 
+    def test_huge_files(self):
+        """Refused, rather than worked on for minutes."""
+        apps = ','.join('{"name": "a%d", "script": "/b"}' % i for i in range(30000))
+        for kind, text, said in (('supervisord', '[program:x]\ncommand=/b\nenvironment=a\n' + ' b\n' * 340000, 'too large'),
+                                 ('supervisord', ''.join(f'[program:p{i}]\ncommand=/b\n' for i in range(40000)), 'too large'),
+                                 ('pm2', '{"apps": [' + apps + ']}', 'more than 4096'), ('pm2', '{"apps": ' + '[' * 500000, 'nested too deeply')):
+            path = os.path.join(self.dir, 'huge')
+            with open(path, 'w') as f:
+                f.write(text)
+            with self.subTest(kind + said):
+                status, out, err = self.ctl('import', kind, path)
+                self.assertEqual((status, out), (1, ''))
+                self.assertIn(said, err)
+
 
 if __name__ == '__main__':
     main()

@@ -265,9 +265,14 @@ def test_run_as_oneself():
                      {"output": "/etc/x.log"}, {"output": {"path": "/x"}}, {"env_file": "/etc/shadow"}, {"no_new_privileges": False},
                      {"capabilities": ["cap_sys_admin"]}, {"isolation": {}}, {"listen": {"a": "80"}}, {"cgroup": {}},
                      {"stop": {"command": ["/bin/true"]}}, {"ready": {"tcp": "/run/x"}}, {"health": {"exec": ["/bin/true"]}},
-                     {"access": {"observe": ["*"]}}, {"requires": ["web"]}):
+                     {"access": {"observe": ["*"]}}, {"requires": ["web"]}, {"after": ["web"]}, {"on_demand": True},
+                     {"reload": {"max_surge": 1}}, {"start_method": "fork"}, {"module": "/tmp/x.so"}, {"shared": {}},
+                     {"tasks": {}}, {"restart": {}, "hooks": {}}, {"stop": {"timeout": "2h"}}, {"ready": {"exec": ["/bin/true"]}},
+                     {"output": {"format": "json"}}, {"log_dir": "/"}, {"user": "0"}):
             refused(ann, "denied", "run", command=SLEEP, **keys)
             refused(ann, "denied", "pool.add", name="p", command=SLEEP, **keys)
+        for user in (-1, 4294967295, 4294967296, "0x0", "0day"):
+            refused(ann, "invalid", "run", command=SLEEP, user=user)
         refused(eve, "denied", "run", command=SLEEP)
         ann.call("pool.add", name="hers-too", command=SLEEP, workers=2, user=ANN)
         ann.call("wait", select="hers-too", **{"for": "ready"})

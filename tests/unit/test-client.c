@@ -7,6 +7,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -445,6 +446,52 @@ START_TEST(places_without_a_daemon) {
 }
 END_TEST
 
+/* In the child: wait until the parent is at rest, which is in its connect(2), then let everybody in. */
+static _Noreturn void let_in_when_waited_for(pid_t parent) {
+        char name[40], line[512], state = 'R';
+
+        (void) snprintf(name, sizeof(name), "/proc/%d/stat", (int) parent);
+        while (state != 'S') {
+                FILE *f = fopen(name, "re");
+                char *end = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+
+                state = end ? end[2] : 'X';
+                if (f)
+                        (void) fclose(f);
+                if (state == 'X')
+                        _exit(1);
+        }
+        while (accept4(listener, NULL, NULL, SOCK_CLOEXEC) >= 0)
+                ;
+        _exit(1);
+}
+
+/* A burst of others has filled the queue: connecting waits its time. */
+START_TEST(a_full_queue_is_waited_for) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int others[64], n = 0;
+        pid_t child;
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        for (;; n++) {
+                ck_assert_int_lt(n, 64);
+                others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                if (connect(others[n], (struct sockaddr *) &address, sizeof(address)) < 0)
+                        break;
+        }
+        ck_assert_int_eq(errno, EAGAIN);
+        child = fork();
+        if (child == 0)
+                let_in_when_waited_for(getppid());
+        drover_close(client);
+        client = NULL;
+        ck_assert_int_eq(drover_connect(&client, path, &error), 0);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        fd_close_many(others, (size_t) n + 1);
+}
+END_TEST
+
 START_TEST(the_default_place) {
         char expected[64], *place;
 
@@ -546,6 +593,7 @@ int main(void) {
         tcase_add_test(t, a_callback_may_block);
         tcase_add_test(t, info_checks_the_protocol);
         tcase_add_test(t, places_without_a_daemon);
+        tcase_add_test(t, a_full_queue_is_waited_for);
         tcase_add_test(t, the_default_place);
         tcase_add_test(t, each_allocation_can_fail);
         tcase_add_test(t, nothing_is_an_answer_too);
