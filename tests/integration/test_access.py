@@ -266,8 +266,8 @@ def test_run_as_oneself():
                      {"capabilities": ["cap_sys_admin"]}, {"isolation": {}}, {"listen": {"a": "80"}}, {"cgroup": {}},
                      {"stop": {"command": ["/bin/true"]}}, {"ready": {"tcp": "/run/x"}}, {"health": {"exec": ["/bin/true"]}},
                      {"access": {"observe": ["*"]}}, {"requires": ["web"]}, {"after": ["web"]}, {"on_demand": True},
-                     {"reload": {"max_surge": 1}}, {"start_method": "fork"}, {"module": "/tmp/x.so"}, {"shared": {}},
-                     {"tasks": {}}, {"restart": {}, "hooks": {}}, {"stop": {"timeout": "2h"}}, {"ready": {"exec": ["/bin/true"]}},
+                     {"reload": {"max_surge": 1}}, {"shared": {}},
+                     {"tasks": {"queue_max": 9}}, {"restart": {}, "hooks": {}}, {"stop": {"timeout": "2h"}}, {"ready": {"exec": ["/bin/true"]}},
                      {"output": {"format": "json"}}, {"log_dir": "/"}, {"user": "0"}):
             refused(ann, "denied", "run", command=SLEEP, **keys)
             refused(ann, "denied", "pool.add", name="p", command=SLEEP, **keys)
