@@ -29,6 +29,7 @@ static const char *temporary_name(char buf[static LOG_NAME_TEXT_MAX], const char
 }
 
 static void pack_end(LogJanitor *j) {
+        log_sync_stop(&j->sync);
         j->packer = log_packer_free(j->packer);
         j->from_fd = fd_close(j->from_fd);
         j->to_fd = fd_close(j->to_fd);
@@ -96,14 +97,10 @@ static int pack_number(LogJanitor *j, const char *name) {
         return -ENOENT;
 }
 
-static int pack_finish(LogJanitor *j) {
+/* All is written and on the disk: now it takes the place of the plain file. */
+static int pack_place(LogJanitor *j) {
         char temporary[LOG_NAME_TEXT_MAX], from[LOG_NAME_TEXT_MAX], to[LOG_NAME_TEXT_MAX];
         const char *name = strrchr(j->current->path, '/') + 1;
-        struct timespec times[2] = {j->from.st_atim, j->from.st_mtim};
-        int r = log_packer_finish(j->packer);
-        if (r < 0)
-                return r;
-        (void) futimens(j->to_fd, times); /* its age decides about the quota */
         temporary_name(temporary, name);
         int number = pack_number(j, name);
         if (number < 0)
@@ -113,6 +110,15 @@ static int pack_finish(LogJanitor *j) {
         if (renameat(j->dir_fd, temporary, j->dir_fd, to) < 0)
                 return -errno;
         return unlinkat(j->dir_fd, from, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int pack_finish(LogJanitor *j) {
+        struct timespec times[2] = {j->from.st_atim, j->from.st_mtim};
+        int r = log_packer_finish(j->packer);
+        if (r < 0)
+                return r;
+        (void) futimens(j->to_fd, times); /* its age decides about the quota */
+        return log_sync_start(&j->sync, j->to_fd);
 }
 
 /* One slice. 0: more to do; 1: all done; -errno. */
@@ -130,10 +136,7 @@ static int pack_step(LogJanitor *j) {
                 j->done += (uint64_t) n;
                 return log_packer_write(j->packer, j->buffer, (size_t) n);
         }
-        int r = pack_finish(j);
-        if (r == 0)
-                pack_end(j);
-        return r;
+        return pack_finish(j);
 }
 
 static void pack_abort(LogJanitor *j) {
@@ -159,14 +162,8 @@ static void janitor_arm(LogJanitor *j, usec_t spent) {
         (void) log_loop_arm(j->loop, &j->step, usec_add(j->loop->now, delay));
 }
 
-static void on_step(LoopTimer *t) {
-        LogJanitor *j = container_of(t, LogJanitor, step);
-        usec_t begin = clock_now();
-        if (!j->current) {
-                j->current = j->jobs; /* the oldest */
-                HASH_DEL(j->jobs, j->current);
-        }
-        int r = j->current->kind == LOG_JOB_COMPRESS ? pack_step(j) : log_quota_step(j);
+/* What a slice came to: 0: more to do; 1: all done; -errno. @begin: of the slice */
+static void janitor_go_on(LogJanitor *j, int r, usec_t begin) {
         if (r < 0) {
                 if (r != -ENOENT)
                         log_warning("%s: rotated files cannot be %s: %s", j->current->path,
@@ -175,13 +172,35 @@ static void on_step(LoopTimer *t) {
         }
         if (r != 0)
                 job_end(j);
-        if (j->current || j->jobs)
+        if ((j->current || j->jobs) && !log_sync_is_on(&j->sync))
                 janitor_arm(j, usec_sub(clock_now(), begin));
+}
+
+static void on_step(LoopTimer *t) {
+        LogJanitor *j = container_of(t, LogJanitor, step);
+        usec_t begin = clock_now();
+        if (!j->current) {
+                j->current = j->jobs; /* the oldest */
+                if (!j->current)
+                        return; /* the one there was is forgotten */
+                HASH_DEL(j->jobs, j->current);
+        }
+        janitor_go_on(j, j->current->kind == LOG_JOB_COMPRESS ? pack_step(j) : log_quota_step(j), begin);
+}
+
+static void on_synced(LogSync *s, int error) {
+        LogJanitor *j = container_of(s, LogJanitor, sync);
+        usec_t begin = clock_now();
+        int r = error < 0 ? error : pack_place(j);
+        if (r == 0)
+                pack_end(j);
+        janitor_go_on(j, r, begin);
 }
 
 void log_janitor_init(LogJanitor *j, LogLoop *loop) {
         *j = (LogJanitor){
                 .loop = loop, .step.on_time = on_step, .dir_fd = -EBADF, .from_fd = -EBADF, .to_fd = -EBADF};
+        log_sync_init(&j->sync, loop, on_synced);
 }
 
 void log_janitor_done(LogJanitor *j) {
@@ -213,7 +232,7 @@ static int janitor_add(LogJanitor *j, LogJob *job_take) {
         }
         HASH_ADD_KEYPTR(hh, j->jobs, job->key, strlen(job->key), job);
         TAKE_PTR(job);
-        if (!j->step.place)
+        if (!j->step.place && !log_sync_is_on(&j->sync))
                 janitor_arm(j, 0);
         return 0;
 }
@@ -247,4 +266,6 @@ void log_janitor_forget(LogJanitor *j, const char *path) {
                 return;
         pack_abort(j);
         job_end(j);
+        if (!j->step.place) /* it waited for the disk */
+                janitor_arm(j, 0);
 }

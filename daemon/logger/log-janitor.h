@@ -5,9 +5,10 @@
  * for more than a slice. Nothing is held whole in memory. The logger is the only one that renames, and does so between
  * slices, so names stand still during each of them; a file is known by its inode.
  *
- *   COMPRESS  NAME.2 -> NAME.compressing, then a rename to NAME.2.gz, then NAME.2 is removed. A logger killed before the
- *             rename leaves a temporary file, which the next job on this log removes; after it, two files with one text, of
- *             which the next job removes the plain one.
+ *   COMPRESS  NAME.2 -> NAME.compressing, which is brought to the disk (log-sync.h), then a rename to NAME.2.gz, then NAME.2
+ *             is removed: a power cut finds one of them whole. A logger killed before the rename leaves a temporary file,
+ *             which the next job on this log removes; after it, two files with one text, of which the next job removes the
+ *             plain one. While one file is on its way to the disk the other jobs wait too.
  *   QUOTA     adds up what the pool has and removes the oldest rotated files, whosever they are, until it fits. Current
  *             files are never touched. */
 #ifndef DROVER_LOGGER_LOG_JANITOR_H
@@ -15,6 +16,7 @@
 
 #include "logger/log-loop.h"
 #include "logger/log-pack.h"
+#include "logger/log-sync.h"
 #include <dirent.h>
 #include <sys/stat.h>
 #include <uthash.h>
@@ -56,6 +58,7 @@ typedef struct LogJanitor {
         struct stat from;
         uint64_t done;
         LogPacker *packer;
+        LogSync sync; /* on: all is written, and waits for the disk */
         uint8_t *buffer;
         /* QUOTA */
         DIR *dir;
