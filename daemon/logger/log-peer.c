@@ -21,14 +21,17 @@ static int peer_send_raw(LogPeer *p, const LoggerMessage *m, const void *payload
         return errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
-static int peer_send(LogRead *r, const LoggerMessage *m, const void *payload, size_t n_bytes) {
-        LogPeer *p = r->userdata;
+static int peer_send_or_wait(LogPeer *p, const LoggerMessage *m, const void *payload, size_t n_bytes) {
         int k = p->is_full ? -EAGAIN : peer_send_raw(p, m, payload, n_bytes);
         if (k == -EAGAIN && !p->is_full) {
                 p->is_full = true;
-                (void) log_loop_watch(p->sinks->loop, &p->watch, EPOLLIN | EPOLLOUT);
+                (void) log_loop_watch(p->sinks->loop, &p->watch, EPOLLOUT);
         }
         return k;
+}
+
+static int peer_send(LogRead *r, const LoggerMessage *m, const void *payload, size_t n_bytes) {
+        return peer_send_or_wait(r->userdata, m, payload, n_bytes);
 }
 
 static void peer_on_end(LogRead *r) {
@@ -39,16 +42,18 @@ static void peer_on_end(LogRead *r) {
 
 static const LogReadHooks peer_hooks = {.send = peer_send, .on_end = peer_on_end};
 
-void log_peer_say(LogPeer *p, const LoggerMessage *m) {
-        (void) peer_send_raw(p, m, NULL, 0);
+int log_peer_say(LogPeer *p, const LoggerMessage *m) {
+        return peer_send_or_wait(p, m, NULL, 0);
 }
 
-/* The answer to a request that is no read, and to one that cannot be. */
+/* The answer to a request that is no read, and to one that cannot be. While it waits no request is taken. */
 static void peer_answer(LogPeer *p, uint64_t request, int error, const char *text) {
         LoggerMessage m = {.type = LOGGER_END, .request = request};
         m.end.error = error;
         snprintf(m.end.text, sizeof m.end.text, "%s", text);
-        (void) peer_send_raw(p, &m, NULL, 0);
+        p->is_answer_due = peer_send_or_wait(p, &m, NULL, 0) == -EAGAIN;
+        if (p->is_answer_due)
+                p->answer = m;
 }
 
 static void peer_read(LogPeer *p, const LoggerMessage *m) {
@@ -106,23 +111,29 @@ static void peer_handle(LogPeer *p, const LoggerMessage *m) {
 static void peer_resume(LogPeer *p) {
         LogRead *r, *tmp;
         p->is_full = false;
+        if (p->is_answer_due && peer_send_or_wait(p, &p->answer, NULL, 0) == -EAGAIN)
+                return;
+        p->is_answer_due = false;
         (void) log_loop_watch(p->sinks->loop, &p->watch, EPOLLIN);
         HASH_ITER(hh, p->reads, r, tmp)
                 log_read_resume(r);
+        p->hooks->on_room(p, p->userdata);
 }
 
 static void on_ready(LoopWatch *w, uint32_t events) {
         LogPeer *p = container_of(w, LogPeer, watch);
+        if (events & (EPOLLHUP | EPOLLERR) && p->is_full)
+                return p->hooks->on_gone(p, p->userdata);
         if (events & EPOLLOUT)
                 peer_resume(p);
-        for (int i = 0; i < REQUESTS_PER_TURN; i++) {
+        for (int i = 0; i < REQUESTS_PER_TURN && !p->is_full; i++) {
                 LoggerMessage m;
                 size_t n_fds = 0;
                 ssize_t n = packet_recv(w->fd, &m, sizeof m, NULL, 0, &n_fds);
                 if (n == -EAGAIN)
                         return;
                 if (n == 0 || (n < 0 && n != -EMSGSIZE && n != -EINTR))
-                        return p->on_gone(p, p->userdata);
+                        return p->hooks->on_gone(p, p->userdata);
                 if (n >= (ssize_t) sizeof m.type && (size_t) n == logger_message_size(m.type))
                         peer_handle(p, &m);
                 else
@@ -130,13 +141,13 @@ static void on_ready(LoopWatch *w, uint32_t events) {
         }
 }
 
-int log_peer_new(LogPeer **ret, LogSinkTable *sinks, int fd_consume, void (*on_gone)(LogPeer *, void *), void *userdata) {
+int log_peer_new(LogPeer **ret, LogSinkTable *sinks, int fd_consume, const LogPeerHooks *hooks, void *userdata) {
         _cleanup_fd_ int fd = fd_consume;
         _cleanup_(log_peer_freep) LogPeer *p = NEW0(LogPeer);
         if (!p)
                 return -ENOMEM;
         p->sinks = sinks;
-        p->on_gone = on_gone;
+        p->hooks = hooks;
         p->userdata = userdata;
         p->watch = (LoopWatch){.fd = TAKE_FD(fd), .on_ready = on_ready};
         int r = fd_set_nonblock(p->watch.fd, true);

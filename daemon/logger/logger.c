@@ -154,21 +154,35 @@ static void logger_respec(Logger *l, Delivery *d) {
                 log_worker_respec(w, &d->m.respec.spec);
 }
 
-/* To whoever is droverd now; without one the journal alone knows. */
+/* What droverd has not heard of dropped lines, as far as its line takes it. */
+static void logger_tell_dropped(Logger *l) {
+        LogMessageDropped d;
+        while (l->peer && log_untold_next(&l->untold, &d)) {
+                LoggerMessage m = {.type = LOGGER_DROPPED};
+                m.dropped.stream = d.stream;
+                m.dropped.error = d.error;
+                m.dropped.n_lines = d.n_lines;
+                m.dropped.n_bytes = d.n_bytes;
+                m.dropped.is_over = d.is_over;
+                snprintf(m.dropped.worker, sizeof m.dropped.worker, "%s", d.worker);
+                if (log_peer_say(l->peer, &m) < 0)
+                        return;
+                log_untold_took(&l->untold);
+        }
+}
+
 static void logger_on_dropped(LogSinkTable *t, const LogMessageDropped *d) {
         Logger *l = container_of(t, Logger, sinks);
-        LoggerMessage m = {.type = LOGGER_DROPPED};
-        m.dropped.stream = d->stream;
-        m.dropped.error = d->error;
-        m.dropped.n_lines = d->n_lines;
-        m.dropped.n_bytes = d->n_bytes;
-        m.dropped.is_over = d->is_over;
-        snprintf(m.dropped.worker, sizeof m.dropped.worker, "%s", d->worker);
         if (d->is_over)
                 log_warning("%s: %llu lines (%llu bytes) were dropped: %s", d->worker, (unsigned long long) d->n_lines,
                             (unsigned long long) d->n_bytes, strerror(d->error));
-        if (l->peer)
-                log_peer_say(l->peer, &m);
+        (void) log_untold_add(&l->untold, d);
+        logger_tell_dropped(l);
+}
+
+static void logger_on_peer_room(LogPeer *p, void *userdata) {
+        (void) p;
+        logger_tell_dropped(userdata);
 }
 
 static void logger_on_peer_gone(LogPeer *p, void *userdata) {
@@ -178,13 +192,16 @@ static void logger_on_peer_gone(LogPeer *p, void *userdata) {
         (void) logger_tell(l);
 }
 
+static const LogPeerHooks peer_hooks = {.on_gone = logger_on_peer_gone, .on_room = logger_on_peer_room};
+
 static void logger_set_peer(Logger *l, Delivery *d) {
         l->peer = log_peer_free(l->peer);
         l->peer_generation = d->m.generation;
-        int r = d->n_fds < 1 ? -EMFILE : log_peer_new(&l->peer, &l->sinks, TAKE_FD(d->fds[0]), logger_on_peer_gone, l);
+        int r = d->n_fds < 1 ? -EMFILE : log_peer_new(&l->peer, &l->sinks, TAKE_FD(d->fds[0]), &peer_hooks, l);
         l->is_peer_due = r < 0;
         if (r < 0)
                 log_error("the line to droverd cannot be used: %s", strerror(-r));
+        logger_tell_dropped(l);
         (void) logger_tell(l);
 }
 
@@ -280,6 +297,7 @@ void logger_done(Logger *l) {
                 log_worker_free(w);
         }
         log_peer_free(l->peer);
+        log_untold_done(&l->untold);
         if (l->has_scratch)
                 log_copier_done(&l->copier);
         log_sink_table_done(&l->sinks);

@@ -7,6 +7,7 @@
 #define DROVER_LOGGER_LOGGER_H
 
 #include "logger/log-peer.h"
+#include "logger/log-untold.h"
 #include "logger/log-worker.h"
 
 #define LOGGER_FINISH_USEC (5 * USEC_PER_SEC) /* how long FINISH waits for a disk that takes nothing */
@@ -24,6 +25,7 @@ typedef struct Logger {
         LogWorker *workers;  /* by slot and generation */
         LogWorker *done;     /* DETACHED not yet sent */
         LogPeer *peer;
+        LogUntold untold;
         LoopTimer hold, finish;
         uint64_t n_writers, n_fds_max, peer_generation;
 } Logger;
