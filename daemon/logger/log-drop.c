@@ -114,6 +114,7 @@ static void drop_bytes(LogDrop *d, LogWrite *w, size_t upto, int error) {
         c.n_bytes += (is_added ? w->note->n_bytes : upto) - done;
         c.is_in_line = is_in_line || is_added;
         c.error = error < 0 ? -error : c.error;
+        c.mark = (LogMarkPlace){};
         c.block = block_number(d->sink, w->note);
         c.upto = upto;
         count_set(d, &c);
@@ -128,20 +129,47 @@ static void drop_wait(LogDrop *d) {
         (void) log_loop_arm(l, &d->timer, d->again_usec);
 }
 
-/* The line that tells of it. 0: nothing is counted any more. */
-static int drop_mark(LogDrop *d) {
+static void on_mark_place(void *userdata, const LogMarkPlace *p) {
+        LogDrop *d = userdata;
+        LogDropCount c = *count_of(d);
+        c.mark = *p;
+        count_set(d, &c);
+}
+
+#define MARK_TEXT_MAX 192
+
+static LogMark mark_of(LogDrop *d, char text[static MARK_TEXT_MAX]) {
         const LogDropCount *c = count_of(d);
-        char text[192];
-        if (c->n_lines == 0)
-                return 0;
-        snprintf(text, sizeof text, "drover: %llu lines (%llu bytes) dropped: %s", (unsigned long long) c->n_lines,
+        snprintf(text, MARK_TEXT_MAX, "drover: %llu lines (%llu bytes) dropped: %s", (unsigned long long) c->n_lines,
                  (unsigned long long) c->n_bytes, strerror(c->error));
-        int r = d->sink->ops->mark(d->sink, &d->target, d->stream, text);
-        if (r < 0)
-                return r;
+        return (LogMark){.target = &d->target, .text = text, .stream = d->stream, .on_place = on_mark_place, .userdata = d};
+}
+
+/* The file tells of it now. */
+static void drop_told(LogDrop *d) {
+        const LogDropCount *c = count_of(d);
         drop_tell(d, true);
         count_set(d, &(LogDropCount){.block = c->block, .upto = c->upto, .is_in_line = c->is_in_line});
-        return 0;
+}
+
+/* The line that tells of it. 0: nothing is counted any more. */
+static int drop_mark(LogDrop *d) {
+        char text[MARK_TEXT_MAX];
+        if (count_of(d)->n_lines == 0)
+                return 0;
+        LogMark m = mark_of(d, text);
+        int r = d->sink->ops->mark(d->sink, &m);
+        if (r == 0)
+                drop_told(d);
+        return r;
+}
+
+/* A dead logger was about to write that line. */
+static void drop_settle_mark(LogDrop *d) {
+        char text[MARK_TEXT_MAX];
+        LogMark m = mark_of(d, text);
+        if (count_of(d)->n_lines > 0 && d->sink->ops->has_mark(d->sink, &m, &count_of(d)->mark))
+                drop_told(d);
 }
 
 static void drop_release(LogSink *s) {
@@ -207,8 +235,10 @@ void log_drop_adopt(LogSink *s, const LogTarget *target, uint32_t stream) {
         if (!r || !s->ops->mark)
                 return;
         s->drop = drop_new(s, r, target, stream);
-        if (s->drop)
-                drop_wait(s->drop);
+        if (!s->drop)
+                return;
+        drop_settle_mark(s->drop);
+        drop_wait(s->drop);
 }
 
 void log_drop_settle(LogSink *s, ScratchNote *note) {

@@ -6,7 +6,8 @@
  *
  *   drover: 12 lines (3456 bytes) dropped: No space left on device
  *
- * and the count begins anew. (A SIGKILL between these two writes the line once more.) While something is counted the disk is
+ * and the count begins anew. Before it is written its place is noted with the count, so that a new logger which finds both
+ * sees whether the line is there: it stands in the file exactly once. (droverd may hear of it twice.) While something is counted the disk is
  * tried once a second; otherwise nothing here has a timer. */
 #ifndef DROVER_LOGGER_LOG_DROP_H
 #define DROVER_LOGGER_LOG_DROP_H
@@ -20,6 +21,7 @@ typedef struct LogDropCount {
         uint64_t block, upto; /* the block counted last, and how much of it; block 0: none */
         int32_t error;        /* positive errno */
         uint32_t is_in_line;  /* the line that was dropped last is not at its end */
+        LogMarkPlace mark;    /* where the line that tells of them is being written */
 } LogDropCount;
 
 /* In the scratch memory. Two copies and an index, so that it changes in one store. */

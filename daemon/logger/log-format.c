@@ -144,6 +144,14 @@ static bool scan_string(Scan *s, Text *out) {
         return scan_text(s, "\"");
 }
 
+LogForm log_form_guess(const uint8_t *data, size_t n) {
+        Scan timed = {(const char *) data, (const char *) data + n}, json = timed;
+        uint64_t time;
+        if (scan_text(&json, "{\"time\":\"") && scan_time(&json, &time) && scan_text(&json, "\",\"worker\":\""))
+                return LOG_FORM_JSON;
+        return scan_time(&timed, &time) && scan_text(&timed, " ") ? LOG_FORM_TIMED : LOG_FORM_RAW;
+}
+
 static bool parse_json(const LogStyle *style, Scan *s, Text *out, LoggerLine *ret, bool *ret_is_mine) {
         if (!scan_text(s, "{\"time\":\"") || !scan_time(s, &ret->time_usec) || !scan_text(s, "\",\"worker\":\"") ||
             !scan_string(s, out))

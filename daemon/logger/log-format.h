@@ -27,6 +27,22 @@ static inline bool log_style_is_raw(const LogStyle *s) {
         return s->format == LOG_FORMAT_TEXT && !s->has_timestamps;
 }
 
+/* How the lines of a file stand in it. */
+typedef enum LogForm {
+        LOG_FORM_RAW,
+        LOG_FORM_TIMED,
+        LOG_FORM_JSON,
+} LogForm;
+
+static inline LogForm log_style_form(const LogStyle *s) {
+        return s->format == LOG_FORMAT_JSON ? LOG_FORM_JSON : s->has_timestamps ? LOG_FORM_TIMED : LOG_FORM_RAW;
+}
+
+/** log_form_guess() - from the first @n bytes of a file; at least LOG_FORM_GUESS_BYTES, unless it is shorter. A worker that
+ * puts such a time before its own lines looks TIMED. */
+#define LOG_FORM_GUESS_BYTES 64u
+LogForm log_form_guess(const uint8_t *data, size_t n);
+
 /* Lines to be formatted. */
 typedef struct LogChunk {
         const uint8_t *data; /* ends with a newline */

@@ -10,11 +10,15 @@ static LogIndexRecord record_swap(LogIndexRecord r) {
         return (LogIndexRecord){htole64(r.offset), htole64(r.time_usec)};
 }
 
-static bool index_belongs(int fd, uint64_t ino) {
+static bool index_belongs(int fd, uint64_t ino, LogForm *ret_form) {
         LogIndexRecord r;
         if (pread(fd, &r, sizeof r, 0) != sizeof r)
                 return false;
-        return le64toh(r.offset) == LOG_INDEX_MAGIC && le64toh(r.time_usec) == ino;
+        uint64_t form = le64toh(r.offset) - LOG_INDEX_MAGIC;
+        if (form > LOG_FORM_JSON || le64toh(r.time_usec) != ino)
+                return false;
+        *ret_form = (LogForm) form;
+        return true;
 }
 
 /* Truncated by hand: the log began anew in the same file. */
@@ -24,15 +28,16 @@ static bool index_is_ahead(int fd, off_t size, uint64_t offset) {
         return last > 0 && pread(fd, &r, sizeof r, last) == sizeof r && le64toh(r.offset) > offset;
 }
 
-int log_index_append(int dir_fd, const char *name, uint64_t ino, const LogIndexRecord *record, bool check) {
+int log_index_append(int dir_fd, const char *name, uint64_t ino, LogForm form, const LogIndexRecord *record, bool check) {
         _cleanup_fd_ int fd = -EBADF;
         struct stat st;
-        LogIndexRecord out[2] = {record_swap((LogIndexRecord){LOG_INDEX_MAGIC, ino}), record_swap(*record)};
+        LogForm old;
+        LogIndexRecord out[2] = {record_swap((LogIndexRecord){LOG_INDEX_MAGIC + form, ino}), record_swap(*record)};
         int r = log_file_open(dir_fd, name, O_RDWR | O_CREAT | O_APPEND, &fd, &st);
         if (r < 0)
                 return r;
         if (check && st.st_size > 0 &&
-            (!index_belongs(fd, ino) || index_is_ahead(fd, st.st_size, record->offset)))
+            (!index_belongs(fd, ino, &old) || index_is_ahead(fd, st.st_size, record->offset)))
                 st.st_size = ftruncate(fd, 0) < 0 ? st.st_size : 0;
         /* A record that a full disk cut short. */
         if (st.st_size % (off_t) sizeof *out && ftruncate(fd, st.st_size - st.st_size % (off_t) sizeof *out) < 0)
@@ -48,7 +53,7 @@ void log_index_open(LogIndex *i, int dir_fd, const char *name, uint64_t ino) {
         *i = (LogIndex){.fd = -EBADF};
         if (log_file_open(dir_fd, name, O_RDONLY, &i->fd, &st) < 0)
                 return;
-        if (!index_belongs(i->fd, ino)) {
+        if (!index_belongs(i->fd, ino, &i->form)) {
                 log_index_close(i);
                 return;
         }

@@ -87,7 +87,7 @@ static void file_adopt(FileSink *f, int fd, const struct stat *st, uint64_t line
         f->size = (uint64_t) st->st_size;
         f->line_bytes = line_bytes;
         f->begun_usec = begun_usec;
-        f->is_index_checked = false;
+        f->is_index_checked = f->is_form_known = false;
         f->index_usec = 0;
         f->checked_usec = f->sink.table->loop->now;
         log_sink_set_open(&f->sink, true);
@@ -159,7 +159,7 @@ int file_ready(FileSink *f) {
         return f->fd >= 0 ? 0 : file_open(f);
 }
 
-void file_index(FileSink *f) {
+void file_index(FileSink *f, LogForm form) {
         char idx[LOG_NAME_TEXT_MAX];
         _cleanup_fd_ int dir_fd = -EBADF;
         const char *name;
@@ -169,7 +169,7 @@ void file_index(FileSink *f) {
         if (log_dir_open(f->sink.key, false, &dir_fd, &name) < 0 || !file_index_name(&f->sink, name, idx))
                 return;
         LogIndexRecord record = {f->size, now};
-        if (log_index_append(dir_fd, idx, f->ino, &record, !f->is_index_checked) == 0)
+        if (log_index_append(dir_fd, idx, f->ino, form, &record, !f->is_index_checked) == 0)
                 f->is_index_checked = true;
         f->index_usec = now;
 }
@@ -250,7 +250,7 @@ static int file_step(FileSink *f, LogWrite *w) {
                                        w->n_bytes - (size_t) done);
         int r = 0;
         if (cut.n_write > 0) {
-                file_index(f);
+                file_index(f, LOG_FORM_RAW);
                 r = file_put(f, w, data, cut.n_write);
         }
         bool is_cut = cut.rotate && scratch_place(w->note)->done == done + cut.n_write;
@@ -265,7 +265,9 @@ static int file_write(LogSink *s, LogWrite *w) {
         FileSink *f = file_of(s);
         bool is_raw = log_style_is_raw(&w->target->style);
         int r = file_ready(f);
-        if (r == 0 && file_needs_newline(f, w))
+        if (r == 0)
+                r = file_take_form(f, w);
+        if (r == 0 && f->fd >= 0 && file_needs_newline(f, w))
                 r = file_end_line(f, w);
         while (r == 0 && scratch_place(w->note)->done < w->n_bytes) {
                 if (f->fd < 0)
@@ -294,28 +296,35 @@ size_t file_matches(int fd, uint64_t offset, const uint8_t *data, size_t n) {
         return n;
 }
 
-/* The noted file is the current one, or became number 1 when the logger died between the rename and the note. */
-static void file_settle(LogSink *s, LogWrite *w) {
+int file_find(const LogSink *s, uint64_t dev, uint64_t ino, int *ret_fd, struct stat *ret_st) {
         _cleanup_fd_ int dir_fd = -EBADF;
-        ScratchPlace p = *scratch_place(w->note);
         const char *name;
-        if (p.ino == 0 || log_dir_open(s->key, false, &dir_fd, &name) < 0)
-                return;
-        for (uint32_t i = 0; i < 2; i++) {
+        int r = log_dir_open(s->key, false, &dir_fd, &name);
+        for (uint32_t i = 0; r == 0 && i < 2; i++) {
                 char buf[LOG_NAME_TEXT_MAX];
                 _cleanup_fd_ int fd = -EBADF;
-                struct stat st;
-                if (log_file_open(dir_fd, log_rotate_name(buf, name, i), O_RDWR, &fd, &st) < 0)
+                if (log_file_open(dir_fd, log_rotate_name(buf, name, i), O_RDWR, &fd, ret_st) < 0)
                         continue;
-                if (st.st_ino != p.ino || st.st_dev != p.dev)
+                if (ret_st->st_ino != ino || ret_st->st_dev != dev)
                         continue;
-                if (p.n_chunk > 0) {
-                        file_settle_lines(file_of(s), w, fd, (uint64_t) st.st_size);
-                        return;
-                }
-                p.done += file_matches(fd, p.offset, w->data + p.done, w->n_bytes - (size_t) p.done);
-                break;
+                *ret_fd = TAKE_FD(fd);
+                return 0;
         }
+        return r < 0 ? r : -ENOENT;
+}
+
+/* The noted file is the current one, or became number 1 when the logger died between the rename and the note. */
+static void file_settle(LogSink *s, LogWrite *w) {
+        ScratchPlace p = *scratch_place(w->note);
+        _cleanup_fd_ int fd = -EBADF;
+        struct stat st;
+        if (p.ino == 0)
+                return;
+        int r = file_find(s, p.dev, p.ino, &fd, &st);
+        if (r == 0 && p.n_chunk > 0)
+                return file_settle_lines(file_of(s), w, fd, (uint64_t) st.st_size);
+        if (r == 0)
+                p.done += file_matches(fd, p.offset, w->data + p.done, w->n_bytes - (size_t) p.done);
         scratch_set_place(w->note, &(ScratchPlace){.done = p.done});
 }
 
@@ -329,7 +338,7 @@ static LogSink *file_alloc(void) {
 
 #define FILE_OPS                                                                                                       \
         .alloc = file_alloc, .write = file_write, .settle = file_settle, .close = file_close,                          \
-        .set_bounds = file_set_bounds, .rotate = file_rotate, .clear = file_clear, .mark = file_mark, .done = file_done
+        .set_bounds = file_set_bounds, .rotate = file_rotate, .clear = file_clear, .mark = file_mark, .has_mark = file_has_mark, .done = file_done
 
 const LogSinkOps log_sink_file_ops = {.name = "file", .has_index = true, FILE_OPS};
 const LogSinkOps log_sink_shared_ops = {.name = "shared", FILE_OPS};

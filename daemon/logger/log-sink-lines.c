@@ -71,7 +71,7 @@ int file_step_lines(FileSink *f, LogWrite *w) {
                 scratch_set_place(w->note, &(ScratchPlace){.done = done});
                 return file_turn_or_grow(f);
         }
-        file_index(f);
+        file_index(f, log_style_form(&w->target->style));
         note_chunk(f, w->note, done, n, now);
         int r = put_whole(f, chunk_text.data, chunk_text.length);
         scratch_set_place(w->note, &(ScratchPlace){.done = done + (r < 0 ? 0 : n)});
@@ -93,34 +93,55 @@ void file_settle_lines(FileSink *f, LogWrite *w, int fd, uint64_t size) {
         scratch_set_place(w->note, &(ScratchPlace){.done = p.done});
 }
 
-int file_mark(LogSink *s, const LogTarget *target, uint32_t stream, const char *text) {
-        FileSink *f = file_of(s);
-        size_t n = strlen(text);
-        char line[256];
-        int r = file_ready(f);
-        if (r < 0 || n + 2 > sizeof line)
-                return r < 0 ? r : -EMSGSIZE;
-        memcpy(line, text, n);
-        line[n++] = '\n';
+/* The text of the line as it stands in the file. -ENOMEM. */
+static int mark_make(const LogMark *m, const LogMarkPlace *p) {
+        LogChunk c = {.data = (const uint8_t *) m->text, .n = strlen(m->text), .stream = m->stream, .time = p->time_usec};
         text_clear(&chunk_text);
-        if (f->line_bytes > 0)
+        if (p->is_in_line)
                 text_append_char(&chunk_text, '\n');
-        if (log_style_is_raw(&target->style)) {
-                text_append_n(&chunk_text, line, n);
+        if (!log_style_is_raw(&m->target->style)) {
+                (void) log_format(&m->target->style, &c, SIZE_MAX, &chunk_text);
         } else {
-                LogChunk c = {.data = (uint8_t *) line, .n = n, .stream = stream, .time = clock_realtime()};
-                (void) log_format(&target->style, &c, SIZE_MAX, &chunk_text);
+                text_append(&chunk_text, m->text);
+                text_append_char(&chunk_text, '\n');
         }
-        if (chunk_text.failed)
-                return -ENOMEM;
-        bool was_in_line = f->line_bytes > 0;
-        file_index(f);
+        return chunk_text.failed ? -ENOMEM : 0;
+}
+
+int file_mark(LogSink *s, const LogMark *m) {
+        FileSink *f = file_of(s);
+        LogMarkPlace p = {.time_usec = clock_realtime()};
+        int r = file_ready(f);
+        if (r < 0)
+                return r;
+        p.dev = f->dev;
+        p.ino = f->ino;
+        p.offset = f->size;
+        p.is_in_line = f->line_bytes > 0;
+        r = mark_make(m, &p);
+        if (r < 0)
+                return r;
+        file_index(f, log_style_form(&m->target->style));
+        m->on_place(m->userdata, &p);
         r = put_whole(f, chunk_text.data, chunk_text.length);
         if (r < 0)
                 return r;
-        if (was_in_line)
-                log_sink_push(s, (const uint8_t *) "\n", 1, stream);
-        log_sink_push(s, (const uint8_t *) line, n, stream);
+        if (p.is_in_line)
+                log_sink_push(s, (const uint8_t *) "\n", 1, m->stream);
+        log_sink_push(s, (const uint8_t *) m->text, strlen(m->text), m->stream);
+        log_sink_push(s, (const uint8_t *) "\n", 1, m->stream);
         f->last_writer = 0; /* a line of nobody's: whoever comes next begins his own */
         return 0;
+}
+
+bool file_has_mark(LogSink *s, const LogMark *m, const LogMarkPlace *p) {
+        _cleanup_fd_ int fd = -EBADF;
+        struct stat st;
+        if (p->ino == 0 || file_find(s, p->dev, p->ino, &fd, &st) < 0 || mark_make(m, p) < 0)
+                return false;
+        size_t n = file_matches(fd, p->offset, (uint8_t *) chunk_text.data, chunk_text.length);
+        bool is_half = n < chunk_text.length && (uint64_t) st.st_size > p->offset && (uint64_t) st.st_size == p->offset + n;
+        if (is_half && ftruncate(fd, (off_t) p->offset) < 0)
+                log_warning("%s: half a line stays in it: %s", s->key, strerror(errno));
+        return n == chunk_text.length;
 }

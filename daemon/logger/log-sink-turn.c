@@ -6,10 +6,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "logger/log-file.h"
+#include "logger/log-index.h"
 #include "logger/log-open.h"
 #include "logger/log-rotate.h"
 #include <fcntl.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #define FILE_ROTATE_RETRY_USEC USEC_PER_SEC
 
@@ -103,6 +105,51 @@ void file_set_bounds(LogSink *s, bool is_change) {
                 trim(s);
         }
         tell_janitor(f);
+}
+
+static bool is_written_by_others(const LogSink *s) {
+        const LogTail *t;
+        size_t n = 0;
+        DL_FOREACH(s->tails, t)
+                n++;
+        return s->n_refs > n + 1;
+}
+
+/* Of the file that is open. Its index knows; else its first bytes may tell, and raw lines may look like anything. */
+static LogForm form_of(const FileSink *f, LogForm wanted) {
+        _cleanup_fd_ int dir_fd = -EBADF, fd = -EBADF;
+        char idx[LOG_NAME_TEXT_MAX];
+        uint8_t head[LOG_FORM_GUESS_BYTES];
+        const char *name;
+        struct stat st;
+        LogIndex i = {.fd = -EBADF};
+        if (log_dir_open(f->sink.key, false, &dir_fd, &name) < 0)
+                return wanted;
+        if (file_index_name(&f->sink, name, idx))
+                log_index_open(&i, dir_fd, idx, f->ino);
+        bool has_index = i.fd >= 0;
+        log_index_close(&i);
+        if (has_index)
+                return i.form;
+        if (log_file_open(dir_fd, name, O_RDONLY, &fd, &st) < 0)
+                return wanted;
+        ssize_t n = pread(fd, head, sizeof head, 0);
+        LogForm form = n > 0 ? log_form_guess(head, (size_t) n) : wanted;
+        return form == LOG_FORM_TIMED && wanted == LOG_FORM_RAW ? wanted : form;
+}
+
+int file_take_form(FileSink *f, const LogWrite *w) {
+        LogForm form = log_style_form(&w->target->style);
+        if (f->size == 0 || !f->is_form_known)
+                f->form = (uint8_t) (f->size == 0 ? form : form_of(f, form));
+        f->is_form_known = true;
+        bool is_new = f->last_writer != w->writer && !w->is_again;
+        if (f->form == form || !is_new || (!f->sink.ops->has_index && is_written_by_others(&f->sink)))
+                return 0;
+        int r = file_turn_or_grow(f);
+        f->form = (uint8_t) form;
+        f->is_form_known = r == 0;
+        return r;
 }
 
 /* By request. A file that nobody has open is opened for it, when there is one. */

@@ -72,6 +72,22 @@ typedef struct LogMessageDropped {
         bool is_over;
 } LogMessageDropped;
 
+/* Where a line of our own is written: what is needed to tell whether it was. */
+typedef struct LogMarkPlace {
+        uint64_t dev, ino, offset; /* ino 0: nowhere */
+        uint64_t time_usec;
+        uint64_t is_in_line; /* a newline goes before it */
+} LogMarkPlace;
+
+typedef struct LogMark {
+        const LogTarget *target;
+        const char *text; /* without newline, at most LOG_MARK_MAX bytes */
+        uint32_t stream;
+        void (*on_place)(void *userdata, const LogMarkPlace *p); /* just before it is written */
+        void *userdata;
+} LogMark;
+#define LOG_MARK_MAX 200u
+
 #define LOG_SINK_NAME_MAX 300 /* NAME_MAX and a number */
 
 typedef struct LogSinkOps {
@@ -87,7 +103,8 @@ typedef struct LogSinkOps {
         void (*set_bounds)(LogSink *s, bool is_change); /* s->bounds are new, or were changed */
         int (*rotate)(LogSink *s);      /* now, or at the end of the line that stands there */
         int (*clear)(LogSink *s);       /* everything in it, rotated files too */
-        int (*mark)(LogSink *s, const LogTarget *target, uint32_t stream, const char *text); /* a line of our own */
+        int (*mark)(LogSink *s, const LogMark *m);
+        bool (*has_mark)(LogSink *s, const LogMark *m, const LogMarkPlace *p); /* it was written there */
         void (*done)(LogSink *s);
 } LogSinkOps;
 

@@ -25,7 +25,7 @@ static void remove_dir(char *dir) {
 
 static void append(int fd, uint64_t ino, uint64_t offset, uint64_t time, bool check) {
         LogIndexRecord r = {offset, time};
-        ck_assert_int_eq(log_index_append(fd, "x.idx", ino, &r, check), 0);
+        ck_assert_int_eq(log_index_append(fd, "x.idx", ino, LOG_FORM_RAW, &r, check), 0);
 }
 
 START_TEST(rising) {
