@@ -274,8 +274,8 @@ int time_parse(const char *s, usec_t *ret) {
         if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
                 return -EINVAL;
         tm = (struct tm){.tm_year = (int) year - 1900, .tm_mon = (int) month - 1, .tm_mday = (int) day,
-                         .tm_hour = (int) hour, .tm_min = (int) minute, .tm_sec = (int) second};
-        total = (int64_t) timegm(&tm) - zone;
+                         .tm_hour = (int) hour, .tm_min = (int) minute, .tm_sec = (int) MIN(second, 59u)};
+        total = (int64_t) timegm(&tm) + (second > 59) - zone;
         if (tm.tm_mday != (int) day)
                 return -EINVAL; /* no such day in that month */
         if (total < 0)

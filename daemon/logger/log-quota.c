@@ -145,7 +145,9 @@ static uint64_t remove_file(LogJanitor *j, const LogOldFile *f) {
                 return 0;
         if (n > 4 && n < sizeof idx && streq(f->stem + n - 4, ".log")) {
                 snprintf(idx, sizeof idx, "%.*s.idx", (int) (n - 4), f->stem);
-                (void) unlinkat(j->dir_fd, log_rotate_name(buf, idx, number), 0);
+                log_rotate_name(buf, idx, number);
+                if (fstatat(j->dir_fd, buf, &st, AT_SYMLINK_NOFOLLOW) == 0 && unlinkat(j->dir_fd, buf, 0) == 0)
+                        size += (uint64_t) st.st_size;
         }
         return size;
 }

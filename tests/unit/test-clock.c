@@ -61,6 +61,56 @@ START_TEST(time_is_rfc_3339) {
 }
 END_TEST
 
+static const struct {
+        const char *text;
+        int result;
+        usec_t time;
+} time_parses[] = {
+        {"1970-01-01T00:00:00Z", 0, 0},
+        {"2026-01-02T03:04:05Z", 0, 1767323045000000},
+        {"2026-01-02t03:04:05z", 0, 1767323045000000},
+        {"2026-01-02 03:04:05Z", 0, 1767323045000000},
+        {"2026-01-02T03:04:05.678901Z", 0, 1767323045678901},
+        {"2026-01-02T03:04:05.6Z", 0, 1767323045600000},
+        {"2026-01-02T03:04:05.6789019Z", 0, 1767323045678901}, /* no finer than a microsecond */
+        {"2026-01-02T05:04:05+02:00", 0, 1767323045000000},
+        {"2026-01-01T21:34:05-05:30", 0, 1767323045000000},
+        {"2024-02-29T00:00:00Z", 0, 1709164800000000},
+        {"2016-12-31T23:59:60Z", 0, 1483228800000000}, /* a leap second */
+        {"9999-12-31T23:59:59Z", 0, 253402300799000000},
+        {"2023-02-29T00:00:00Z", -EINVAL, 0},
+        {"2026-04-31T00:00:00Z", -EINVAL, 0},
+        {"2026-00-01T00:00:00Z", -EINVAL, 0},
+        {"2026-13-01T00:00:00Z", -EINVAL, 0},
+        {"2026-01-00T00:00:00Z", -EINVAL, 0},
+        {"2026-01-02T24:00:00Z", -EINVAL, 0},
+        {"2026-01-02T00:60:00Z", -EINVAL, 0},
+        {"2026-01-02T00:00:61Z", -EINVAL, 0},
+        {"2026-01-02T00:00:00+24:00", -EINVAL, 0},
+        {"2026-01-02T00:00:00+00:60", -EINVAL, 0},
+        {"2026-01-02T00:00:00+0000", -EINVAL, 0},
+        {"2026-01-02T00:00:00.Z", -EINVAL, 0},
+        {"2026-01-02T00:00:00", -EINVAL, 0},
+        {"2026-01-02T00:00:00Zx", -EINVAL, 0},
+        {"2026-01-02T00:00Z", -EINVAL, 0},
+        {"2026-01-02", -EINVAL, 0},
+        {"26-01-02T00:00:00Z", -EINVAL, 0},
+        {" 2026-01-02T00:00:00Z", -EINVAL, 0},
+        {"2026-1-2T00:00:00Z", -EINVAL, 0},
+        {"yesterday", -EINVAL, 0},
+        {"", -EINVAL, 0},
+        {"1969-12-31T23:59:59Z", -ERANGE, 0},
+        {"1970-01-01T00:00:00+00:01", -ERANGE, 0},
+};
+
+START_TEST(time_is_parsed) {
+        usec_t t = 42;
+
+        ck_assert_int_eq(time_parse(time_parses[_i].text, &t), time_parses[_i].result);
+        ck_assert_uint_eq(t, time_parses[_i].result == 0 ? time_parses[_i].time : 42);
+}
+END_TEST
+
 START_TEST(arithmetic_saturates) {
         ck_assert_uint_eq(usec_add(1, 2), 3);
         ck_assert_uint_eq(usec_add(USEC_INFINITY, 1), USEC_INFINITY);
@@ -93,6 +143,7 @@ int main(void) {
         tcase_add_loop_test(t, span_is_parsed, 0, ARRAY_SIZE(parses));
         tcase_add_loop_test(t, span_is_formatted, 0, ARRAY_SIZE(formats));
         tcase_add_loop_test(t, time_is_rfc_3339, 0, ARRAY_SIZE(times));
+        tcase_add_loop_test(t, time_is_parsed, 0, ARRAY_SIZE(time_parses));
         tcase_add_test(t, arithmetic_saturates);
         tcase_add_test(t, clocks_go);
         suite_add_tcase(s, t);

@@ -37,6 +37,32 @@ START_TEST(cut) {
 }
 END_TEST
 
+#define H USEC_PER_HOUR
+
+static const struct {
+        usec_t begin, now, every;
+        bool is_due;
+        usec_t next;
+} turns[] = {
+        {5 * H, 50 * H, 0, false, USEC_INFINITY}, /* by size alone */
+        {0, 50 * H, H, false, 51 * H},            /* nothing in it */
+        {50 * H, 50 * H, H, false, 51 * H},
+        {50 * H, 51 * H - 1, H, false, 51 * H},
+        {50 * H, 51 * H, H, true, 52 * H},
+        {51 * H - 1, 51 * H, H, true, 52 * H},
+        {5 * H, 500 * H, H, true, 501 * H},       /* long ago */
+        {51 * H, 50 * H, H, false, 51 * H},       /* the clock was set back */
+        {47 * H, 48 * H, 24 * H, true, 72 * H},   /* midnight, in UTC */
+        {48 * H, 71 * H, 24 * H, false, 72 * H},
+        {1, USEC_INFINITY - 1, USEC_INFINITY - 1, true, USEC_INFINITY},
+};
+
+START_TEST(turn) {
+        ck_assert_int_eq(log_rotate_is_due(turns[_i].begin, turns[_i].now, turns[_i].every), turns[_i].is_due);
+        ck_assert_uint_eq(log_rotate_next(turns[_i].now, turns[_i].every), turns[_i].next);
+}
+END_TEST
+
 static char *make_dir(void) {
         char *name = strdup("/tmp/drover-test-" "XX" "XX" "XX");
         ck_assert_ptr_nonnull(name);
@@ -98,6 +124,7 @@ int main(void) {
         Suite *s = suite_create("log-rotate");
         TCase *t = tcase_create("log-rotate");
         tcase_add_loop_test(t, cut, 0, (int) ARRAY_SIZE(cuts));
+        tcase_add_loop_test(t, turn, 0, (int) ARRAY_SIZE(turns));
         tcase_add_test(t, names);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);
