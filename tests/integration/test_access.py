@@ -463,8 +463,7 @@ def streams(path):
 
 
 HOSTILE = [fd_flood, half_lines, deep, many, slow_reader, batch_bomb, bad_text, storm, globs, waits, streams]
-LAG_GOAL = 0.05  # what is promised of the loop; printed, since what is measured holds the machine's other work too
-LAG_MAX = 1.0    # what fails: a third of what a lingering socket costs
+LAG_GOAL = 0.05  # what is promised of the loop
 ATTEMPTS = 3
 
 
@@ -491,22 +490,35 @@ def connect_patiently(d):
             return d.connect()
 
 
+def queued(pid):
+    """Seconds in which a process could have run and others had the processor."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[1]) / 1e9
+
+
 def worst_lag(d, what):
-    """The longest that root waits for an answer while @what goes on; every tenth on a connection of its own."""
+    """The longest that root waits for an answer while @what goes on; every tenth on a connection of its own.
+
+    What droverd and this test stood in the queue for a processor is not its loop's doing, and is taken off: on a machine
+    with other work to do that is most of it. What the loop computes or is blocked for stays."""
+    both = (d.call("daemon.info")["pid"], "self")
     pids = [attack(d, what) for _ in range(2)]
-    worst = 0.0
+    worst = wall = 0.0
     try:
         for i in range(300):
+            before = sum(queued(p) for p in both)
             begun = time.monotonic()
             if i % 10 == 0:
                 connect_patiently(d)
             d.call("daemon.info")
-            worst = max(worst, time.monotonic() - begun)
+            lag = time.monotonic() - begun
+            wall = max(wall, lag)
+            worst = max(worst, lag - (sum(queued(p) for p in both) - before))
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    return worst
+    return worst, wall
 
 
 def descriptors(d):
@@ -526,11 +538,11 @@ def hostile_of(**env):
         before, memory, pid = descriptors(d), resident(d), d.call("daemon.info")["pid"]
         for what in HOSTILE:
             lags = []
-            while not lags or (lags[-1] >= LAG_GOAL and len(lags) < ATTEMPTS):
+            while not lags or (lags[-1][0] >= LAG_GOAL and len(lags) < ATTEMPTS):
                 lags.append(worst_lag(d, what))
-            missed = " (over the goal)" if min(lags) >= LAG_GOAL else ""
-            print(f"  {what.__name__}: {min(lags) * 1000:.1f} ms{missed}", flush=True)
-            assert min(lags) < LAG_MAX, f"{what.__name__}: root waited {lags}"
+            own, wall = min(lags)
+            print(f"  {what.__name__}: {own * 1000:.1f} ms, {wall * 1000:.1f} ms by the clock", flush=True)
+            assert own < LAG_GOAL, f"{what.__name__}: root waited {lags}"
             deadline = time.monotonic() + 60
             while descriptors(d) > before:  # all is given back
                 assert time.monotonic() < deadline, f"{what.__name__}: {descriptors(d)} descriptors, {before} before"
