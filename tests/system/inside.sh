@@ -140,6 +140,19 @@ check "active by activation" [ "$(property ActiveState)" = active ]
 check "the workers are back" until_true 10 all_running
 check "an ordinary user is refused" sh -c 'setpriv --reuid=65534 --regid=65534 --clear-groups droverctl -S /run/drover/control.sock status; [ $? = 5 ]'
 
+# The group of the configuration on the socket that systemd made; its members operate, others are kept out by the kernel.
+mv /etc/drover/drover.json /drover.json.before 2>/dev/null
+echo '{ "socket_group": "drover" }' >/etc/drover/drover.json
+check "reload for socket_group" systemctl reload droverd
+check "socket_group: owner and mode of systemd's socket" until_true 10 sh -c \
+        '[ "$(stat -c %G:%a /run/drover/control.sock)" = drover:660 ]'
+drover_gid=$(getent group drover | cut -d: -f3)
+check "socket_group: a member operates" sh -c "setpriv --reuid=65534 --regid=65534 --groups $drover_gid \
+        droverctl -S /run/drover/control.sock -o json info | jq -e '.you.role == \"operate\"'"
+check "socket_group: somebody else is refused" sh -c 'setpriv --reuid=65534 --regid=65534 --clear-groups droverctl -S /run/drover/control.sock status; [ $? = 5 ]'
+rm /etc/drover/drover.json
+mv /drover.json.before /etc/drover/drover.json 2>/dev/null
+
 # The keeper itself killed: systemd starts all again, and no second copy of a worker is left.
 main=$(property MainPID)
 kill -9 "$main"
