@@ -311,8 +311,9 @@ class OnDemand(unittest.TestCase):
             self.assertIn("somebody connects", p["note"])
             d.kill_droverd()
             self.assertEqual(pool_state(d, "web")["state"], "stopped")
-            self.assertIn(get(("127.0.0.1", port)), {str(w["pid"]) for w in d.workers("web").values()})
+            pid = get(("127.0.0.1", port))  # it may answer before droverd has heard that it was started
             d.call("wait", select=["web"], **{"for": "ready"})
+            self.assertIn(pid, {str(w["pid"]) for w in d.workers("web").values()})
             d.call("stop", select=["web"])
             self.assertEqual(pool_state(d, "web")["state"], "stopped")
 

@@ -36,11 +36,13 @@ LIB/libdrover.so.0.1.0
 LIB/pkgconfig/drover.pc
 lib/sysusers.d/drover.conf
 lib/tmpfiles.d/drover.conf
+libexec/drover/drover-host
 libexec/drover/drover-keeper
 libexec/drover/drover-logger
 sbin/droverd
 share/bash-completion/completions/droverctl.bash
 share/doc/drover/relax.conf
+share/drover/logrotate.example
 share/drover/schema.json
 share/fish/vendor_completions.d/droverctl.fish
 share/man/man1/droverctl.1
