@@ -66,6 +66,11 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_SNAPSHOT] = {"snapshot", 0, OPTION_FLAG, NULL, "first the state of everything, then what changes it"},
         [OPT_SORT] = {"sort", 0, OPTION_CHOICE, "BY", "name (default), cpu or mem", sort_choices},
         [OPT_OUT] = {"out", 'O', OPTION_TEXT, "FILE", "write the result there, instead of to stdout"},
+        [OPT_MODULE] = {"module", 'm', OPTION_TEXT, "FILE.so", "a worker module, in place of a command"},
+        [OPT_TARGET] = {"target", 0, OPTION_TEXT, "NAME", "what of the module is called, once"},
+        [OPT_ARGS] = {"args", 0, OPTION_TEXT, "JSON", "its arguments, an array; words come after them"},
+        [OPT_KWARGS] = {"kwargs", 0, OPTION_TEXT, "JSON", "its arguments by name, an object"},
+        [OPT_START_METHOD] = {"start-method", 0, OPTION_TEXT, "METHOD", "how its process comes to be: spawn"},
 };
 
 const CliOption *cli_option(OptionId id) {

@@ -51,6 +51,11 @@ typedef enum OptionId {
         OPT_SNAPSHOT,
         OPT_SORT,
         OPT_OUT,
+        OPT_MODULE,
+        OPT_TARGET,
+        OPT_ARGS,
+        OPT_KWARGS,
+        OPT_START_METHOD,
         _OPT_MAX,
 } OptionId;
 

@@ -133,9 +133,10 @@ static int add_file(Ctl *c, const char *path) {
 int cmd_add(Ctl *c) {
         const CliArgs *a = &c->args;
 
-        if (!a->n_argv) {
+        if (!a->n_argv && !cli_given(a, OPT_MODULE)) {
                 const uint64_t keys = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) |
-                                      OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_WORKERS);
+                                      OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_WORKERS) | OPT_BIT(OPT_TARGET) |
+                                      OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS) | OPT_BIT(OPT_START_METHOD);
                 if (a->given & keys)
                         return ctl_usage(c, "these options describe a command, and a file has its own; give "
                                             "a command after --");

@@ -1,4 +1,4 @@
-/* cmd-run.c - run: one command under the daemon, as if it had been run here.
+/* cmd-run.c - run: one command, or target of a module, under the daemon, as if it had been run here.
  *
  * The order: `run` with the paths of our FIFOs, then `wait` for the process, while the pumps carry its input
  * and output and signals are passed on as `kill` calls. The name is always chosen here, so that after the
@@ -48,7 +48,8 @@ static void run_done(Run *r) {
 /* "make-x7k2q9" from /usr/bin/make: what is no part of a name becomes '-'. */
 static int make_name(Run *r) {
         static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, none like another */
-        const char *path = r->ctl->args.argv[0], *slash = strrchr(path, '/'),
+        const CliArgs *a = &r->ctl->args;
+        const char *path = cli_given(a, OPT_TARGET) ? a->text[OPT_TARGET] : a->argv[0], *slash = strrchr(path, '/'),
                    *base = slash && slash[1] ? slash + 1 : path;
         unsigned char random[6];
         size_t n = 0;
@@ -329,8 +330,12 @@ static int show(const Run *r) {
 static int check_options(const Ctl *c) {
         const CliArgs *a = &c->args;
 
-        if (!a->n_argv)
+        if (!a->n_argv && !cli_given(a, OPT_MODULE))
                 return ctl_usage(c, "run what?");
+        if (cli_given(a, OPT_MODULE) != cli_given(a, OPT_TARGET))
+                return ctl_usage(c, "--module FILE.so and --target NAME go together; droverctl targets lists what a file has");
+        if (!cli_given(a, OPT_MODULE) && (a->given & (OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS) | OPT_BIT(OPT_START_METHOD))))
+                return ctl_usage(c, "--args, --kwargs and --start-method are for a target of a --module");
         if (!cli_given(a, OPT_DETACH) && cli_given(a, OPT_RESTART) && !streq(a->text[OPT_RESTART], "never"))
                 return ctl_usage(c, "--restart needs --detach: a command joined to a terminal runs once");
         if (cli_given(a, OPT_DETACH) && cli_given(a, OPT_DAEMON))

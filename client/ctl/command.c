@@ -138,30 +138,45 @@ static const CliCommand commands[] = {
                  "    droverctl wait --for ready -T 30s web\n",
          .options = OPT_BIT(OPT_FOR), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_wait},
 
-        {.name = "run", .group = "Run", .summary = "run one command under the daemon", .usage = "[OPTIONS] [--] COMMAND [ARG...]",
+        {.name = "run", .group = "Run", .summary = "run one command, or one target of a module, under the daemon",
+         .usage = "[OPTIONS] [--] COMMAND [ARG...] | run --module FILE.so --target NAME [ARG...] [KEY=VALUE...]",
          .help = "As if the command had been run here: stdin, stdout, stderr and signals pass through, and droverctl\n"
                  "exits with its code (128+N for signal N, 127 not found, 126 could not be started). It works where\n"
                  "you are (or in --directory), with the daemon's clean environment and what --env adds, and lives\n"
                  "on when the daemon is restarted. With -d its output goes to the log and only its name is printed.\n"
                  "Ctrl-C reaches the command and its children; Ctrl-Z stops both.\n"
                  "\n"
+                 "With --module a process calls one target of a worker module and ends: with 0, or with 1 after an\n"
+                 "exception, the traceback on stderr. The words are its arguments, those as KEY=VALUE by name; what\n"
+                 "is JSON is taken as JSON, anything else as a string. A first one like -5 stands after --.\n"
+                 "\n"
                  "    droverctl run make -j4\n"
                  "    tar c . | droverctl run -- gzip -9 > a.tgz\n"
                  "    droverctl run -d --name job-1 -e MODE=fast -- ./work.sh 5\n"
-                 "    droverctl wait job-1; droverctl logs job-1\n",
-         .options = OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DETACH) | OPT_BIT(OPT_DAEMON) | OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) |
+                 "    droverctl wait job-1; droverctl logs job-1\n"
+                 "    droverctl run --module ./math.so --target square 5 base=2\n",
+         .options = OPT_BIT(OPT_MODULE) | OPT_BIT(OPT_TARGET) | OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS) |
+                    OPT_BIT(OPT_START_METHOD) | OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DETACH) | OPT_BIT(OPT_DAEMON) | OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) |
                     OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART),
          .takes_command = true, .run = cmd_run},
+        {.name = "targets", .group = "Run", .summary = "what is in a worker module", .usage = "FILE.so",
+         .help = "The targets by name, with the help the module has for each. Needs no daemon.\n"
+                 "\n"
+                 "    droverctl targets ./math.so\n"
+                 "    droverctl targets -o json ./math.so\n",
+         .min_names = 1, .max_names = 1, .complete = COMPLETE_FILES, .run = cmd_targets},
 
         {.name = "add", .group = "Pools and configuration", .summary = "add pools at run time",
-         .usage = "NAME [OPTIONS] -- COMMAND [ARG...] | add FILE.json | add -",
-         .help = "From a command, or from a file (- is stdin) as the configuration has it: {\"pools\": {...}}, or one\n"
+         .usage = "NAME [OPTIONS] -- COMMAND [ARG...] | add NAME --module FILE.so [OPTIONS] | add FILE.json | add -",
+         .help = "From a command, a worker module, or a file (- is stdin) as the configuration has it: {\"pools\": {...}}, or one\n"
                  "pool with its \"name\". Such a pool lasts until rm, stop of the daemon, or the next apply that names it.\n"
                  "\n"
                  "    droverctl add web --workers 4 -- /usr/bin/my-server --port 8080\n"
+                 "    droverctl add math --workers cpus --module ./math.so\n"
                  "    droverctl add pools.json\n"
                  "    echo '{\"name\": \"tick\", \"command\": [\"sleep\", \"9\"]}' | droverctl add -\n",
-         .options = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_WORKERS),
+         .options = OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) | OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_WORKERS) |
+                    OPT_BIT(OPT_MODULE) | OPT_BIT(OPT_TARGET) | OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS) | OPT_BIT(OPT_START_METHOD),
          .min_names = 1, .max_names = 1, .takes_command = true, .complete = COMPLETE_FILES, .run = cmd_add},
         {.name = "rm", .alias = "remove", .group = "Pools and configuration", .summary = "stop and forget pools", .usage = "POOL...",
          .help = "\n    droverctl rm web\n",

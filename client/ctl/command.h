@@ -63,6 +63,8 @@ int cmd_drain(Ctl *c);
 int cmd_top(Ctl *c);
 /* cmd-run.c */
 int cmd_run(Ctl *c);
+/* cmd-target.c */
+int cmd_targets(Ctl *c);
 /* cmd-log.c, cmd-event.c */
 int cmd_logs(Ctl *c);
 int cmd_events(Ctl *c);

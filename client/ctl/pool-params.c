@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "ctl/target-args.h"
 #include <unistd.h>
 
 static int put_text(json_t *params, const char *key, const char *value, Text *error) {
@@ -30,6 +31,17 @@ static int put_command(const CliArgs *a, json_t *params, Text *error) {
                         return -ENOMEM;
         }
         return json_object_set(params, "command", command) < 0 ? -ENOMEM : 0;
+}
+
+static int put_module(const CliArgs *a, json_t *params, Text *error) {
+        _cleanup_free_ char *module = target_module_path(a->text[OPT_MODULE]);
+        int r = module ? put_text(params, "module", module, error) : -errno;
+
+        if (r >= 0 && cli_given(a, OPT_TARGET))
+                r = put_text(params, "target", a->text[OPT_TARGET], error);
+        if (r >= 0 && cli_given(a, OPT_START_METHOD))
+                r = put_text(params, "start_method", a->text[OPT_START_METHOD], error);
+        return r >= 0 ? target_args_put(a, a->argv, a->n_argv, params, error) : r;
 }
 
 static int put_env(const CliArgs *a, json_t *params, Text *error) {
@@ -70,7 +82,7 @@ json_t *pool_params_workers(const char *text) {
 }
 
 int pool_params_put(const CliArgs *a, json_t *params, Text *error) {
-        int r = put_command(a, params, error);
+        int r = cli_given(a, OPT_MODULE) ? put_module(a, params, error) : put_command(a, params, error);
 
         if (r >= 0 && a->n_env)
                 r = put_env(a, params, error);

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 /**
- * pool_params_put() - command, env, directory, user, restart and workers, as far as they were given, into
+ * pool_params_put() - command or module, env, directory, user, restart and workers, as far as they were given, into
  * @params A directory is made absolute; a variable given without value is taken from our own environment, if
  * it is there.
  *

@@ -161,7 +161,7 @@ class FakeRuns(FakeDaemon):
         fds = [self.open_stdio(params, 'stdin', os.O_RDONLY), self.open_stdio(params, 'stdout', os.O_WRONLY),
                self.open_stdio(params, 'stderr', os.O_WRONLY)]
         try:
-            p = subprocess.Popen(params['command'], stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=params['directory'],
+            p = subprocess.Popen(params.get('command', ['true']), stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=params['directory'],
                                  env={'PATH': os.environ['PATH'], **params.get('env', {})}, start_new_session=True,
                                  preexec_fn=default_signals)
         except OSError as e:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # droverctl against the real programs: exit statuses, stdio and signals of `run`, logs, names for completion.
-# Environment: DROVERCTL, DROVERD, HELPER, DROVER_LIBEXEC, as meson gives them. TAP-less: prints what failed, exits 1.
+# Environment: DROVERCTL, DROVERD, HELPER, BASICS, DROVER_LIBEXEC, as meson gives them. TAP-less: prints what failed, exits 1.
 set -u
 place=$(mktemp -d)
 DROVER_SOCKET=$place/control.sock
@@ -52,6 +52,19 @@ daemon=$!
 while ! ctl status >/dev/null 2>&1; do
         kill -0 $daemon || { cat "$place/droverd.log"; exit 1; }
 done
+
+# A target of a module, as a process.
+expect "targets" 0 ctl targets "$BASICS"
+says "targets" "greet(name): say hello"
+expect "run a target" 0 ctl run --module "$BASICS" --target show 5 base=2 x 'k={"a": [1]}'
+says "run a target" 'args=[5,"x"] kwargs={"base":2,"k":{"a":[1]}}'
+expect "exit code of a target" 3 ctl run -m "$BASICS" --target leave 3
+expect "exception of a target" 1 ctl run -m "$BASICS" --target fail ValueError nothing
+says "exception of a target" "ValueError: nothing" err
+says "exception of a target" "#0 fail (" err
+expect "crash of a target" 134 ctl run -m "$BASICS" --target crash
+expect "no such module" 1 ctl run -m /nonexistent/m.so --target x
+says "no such module" "cannot be read" err
 
 expect "wait for ready" 0 ctl -T 10s wait --for ready web
 expect "status" 0 ctl status

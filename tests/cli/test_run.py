@@ -39,6 +39,36 @@ class Run(CliTest):
         self.assertTrue(params['directory'].endswith('/sub/dir'))
         self.assertRegex(params['name'], '^sleep-x-[a-z0-9]{6}$')
 
+    def last_run(self):
+        return [params for method, params in self.daemon.calls if method == 'run'][-1]
+
+    def test_target(self):
+        open(self.dir + '/m.so', 'w').close()
+        self.ctl('run', '--module', './m.so', '--target', 'square', '5', 'base=2', 'x y', 'a=b=c', '=', '1=2', '{"k": [1]}', 'null',
+                 '18446744073709551616', 's="5"')
+        params = self.last_run()
+        self.assertEqual(os.path.realpath(params['module']), os.path.realpath(self.dir + '/m.so'))
+        self.assertTrue(params['module'].startswith('/'))
+        self.assertEqual(params['target'], 'square')
+        self.assertEqual(params['args'], [5, 'x y', '=', '1=2', {'k': [1]}, None, '18446744073709551616'])
+        self.assertEqual(params['kwargs'], {'base': 2, 'a': 'b=c', 's': '5'})
+        self.assertNotIn('command', params)
+        self.assertRegex(params['name'], '^square-[a-z0-9]{6}$')
+        self.ctl('run', '-m', 'elsewhere.so', '--target=f', '--args', '[1]', '--kwargs={"a":1}', '--start-method', 'spawn', '--', '-2')
+        params = self.last_run()
+        self.assertEqual((params['module'], params['args'], params['kwargs'], params['start_method']),
+                         ('elsewhere.so', [1, -2], {'a': 1}, 'spawn'))
+        self.ctl('run', '-m', '/m.so', '--target', 'f')
+        self.assertNotIn('args', self.last_run())
+        for args, text in ((('--module', 'm.so'), 'go together'), (('--target', 'f'), 'run what?'), (('--target', 'f', 'x'), 'go together'),
+                           (('--args', '[1]', 'true'), 'for a target'), (('-m', 'm.so', '--target', 'f', '--args', '{}'), 'an array'),
+                           (('-m', 'm.so', '--target', 'f', '--kwargs', '[]'), 'an object'),
+                           (('-m', 'm.so', '--target', 'f', 'a=1', 'a=2'), 'given twice')):
+            with self.subTest(args):
+                code, out, err = self.ctl('run', *args)
+                self.assertEqual((code, out), (2, ''))
+                self.assertIn(text, err)
+
     def test_stdin(self):
         data = os.urandom(3 << 20)
         p = self.start('run', 'cat', stdin=subprocess.PIPE)
