@@ -63,7 +63,7 @@ expect "exception of a target" 1 ctl run -m "$BASICS" --target fail ValueError n
 says "exception of a target" "ValueError: nothing" err
 says "exception of a target" "#0 fail (" err
 expect "crash of a target" 134 ctl run -m "$BASICS" --target crash
-expect "no such module" 1 ctl run -m /nonexistent/m.so --target x
+expect "no such module" 2 ctl run -m /nonexistent/m.so --target x
 says "no such module" "cannot be read" err
 
 expect "wait for ready" 0 ctl -T 10s wait --for ready web
