@@ -126,14 +126,25 @@ static const IniSection *group_of(const Ini *ini, const char *program) {
         return NULL;
 }
 
+/* %(here)s is the directory of the file in which it stands. */
+static char *here_of(const Reader *r, const IniSection *s) {
+        _cleanup_free_ char *absolute = realpath(s->file, NULL);
+        char *slash = absolute ? strrchr(absolute, '/') : NULL;
+
+        if (!slash)
+                return alloc_strdup(r->here);
+        return alloc_strndup(absolute, (size_t) MAX(slash - absolute, 1));
+}
+
 static void take_program(Reader *r, const IniSection *s, const char *program) {
         const IniSection *group = group_of(&r->ini, program);
         uint64_t n = MIN(number_of(s, "numprocs", 1), (uint64_t) PROCESSES_MAX);
         Making m = {.im = r->im, .here = r->here, .section = s, .group = group};
+        _cleanup_free_ char *here = here_of(r, s);
         _cleanup_free_ char *prefix = group ? alloc_printf("%s.", group->name + 6) : alloc_strdup("");
         _cleanup_free_ char *wanted = prefix ? alloc_printf("%s%s", prefix, program) : NULL;
 
-        m.names = (ExpandNames){.program = program, .group = group ? group->name + 6 : program, .here = r->here,
+        m.names = (ExpandNames){.program = program, .group = group ? group->name + 6 : program, .here = here,
                                 .host = r->host, .n_processes = (unsigned) n};
         m.names.process = (unsigned) number_of(s, "numprocs_start", 0);
         if (!ini_get(s, "command"))

@@ -64,6 +64,16 @@ class Import(CliTest):
         for line in err.splitlines()[:-1]:
             self.assertRegex(line, r'^[^ ]+\.conf:\d+: \S.*: \S')
 
+    def test_here(self):
+        """As in supervisord, the directory of the file in which it stands."""
+        os.mkdir(os.path.join(self.dir, 'conf.d'))
+        for path, text in (('s.conf', '[supervisord]\n[include]\nfiles=%(here)s/conf.d/*.conf\n[program:a]\ncommand=%(here)s/run\n'),
+                           ('conf.d/b.conf', '[program:b]\ncommand=%(here)s/run\n')):
+            with open(os.path.join(self.dir, path), 'w') as f:
+                f.write(text)
+        pools = self.loads(self.ctl('import', 'supervisord', 's.conf')[1])
+        self.assertEqual([pools[p]['command'] for p in 'ab'], [[self.dir + '/run'], [self.dir + '/conf.d/run']])
+
     def test_pm2(self):
         status, out, err = self.convert('pm2', 'ecosystem.json')
         self.assertEqual(status, 0, err)
