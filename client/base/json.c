@@ -307,6 +307,17 @@ static const JsonField *field_find(const JsonField *fields, const char *name) {
 
 #define FIELD_HINTS_MAX 63
 
+/* With the names there are, as far as the text is long enough. */
+static void describe_unknown(const char *key, const char *const *names, JsonFault *fault) {
+        size_t size = sizeof(fault->text);
+        int n = snprintf(fault->text, size, "unknown \"%.40s\"%s", key, names[0] ? "; there is " : "; it takes nothing");
+
+        for (size_t i = 0; names[i] && n > 0 && (size_t) n < size; i++)
+                n += snprintf(fault->text + n, size - (size_t) n, "%s%s", i > 0 ? ", " : "", names[i]);
+        if (n > 0 && (size_t) n >= size)
+                memcpy(fault->text + size - 4, "...", 4);
+}
+
 static int fail_unknown(const JsonField *fields, const char *key, JsonFault *fault) {
         const char *names[FIELD_HINTS_MAX + 1], *nearest;
         size_t n = 0;
@@ -319,7 +330,7 @@ static int fail_unknown(const JsonField *fields, const char *key, JsonFault *fau
                 (void) snprintf(fault->text, sizeof(fault->text),
                                 "unknown \"%.63s\"; did you mean \"%.63s\"?", key, nearest);
         else
-                (void) snprintf(fault->text, sizeof(fault->text), "unknown \"%.63s\"", key);
+                describe_unknown(key, names, fault);
         return -EINVAL;
 }
 
@@ -359,8 +370,9 @@ int json_unpack_fields(json_t *o, const JsonField *fields, void *target, JsonFau
         }
         for (const JsonField *f = fields; f->name; f++)
                 if (f->required && is_absent(f, json_object_get(o, f->name))) {
-                        (void) snprintf(fault->text, sizeof(fault->text), "\"%s\" is missing: %s", f->name,
-                                        field_types[f->type].wants);
+                        (void) snprintf(fault->text, sizeof(fault->text), "\"%s\" is missing%s%s", f->name,
+                                        f->type == JSON_FIELD_VALUE ? "" : ": ",
+                                        f->type == JSON_FIELD_VALUE ? "" : field_types[f->type].wants);
                         return -EINVAL;
                 }
         for (const JsonField *f = fields; f->name; f++) {

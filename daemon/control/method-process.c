@@ -369,7 +369,7 @@ static void handle_wait(Call *c, const void *params) {
                 return;
         }
         if (!select || (p->select && p->process)) {
-                call_fail(c, ERROR_PARAMS, "wait: one of \"select\" and \"process\" is wanted");
+                call_fail(c, ERROR_PARAMS, "wait: name what to wait for by \"select\" or by \"process\", not both");
                 return;
         }
         if (selection_resolve(c, select, &s) < 0)

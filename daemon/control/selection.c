@@ -61,11 +61,25 @@ bool selection_hides_secrets(const char *pool, void *call) {
         return call_pool_level(c, pool_find(call_control(c)->world.pools, pool)) < ACCESS_ADMINISTER;
 }
 
+/* Pools are called "NAME.something". */
+static bool is_group(Call *c, const char *name, size_t n) {
+        PoolView view;
+        const PoolView *v = selection_view(c, &view);
+
+        for (Pool *p = pool_first(call_control(c)->world.pools); p && n > 0; p = pool_next(p))
+                if (strncmp(pool_name(p), name, n) == 0 && pool_name(p)[n] == '.' && (!v || v->is_visible(p, v->userdata)))
+                        return true;
+        return false;
+}
+
 static void fail_not_found(Call *c, const char *what, const char *name) {
         PoolView view;
         const char *nearest = pool_nearest_name(call_control(c)->world.pools, selection_view(c, &view), name);
+        size_t group = strcspn(name, ":"); /* site, or as supervisord has it site:web and site:* */
 
-        if (nearest)
+        if (is_group(c, name, group))
+                call_fail(c, ERROR_NOT_FOUND, "there is no %s \"%.100s\"; did you mean \"%.*s.*\"?", what, name, (int) group, name);
+        else if (nearest)
                 call_fail(c, ERROR_NOT_FOUND, "there is no %s \"%.100s\"; did you mean \"%s\"?", what, name, nearest);
         else
                 call_fail(c, ERROR_NOT_FOUND, "there is no %s \"%.100s\"; status lists all", what, name);
@@ -118,6 +132,11 @@ int selection_resolve(Call *c, const json_t *select, Selection *ret) {
         selectors = selection_strings(select, &n);
         if (selectors && !is_affordable(c, selectors, n))
                 return -E2BIG;
+        for (size_t i = 0; selectors && i < n; i++)
+                if (strchr(selectors[i], ':')) { /* in no name: a glob with it would silently match nothing */
+                        fail_not_found(c, "pool or process", selectors[i]);
+                        return -ENOENT;
+                }
         r = selectors ? pool_select(call_control(c)->world.pools, selection_view(c, &view), selectors, n, &s.workers, &unknown)
                       : -ENOMEM;
         if (r >= 0) {

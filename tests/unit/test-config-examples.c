@@ -18,6 +18,11 @@ static const struct {
         { "pools.d/shell.json.example", 1 },
         { "pools.d/notify.json.example", 1 },
         { "pools.d/workers.json.example", 2 },
+        { "pools.d/reload.json.example", 1 },
+        { "pools.d/order.json.example", 2 },
+        { "pools.d/isolated.json.example", 1 },
+        { "pools.d/recycle.json.example", 1 },
+        { "pools.d/hooks.json.example", 0 },
 };
 
 static void load(const char *path, size_t n_pools) {

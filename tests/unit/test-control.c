@@ -147,7 +147,7 @@ static const struct {
         {"stop", "{\"select\":\"web/9\"}", "not-found", "web/9"},
         {"stop", "{\"select\":\"web\",\"timeout\":\"soon\"}", "invalid", "\\\"timeout\\\" must be a duration"},
         {"kill", "{\"select\":\"web\",\"signal\":\"NOSUCH\"}", "invalid", "\\\"signal\\\" must be a signal"},
-        {"wait", "{}", "invalid", "one of \\\"select\\\" and \\\"process\\\""},
+        {"wait", "{}", "invalid", "not both"},
         {"wait", "{\"select\":\"web\",\"for\":\"redy\"}", "invalid", "did you mean \\\"ready\\\"?"},
         {"scale", "{\"pool\":\"nope\",\"workers\":1}", "not-found", "nope"},
         {"scale", "{\"pool\":\"web\",\"workers\":-1}", "invalid", "workers"},
@@ -459,6 +459,21 @@ START_TEST(test_logs_follow_and_cancel) {
 }
 END_TEST
 
+/* A group of imported pools, by its name or as supervisord writes it. */
+START_TEST(test_group_is_offered) {
+        static const char *const names[] = {"site", "site:web", "site:*"};
+
+        add_pool("site.web", "/stay", 1, "");
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                _cleanup_free_ char *text = alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\",\"params\":{\"select\":\"%s\"}}", names[i]);
+                ASK(text);
+
+                ck_assert_str_eq(at_string(answer, "error.data.name"), "not-found");
+                ck_assert_ptr_nonnull(strstr(at_string(answer, "error.message"), "did you mean \"site.*\"?"));
+        }
+}
+END_TEST
+
 START_TEST(test_events) {
         add_pool("web", "/stay", 1, "");
         client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\",\"params\":{\"types\":[\"pool.*\"]}}\n");
@@ -675,6 +690,7 @@ int main(void) {
         tcase_add_test(t, test_logs);
         tcase_add_test(t, test_logs_follow_and_cancel);
         tcase_add_test(t, test_events);
+        tcase_add_test(t, test_group_is_offered);
         tcase_add_test(t, test_events_gap);
         tcase_add_test(t, test_events_snapshot);
         tcase_add_test(t, test_events_snapshot_after_gap);

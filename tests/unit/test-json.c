@@ -139,7 +139,7 @@ static const struct {
         {"{\"name\":null}", "\"name\" is missing: a string"},
         {"{\"name\":1}", "\"name\" must be a string"},
         {"{\"name\":\"x\",\"nubmer\":1}", "unknown \"nubmer\"; did you mean \"number\"?"},
-        {"{\"name\":\"x\",\"zzzzzzzz\":1}", "unknown \"zzzzzzzz\""},
+        {"{\"name\":\"x\",\"zzzzzzzz\":1}", "unknown \"zzzzzzzz\"; there is name, flag, number, timeout, signal, any, list, object, strings"},
         {"{\"name\":\"x\",\"number\":11}", "\"number\" must be from 1 to 10"},
         {"{\"name\":\"x\",\"number\":1.5}", "\"number\" must be an integer"},
         {"{\"name\":\"x\",\"timeout\":-1}", "\"timeout\" must be a duration like \"10s\" or a number of seconds"},
