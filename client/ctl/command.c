@@ -139,7 +139,7 @@ static const CliCommand commands[] = {
          .options = OPT_BIT(OPT_FOR), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_wait},
 
         {.name = "run", .group = "Run", .summary = "run one command, or one target of a module, under the daemon",
-         .usage = "[OPTIONS] [--] COMMAND [ARG...] | run --module FILE.so --target NAME [ARG...] [KEY=VALUE...]",
+         .usage = "[--] COMMAND [ARG...] | run --module FILE --target NAME [ARG...]",
          .help = "As if the command had been run here: stdin, stdout, stderr and signals pass through, and droverctl\n"
                  "exits with its code (128+N for signal N, 127 not found, 126 could not be started). It works where\n"
                  "you are (or in --directory), with the daemon's clean environment and what --env adds, and lives\n"
@@ -167,7 +167,7 @@ static const CliCommand commands[] = {
          .min_names = 1, .max_names = 1, .complete = COMPLETE_FILES, .run = cmd_targets},
 
         {.name = "add", .group = "Pools and configuration", .summary = "add pools at run time",
-         .usage = "NAME [OPTIONS] -- COMMAND [ARG...] | add NAME --module FILE.so [OPTIONS] | add FILE.json | add -",
+         .usage = "NAME -- COMMAND [ARG...] | NAME --module FILE | FILE.json | -",
          .help = "From a command, a worker module, or a file (- is stdin) as the configuration has it: {\"pools\": {...}}, or one\n"
                  "pool with its \"name\". Such a pool lasts until rm, stop of the daemon, or the next apply that names it.\n"
                  "\n"
