@@ -137,7 +137,10 @@ const ConfigKey config_keys[] = {
         POOL("after", names, after, .default_text = "none", .cost = CONFIG_LIVE,
              .help = "Pools to wait for until they are ready, as far as they are wanted at all. If both stop, they stop after this one."),
         POOL("on_demand", bool, on_demand, .default_json = "false", .cost = CONFIG_LIVE,
-             .help = "Start the workers with the first connection to a socket of listen."),
+             .help = "Start the workers with the first connection to a socket of listen. What connects meanwhile waits and is not lost. The pool "
+                     "rests again when all its workers have ended and their restart policy is content (\"on-failure\": after clean ends, "
+                     "\"never\": after any, \"always\": not at all), and when it has shrunk to nothing, as workers.min 0 lets it. One that "
+                     "has failed for good waits for a start."),
         POOL("listen", listen, listen, .cost = CONFIG_RESTART, .default_text = "none",
              .help = "Sockets by name, opened once, kept over every restart, and handed to each worker by LISTEN_FDS, LISTEN_FDNAMES and "
                      "LISTEN_PID, in order of name: an address, or an object (see the keys of a socket)."),
@@ -345,7 +348,9 @@ const ConfigKey config_keys[] = {
         LISTEN("unix", listen_address, address, .detail = LISTEN_UNIX, .default_text = "none", .help = "The absolute path of a stream socket."),
         LISTEN("backlog", integer, backlog, .default_json = "4096", .min = 1, .max = 65535,
                .help = "Connections that may wait to be accepted; net.core.somaxconn caps it."),
-        LISTEN("reuse_port", bool, reuse_port, .default_json = "false", .help = "A socket for each worker on the same port; the kernel shares the load out."),
+        LISTEN("reuse_port", bool, reuse_port, .default_json = "false", .help = "A socket for each worker on the same port; the kernel shares the load out. Each has a queue of its own: over a restart "
+                       "it waits for the next process of that worker; when the pool shrinks it goes with the worker, and who waits in it "
+                       "is cut off (unless net.ipv4.tcp_migrate_req is 1)."),
         LISTEN("freebind", bool, freebind, .default_json = "false", .help = "Bind although the address is not there yet."),
         LISTEN("mode", mode, mode, .default_json = "\"0660\"", .help = "Permissions of the socket's file, octal digits in a string."),
         LISTEN("user", listen_user, uid, .default_text = "droverd's own", .help = "Owner of the socket's file."),

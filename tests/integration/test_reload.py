@@ -85,6 +85,12 @@ def await_event(d, kind, n=1):
     return event
 
 
+def catches(pid, number):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        caught = int(re.search(r"SigCgt:\s+([0-9a-f]+)", f.read()).group(1), 16)
+    return caught >> (number - 1) & 1
+
+
 def pool_state(d, name):
     return d.call("status", select=[name])["pools"][0]
 
@@ -149,24 +155,51 @@ class UnderLoad(unittest.TestCase):
         with Daemon({"pools": {"web": server(port, workers=3, reload={"max_surge": 1})}}) as d:
             d.start()
             d.call("wait", select=["web"], **{"for": "ready"})
-            ab = subprocess.Popen(["ab", "-q", "-r", "-t", "300", "-n", "10000000", "-c", "8", f"http://127.0.0.1:{port}/"],
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            ab = self.start_ab(port)
             self.churn(d, ["web"])
-            self.assertIsNone(ab.poll(), "ab ended by itself")
-            ab.send_signal(signal.SIGINT)
-            out = ab.communicate()[0]
-            self.assertIn("Complete requests", out, f"ab ended with {ab.returncode}: {out}")
-            n = int(re.search(r"Complete requests:\s+(\d+)", out).group(1))
-            failed = int(re.search(r"Failed requests:\s+(\d+)", out).group(1))
-            # The length of a pid may differ from the first answer's: ab calls that failed. Nothing else may be.
-            length = re.search(r"Connect: (\d+), Receive: (\d+), Length: (\d+), Exceptions: (\d+)", out)
-            if length:
-                self.assertEqual([length.group(1), length.group(2), length.group(4)], ["0", "0", "0"], out)
-                failed -= int(length.group(3))
-            self.assertEqual(failed, 0, out)
-            self.assertNotIn("Non-2xx", out)
-            self.assertGreater(n, 100)
+            n = self.end_ab(ab)
             print(f"ab: {n} requests, {N_RELOADS} reloads, one kill -9, 0 failed", file=sys.stderr)
+
+    @unittest.skipUnless(shutil.which("ab"), "ab is not installed (apache2-utils)")
+    def test_ab_recycle(self):
+        """Workers that are replaced for their age, the younger one before the old one goes."""
+        port = free_port()
+        with Daemon({"pools": {"web": server(port, workers=3, recycle={"age": "300ms"})}}) as d:
+            d.start()
+            d.call("wait", select=["web"], **{"for": "ready"})
+            ab = self.start_ab(port)
+            await_event(d, "worker.recycled", 9)
+            d.kill_droverd()
+            await_event(d, "worker.recycled", 9)
+            n = self.end_ab(ab)
+            print(f"ab: {n} requests, 18 workers recycled, one kill -9, 0 failed", file=sys.stderr)
+
+    def start_ab(self, port):
+        """Until it catches SIGINT: one that comes before that ends it without a report."""
+        ab = subprocess.Popen(["ab", "-q", "-r", "-t", "300", "-n", "10000000", "-c", "8", f"http://127.0.0.1:{port}/"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while not catches(ab.pid, signal.SIGINT):
+            self.assertIsNone(ab.poll(), "ab ended by itself")
+            get(("127.0.0.1", port))
+        return ab
+
+    def end_ab(self, ab):
+        """Its number of requests; none may have failed."""
+        self.assertIsNone(ab.poll(), "ab ended by itself")
+        ab.send_signal(signal.SIGINT)
+        out = ab.communicate()[0]
+        self.assertIn("Complete requests", out, f"ab ended with {ab.returncode}: {out}")
+        n = int(re.search(r"Complete requests:\s+(\d+)", out).group(1))
+        failed = int(re.search(r"Failed requests:\s+(\d+)", out).group(1))
+        # The length of a pid may differ from the first answer's: ab calls that failed. Nothing else may be.
+        length = re.search(r"Connect: (\d+), Receive: (\d+), Length: (\d+), Exceptions: (\d+)", out)
+        if length:
+            self.assertEqual([length.group(1), length.group(2), length.group(4)], ["0", "0", "0"], out)
+            failed -= int(length.group(3))
+        self.assertEqual(failed, 0, out)
+        self.assertNotIn("Non-2xx", out)
+        self.assertGreater(n, 100)
+        return n
 
     @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
     def test_wrk(self):
@@ -261,6 +294,79 @@ class Sockets(unittest.TestCase):
             d.call("start", select=["web"])
             self.assertEqual(get(("127.0.0.1", port)), str(d.workers("web")["web/0"]["pid"]))
 
+    def test_an_address_in_use_is_tried_again(self):
+        """And the pool has the size it was scaled to, although it came without its socket."""
+        port = free_port()
+        with Daemon({"pools": {"web": server(port, restart={"delay": "20ms", "max_delay": "50ms"})}}) as d:
+            d.start()
+            d.call("scale", pool="web", workers=3)
+            self.assertEqual(d.terminate(), 0)
+            with socket.socket() as other:
+                other.bind(("127.0.0.1", port))
+                other.listen()
+                d.start()
+                self.assertIn("in use", pool_state(d, "web")["workers"][0]["note"] + d.log())
+                self.assertEqual(len(d.workers("web")), 3)
+            d.call("wait", select=["web"], **{"for": "ready"})
+            get(("127.0.0.1", port))
+
+    def test_a_low_port(self):
+        """The workers need no right to it: droverd opens it."""
+        with socket.socket() as s:
+            for port in range(1023, 600, -1):
+                try:
+                    s.bind(("127.0.0.1", port))
+                    break
+                except PermissionError:
+                    break
+                except OSError:
+                    continue
+            may = s.getsockname()[1] == port
+        with Daemon() as d:
+            os.chmod(d.place, 0o755)
+            helper = shutil.copy(HELPER, d.place + "/server")
+            os.chmod(helper, 0o755)
+            d.start()
+            if not may:
+                with self.assertRaises(Failure) as e:
+                    d.call("pool.add", name="web", **server(port))
+                self.assertIn("ports below 1024 need root", str(e.exception))
+                return
+            user = {"user": "nobody"} if os.geteuid() == 0 else {}
+            d.call("pool.add", name="web", **server(port, command=[helper], **user))
+            d.call("wait", select=["web"], **{"for": "ready"})
+            pid = int(get(("127.0.0.1", port)))
+            self.assertEqual(os.stat(f"/proc/{pid}").st_uid != 0, True)
+
+    def test_the_queue_of_a_reuse_port_socket_that_goes(self):
+        """It goes with its slot: who waited in it is refused, who comes later is served by the others."""
+        port = free_port()
+        with Daemon() as d:
+            # The second worker accepts nothing: all it is given waits.
+            script = f'[ $DROVER_WORKER = 0 ] && exec {HELPER}; exec sleep 1000'
+            d.write_config({"pools": {"web": server(port, workers=2, ready="exec", command=["/bin/sh", "-c", script],
+                                                    listen={"http": {"tcp": f"127.0.0.1:{port}", "reuse_port": True}})}})
+            d.start()
+            d.call("wait", select=["web"], **{"for": "ready"})
+            clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+            for c in clients:
+                c.settimeout(60)
+                c.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            d.call("scale", pool="web", workers=1)
+            n_served = 0
+            for c in clients:
+                with c:
+                    try:
+                        n_served += c.recv(100).startswith(b"HTTP/1.1 200")
+                    except ConnectionResetError:
+                        pass
+            with open("/proc/sys/net/ipv4/tcp_migrate_req", encoding="utf-8") as f:
+                if f.read().strip() == "0":
+                    self.assertLess(n_served, 40)
+            self.assertGreater(n_served, 0)
+            for _ in range(40):
+                get(("127.0.0.1", port))
+
     def test_a_stale_file_and_a_live_one(self):
         with Daemon() as d:
             stale, live, file = (d.place + "/" + n for n in ("stale", "live", "file"))
@@ -327,6 +433,39 @@ class OnDemand(unittest.TestCase):
             for _ in range(3):
                 with socket.create_connection(("127.0.0.1", port)) as s:
                     self.assertEqual(s.recv(10), b"bye")
+
+    ONE = ("exec python3 -c 'import socket, sys; s = socket.socket(fileno=3); c = s.accept()[0]; "
+           "c.sendall(b\"bye\"); c.close(); sys.exit(CODE)'")
+
+    def test_always_stays_awake(self):
+        """With policy always (the default) an end is followed by a start; nobody has to connect for that."""
+        port = free_port()
+        command = ["/bin/sh", "-c", self.ONE.replace("CODE", "0")]
+        with Daemon({"pools": {"once": server(port, on_demand=True, command=command, ready="exec")}}) as d:
+            d.start()
+            self.assertEqual(pool_state(d, "once")["state"], "stopped")
+            with socket.create_connection(("127.0.0.1", port)) as s:
+                self.assertEqual(s.recv(10), b"bye")
+            await_event(d, "worker.running", 2)
+            self.assertEqual(pool_state(d, "once")["state"], "running")
+
+    def test_on_failure_rests_after_a_clean_end_alone(self):
+        port = free_port()
+        with Daemon() as d:
+            flag = d.place + "/flag"
+            command = ["/bin/sh", "-c", f"[ -e {flag} ] && {self.ONE.replace('CODE', '0')}; touch {flag}; "
+                       + self.ONE.replace("CODE", "4")]
+            d.write_config({"pools": {"once": server(port, on_demand=True, command=command, ready="exec",
+                                                     restart={"policy": "on-failure", "delay": "10ms"})}})
+            d.start()
+            for n in (2, 2):  # it fails and is started again; then it ends well, and rests
+                with socket.create_connection(("127.0.0.1", port)) as s:
+                    self.assertEqual(s.recv(10), b"bye")
+                await_event(d, "worker.running", n)
+            await_event(d, "worker.exited", 2)
+            self.assertEqual(pool_state(d, "once")["state"], "stopped")
+            with socket.create_connection(("127.0.0.1", port)) as s:
+                self.assertEqual(s.recv(10), b"bye")
 
     def test_a_failing_start_loses_no_connection_and_does_not_spin(self):
         port = free_port()
@@ -416,6 +555,19 @@ class Bad(unittest.TestCase):
             self.assertEqual(get(("127.0.0.1", port)), "one")
             d.call("rollback", select=["web"])  # and forth
             self.assertEqual(get(("127.0.0.1", port)), "two")
+
+    def test_an_elder_is_stopped_by_its_stop_command(self):
+        port = free_port()
+        with Daemon() as d:
+            told = d.place + "/told"
+            stop = {"command": ["/bin/sh", "-c", f"echo $MAINPID >>{told}; kill -TERM $MAINPID"], "timeout": "60s"}
+            d.write_config({"pools": {"web": server(port, workers=2, stop=stop, reload={"max_surge": 1})}})
+            d.start()
+            d.call("wait", select=["web"], **{"for": "ready"})
+            before = sorted(w["pid"] for w in d.workers("web").values())
+            d.call("reload", select=["web"])
+            with open(told, encoding="utf-8") as f:
+                self.assertEqual(sorted(map(int, f.read().split())), before)
 
     def test_supersede_in_the_soak(self):
         """The younger process of the first reload is ready, its elder waits: the second reload must not wait for it."""
