@@ -58,7 +58,7 @@ struct Supervisor {
         pid_t logger_pid;
         bool is_later_life; /* droverd died before under this keeper */
 
-        sd_event_source *post, *signals[3], *ping, *status_timer, *socket_watch, *socket_timer;
+        sd_event_source *post, *signals[4], *ping, *status_timer, *socket_watch, *socket_timer;
         Wishes wishes;
         PoolConfig **pending; /* pools that wait for one of their name to be gone; sorted by nothing */
         size_t n_pending, pending_capacity;

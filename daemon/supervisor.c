@@ -80,6 +80,7 @@ static int signals_watch(Supervisor *s) {
         } table[] = {{SIGTERM, stop_dispatch}, {SIGINT, stop_dispatch}, {SIGHUP, reload_dispatch}, {SIGUSR1, reopen_dispatch}};
         int r = 0;
 
+        _Static_assert(ARRAY_SIZE(table) == ARRAY_SIZE(s->signals), "a place for each signal");
         for (size_t i = 0; i < ARRAY_SIZE(table) && r >= 0; i++) {
                 r = sd_event_add_signal(s->event, &s->signals[i], table[i].number, table[i].handler, s);
                 if (r >= 0)
