@@ -96,15 +96,17 @@ static void handle_pool_remove(Call *c, const void *params) {
         _cleanup_selection_ Selection s = {0};
         const char *unknown;
         Pool *pool;
+        const char *requirer;
         int r;
 
         call_set_object(c, p->pool);
         pool = selection_pool(c, p->pool);
         if (!pool)
                 return;
-        if (order_required_by(pool)) {
+        requirer = order_required_by(pool);
+        if (requirer) {
                 call_fail(c, ERROR_INVALID, "%s is required by %s: remove that first, or take it out of its \"requires\"",
-                          p->pool, order_required_by(pool));
+                          p->pool, selection_sees(c, requirer) ? requirer : "another pool");
                 return;
         }
         r = pool_select(call_control(c)->world.pools, NULL, &p->pool, 1, &s.workers, &unknown);

@@ -127,16 +127,20 @@ static int await(Call *c, Goal goal, Worker *const *workers, size_t n, bool wait
         return r;
 }
 
-/* Workers of other pools that go or come with those selected; they stand behind them. */
+/* Workers of other pools that go or come with those selected; they stand behind them. What the caller may not change does
+ * not come back with it, and is not stopped by him: then nothing is. */
 static int add_others(Call *c, Selection *s, Goal goal) {
         PoolSet *pools = call_control(c)->world.pools;
+        size_t n_chosen = s->n;
         int r = goal == GOAL_STOPPED   ? order_add_dependents(pools, &s->workers, &s->n)
                 : goal == GOAL_STARTED ? order_add_returning(pools, &s->workers, &s->n)
                                        : 0;
 
-        if (r < 0)
+        if (r < 0) {
                 call_errno(c, r, "cannot select workers");
-        return r;
+                return r;
+        }
+        return selection_admit(c, s, n_chosen, goal == GOAL_STOPPED);
 }
 
 static void change(Call *c, const ChangeParams *p, void (*wish)(Worker *), Goal goal) {

@@ -154,6 +154,36 @@ int selection_resolve(Call *c, const json_t *select, Selection *ret) {
         return r;
 }
 
+static void refuse_along(Call *c, const Pool *p) {
+        const char *role = access_class_to_string(methods[c->method]->class);
+
+        if (call_pool_level(c, p) >= ACCESS_OBSERVE)
+                call_fail(c, ERROR_DENIED, "%s requires what would be stopped and would be stopped, too, which needs the role %s for it", pool_name(p), role);
+        else
+                call_fail(c, ERROR_DENIED, "other pools need what would be stopped and would be stopped, too; the role %s for them is missing", role);
+}
+
+int selection_admit(Call *c, Selection *s, size_t n_chosen, bool is_all_or_nothing) {
+        AccessClass needed = methods[c->method]->class;
+        size_t n = n_chosen;
+
+        if (call_level(c) >= needed)
+                return 0;
+        for (size_t i = n_chosen; i < s->n; i++) {
+                const Pool *p = worker_pool(s->workers[i]);
+
+                if (call_pool_level(c, p) >= needed)
+                        s->workers[n++] = s->workers[i];
+                else if (is_all_or_nothing) {
+                        refuse_along(c, p);
+                        return -EACCES;
+                }
+        }
+        s->n = n;
+        s->workers[n] = NULL;
+        return 0;
+}
+
 static bool is_staying(const Worker *w) {
         return !worker_is_leaving(w) && !pool_is_removing(worker_pool(w));
 }

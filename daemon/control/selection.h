@@ -32,6 +32,12 @@ bool selection_hides_secrets(const char *pool, void *call);
  * Return: 0; -errno when the call was answered with what is wrong (a name that is unknown: with the nearest one).
  */
 int selection_resolve(Call *c, const json_t *select, Selection *ret);
+/**
+ * selection_admit() - of the workers behind the first @n_chosen, which the call takes along, only those the caller may change
+ * @is_all_or_nothing: the call is refused for the sake of one that he may not; its pool is not named where he does not see it
+ * Return: 0; -EACCES when the call was answered.
+ */
+int selection_admit(Call *c, Selection *s, size_t n_chosen, bool is_all_or_nothing);
 /** selection_drop_leaving() - without those whose slot or pool goes, unless there are only such: nobody waits for their start */
 void selection_drop_leaving(Selection *s);
 /** selection_pool() - the pool @name, or NULL when the call was answered: there is none (for the caller), or he may not. */

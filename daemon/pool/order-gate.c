@@ -196,17 +196,28 @@ static bool is_going(const Pool *p) {
         return false;
 }
 
-/* Does a way of needs lead from @p to @goal? Marks what was seen; depth is bounded by the number of pools. */
+/* Does a way of needs lead from @p to @goal? What was seen is marked; what was seen and not followed yet is a stack of
+ * pools linked by .order_next, so that the longest chain needs no more room than a short one. */
 static bool leads_to(Pool *p, const Pool *goal, uint64_t stamp) {
-        if (p == goal)
-                return true;
-        if (p->order_stamp == stamp)
-                return false;
+        Pool *stack = p;
+
         p->order_stamp = stamp;
-        for (size_t i = 0; i < p->n_needs; i++)
-                if (p->needs[i].pool && leads_to(p->needs[i].pool, goal, stamp))
-                        return true;
-        return false;
+        p->order_next = NULL;
+        while (stack && stack != goal) {
+                Pool *here = stack;
+
+                stack = here->order_next;
+                for (size_t i = 0; i < here->n_needs; i++) {
+                        Pool *next = here->needs[i].pool;
+
+                        if (!next || next->order_stamp == stamp)
+                                continue;
+                        next->order_stamp = stamp;
+                        next->order_next = stack;
+                        stack = next;
+                }
+        }
+        return stack != NULL;
 }
 
 static const Pool *holder(Pool *p) {

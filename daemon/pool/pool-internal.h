@@ -68,6 +68,7 @@ struct Pool {
         bool is_gated; /* a launch waits for another pool */
         bool is_held;  /* a stop waits for another pool */
         uint64_t order_stamp;
+        Pool *order_next; /* of leads_to() */
 
         /* size.c, for workers {min, max}; recycle.c */
         SizeState size_state;

@@ -103,6 +103,24 @@ def test_roles():
         assert names(client_of(d, BOB)) == ["mine", "web"]
 
 
+def test_what_requires_it():
+    """A stop takes along what requires the pool: only for who may stop that, too."""
+    keys = {"command": SLEEP, "requires": ["db"]}
+    for roles, said in ((["observe"], "web requires what would be stopped"), ([], "other pools need what would be stopped")):
+        pools = {"db": {"command": SLEEP, "access": {"operate": [f"uid:{BOB}"]}},
+                 "web": {**keys, "access": {role: [f"uid:{BOB}"] for role in roles}}}
+        with daemon({"socket_mode": "0666", "access": {"operate": [f"uid:{ANN}"]}, "pools": pools}) as d:
+            d.start()
+            d.call("wait", select="all", **{"for": "ready"})
+            bob, ann = client_of(d, BOB), client_of(d, ANN)
+            message = refused(bob, "denied", "stop", select="db")
+            assert said in message and ("web" in message) == bool(roles), message
+            assert [w["state"] for w in d.workers("all").values()] == ["running", "running"]
+            assert [w["name"] for w in ann.call("stop", select="db")["workers"]] == ["db/0", "web/0"]
+            assert [w["name"] for w in bob.call("start", select="db")["workers"]] == ["db/0"]
+            assert [w["name"] for w in ann.call("start", select="db")["workers"]] == ["db/0", "web/0"]
+
+
 def test_hidden_is_missing():
     """Every answer about a hidden pool is, letter by letter, that about none."""
     with daemon(CONFIG) as d:
