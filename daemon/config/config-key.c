@@ -300,7 +300,8 @@ const ConfigKey config_keys[] = {
                      "reload.max_surge of a pool at a time, and at least one."),
         POOL("recycle.age", span, recycle.age, .default_text = "off", .max = 3650 * DAY, .cost = CONFIG_LIVE, .help = "When it has run so long; 0 is off."),
         POOL("recycle.memory", size, recycle.memory, .default_text = "off", .max = 1024 * TERA, .cost = CONFIG_LIVE,
-             .help = "When its main process holds more resident memory, looked at every 10 s; 0 is off."),
+             .help = "When its whole tree holds more memory, looked at every 10 s; 0 is off. Where its cgroup counts memory: what that has in "
+                     "use, without file pages that can be dropped; else the resident memory of all its processes, added up."),
         POOL("recycle.tasks", count, recycle.tasks, .default_text = "off", .max = 1e15, .cost = CONFIG_LIVE,
              .help = "When it has said that it has done so many tasks (X_DROVER_TASKS=N to $NOTIFY_SOCKET); 0 is off."),
         POOL("recycle.jitter", number, recycle.jitter, .default_json = "0.1", .max = 1, .cost = CONFIG_LIVE,

@@ -102,6 +102,8 @@ struct PoolSet {
         char fault[LISTEN_FAULT_MAX]; /* of the last pool that could not be added or changed */
         bool has_leaving;           /* a pool without workers waits to be freed */
         size_t n_needs, n_needs_missing;   /* of all pools */
+        char *leaf_base;       /* of recycle.c; NULL: not asked for yet, or there is none */
+        bool has_no_leaf_base;
         bool is_order_stale, is_order_due; /* resolve the names anew; look at gates and holds */
         uint64_t order_stamp;
         uint64_t random;

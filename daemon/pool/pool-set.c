@@ -53,6 +53,7 @@ PoolSet *pool_set_free(PoolSet *s) {
         sd_event_source_disable_unref(s->drain_timer);
         text_done(&s->scratch);
         free(s->pools);
+        free(s->leaf_base);
         free(s->log_dir);
         free(s->notify_socket);
         free(s->control_socket);

@@ -3,7 +3,8 @@
  * gets follows from its generation, so that it is the same after droverd's own death. */
 #include "pool/recycle.h"
 #include "pool/pool-internal.h"
-#include "pool/proc-usage.h"
+#include "pool/notify-sender.h"
+#include "pool/tree-memory.h"
 
 #include "base/log.h"
 #include "priority.h"
@@ -47,12 +48,20 @@ static double share_of(uint64_t generation) {
         return (double) ((x ^ (x >> 31)) >> 11) / 9007199254740992.0; /* 53 bits */
 }
 
+/* What the leaves begin with: asked for once, as it stays the same as long as droverd lives. */
+static const char *leaf_base(PoolSet *s) {
+        if (!s->leaf_base && !s->has_no_leaf_base) {
+                s->leaf_base = notify_sender_cgroup_base(keeper_link_hello(s->world.keeper)->hello.keeper_pid);
+                s->has_no_leaf_base = !s->leaf_base;
+        }
+        return s->leaf_base;
+}
+
 static RecycleFacts facts_of(const Worker *w, usec_t now, bool with_memory) {
         RecycleFacts f = {.age = usec_sub(now, w->ready_at), .tasks = w->tasks_done, .share = share_of(w->generation)};
-        ProcUsage usage;
 
-        if (with_memory && proc_usage_read(w->pid, &usage) >= 0)
-                f.memory = usage.memory_bytes;
+        if (with_memory)
+                (void) tree_memory_read(w->pid, leaf_base(w->pool->set), &f.memory); /* else unknown: 0 */
         return f;
 }
 

@@ -15,7 +15,7 @@ typedef struct PoolSet PoolSet;
 typedef struct RecycleFacts {
         usec_t age;      /* since it was ready */
         uint64_t tasks;  /* done by this process */
-        uint64_t memory; /* resident bytes; 0: not known */
+        uint64_t memory; /* bytes of its whole tree, tree-memory.h; 0: not known */
         double share;    /* 0 <= share < 1: how much of the jitter is taken off for this process */
 } RecycleFacts;
 

@@ -96,6 +96,10 @@ void worker_serialize(const Worker *w, Text *t) {
                 json_put_u64(t, "tasks_done", w->tasks_done);
         if (w->watchdog.is_changed)
                 json_put_u64(t, "watchdog", MIN(w->watchdog.changed, WATCHDOG_USEC_MAX));
+        if (w->recycled_generation > 0) {
+                json_put_u64(t, "recycled", w->recycled_generation);
+                json_put_u64(t, "recycle_retry_at", w->recycle_retry_at);
+        }
         put_fault(&w->fault, t, "fault");
         put_fault(&w->ended_fault, t, "ended_fault");
         worker_drain_serialize(w, t);
@@ -219,6 +223,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->ready_at = get_u64(o, "ready_at");
         w->due = get_u64(o, "due");
         w->delay = get_u64(o, "delay");
+        w->recycled_generation = get_u64(o, "recycled");
+        w->recycle_retry_at = get_u64(o, "recycle_retry_at");
         worker_drain_deserialize(w, o);
         worker_elder_deserialize(w, o);
         rolling_deserialize_worker(w, o);

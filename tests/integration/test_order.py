@@ -324,6 +324,42 @@ class Recycle(unittest.TestCase):
             worker = d.workers("p")["p/0"]
             self.assertEqual((worker["pid"], worker["tasks_done"]), (young, 0))
 
+    def test_memory_of_the_whole_tree(self):
+        """Its child is what is big."""
+        big = "import signal; b = bytearray(64 << 20); b[::4096] = b'x' * len(b[::4096]); signal.pause()"
+        with House() as d:
+            d.write_config({"pools": {
+                "big": {"command": ["/bin/sh", "-c", f'{PYTHON} -c "$0" & wait', big], "recycle": {"memory": "48M", "jitter": 0}},
+                "small": {"command": ["/bin/sleep", "1000000"], "recycle": {"memory": "48M", "jitter": 0}}}})
+            d.start()
+            d.call("wait", select="all", timeout=PATIENCE, **{"for": "ready"})
+            pid = d.workers("big")["big/0"]["pid"]
+            e = d.follow("worker.recycled", 0)
+            self.assertEqual((e["worker"], e["data"]["reason"], e["data"]["pid"]), ("big/0", "memory", pid))
+            self.assertEqual(d.follow("worker.exited", e["seq"], "big/0")["data"]["pid"], pid)
+
+    def test_age_and_a_younger_one_that_fails(self):
+        """Replaced by age; one whose successor cannot start stays, and is not replaced again at once."""
+        with House() as d:
+            flag = d.place + "/flag"
+            once = ["/bin/sh", "-c", f"[ -e {flag} ] && exit 1; : > {flag}; exec sleep 1000000"]
+            d.write_config({"pools": {
+                "old": {"command": ["/bin/sleep", "1000000"], "recycle": {"age": "300ms", "jitter": 0}},
+                "bad": {"command": once, "recycle": {"age": "300ms", "jitter": 0}, "start_for": "100ms"}}})
+            d.start()
+            d.call("wait", select="all", timeout=PATIENCE, **{"for": "ready"})
+            pid = d.workers("bad")["bad/0"]["pid"]
+            e = d.follow("worker.recycled", 0, "bad/0")
+            self.assertEqual((e["data"]["reason"], e["data"]["pid"]), ("age", pid))
+            end = d.follow("worker.exited", e["seq"], "bad/0")
+            self.assertNotEqual(end["data"]["pid"], pid)
+            for _ in range(3):  # the other pool tells how time goes by
+                e = d.follow("worker.recycled", e["seq"], "old/0")
+            self.assertEqual(d.history("worker.recycled").count(("worker.recycled", "bad/0")), 1)
+            d.kill_droverd()
+            worker = d.workers("bad")["bad/0"]
+            self.assertEqual((worker["state"], worker["pid"]), ("running", pid))
+
     # Answers each connection at once; at SIGTERM it finishes the one in hand and takes no other.
     BUSY_SERVER = """
 import os, select, signal, socket

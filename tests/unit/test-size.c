@@ -4,6 +4,7 @@
 #include "pool/backlog.h"
 #include "pool/recycle.h"
 #include "pool/size.h"
+#include "pool/tree-memory.h"
 
 #include <check.h>
 #include <netinet/in.h>
@@ -174,9 +175,23 @@ START_TEST(test_recycle) {
 }
 END_TEST
 
+START_TEST(test_tree_memory) {
+        uint64_t own = 0;
+
+        ck_assert_uint_eq(tree_memory_inactive("anon 1\nfile 5\ninactive_file 4096\nactive_file 1\n"), 4096);
+        ck_assert_uint_eq(tree_memory_inactive("inactive_file 7"), 7);
+        ck_assert_uint_eq(tree_memory_inactive("anon 1\nx_inactive_file 3\n"), 0);
+        ck_assert_uint_eq(tree_memory_inactive(""), 0);
+        ck_assert_int_eq(tree_memory_read(getpid(), NULL, &own), 0);
+        ck_assert_uint_gt(own, 100000);
+        ck_assert_int_lt(tree_memory_read(-1, NULL, &own), 0);
+}
+END_TEST
+
 int main(void) {
         static const TTest *const *tests[] = {&test_grow_when_busy, &test_calm_begins_anew, &test_grow_when_somebody_waits,
-                &test_shrink, &test_to_zero_and_bounds, &test_backlog, &test_recycle};
+                &test_shrink, &test_to_zero_and_bounds, &test_backlog, &test_recycle,
+                &test_tree_memory};
         Suite *s = suite_create("size");
         TCase *t = tcase_create("size");
         SRunner *runner;
