@@ -2,7 +2,7 @@
  *
  * States
  *   CREATED    never started
- *   LAUNCHING  to be started: waits for its turn (no child yet), or for the keeper's answer (a child without a pid)
+ *   LAUNCHING  to be started: waits for pools it needs (order-gate.c) or for its turn (no child yet), or for the keeper's answer (a child without a pid)
  *   STARTING   the process exists and is not ready
  *   RUNNING    ready
  *   STOPPING   the process exists, or is about to, and shall go: signal, timeout, SIGKILL of the tree, again and again
@@ -24,8 +24,10 @@
  *
  * Invariants
  *   - Wishes (is_wanted, start_due, restart_due, kill_due) are set from outside at any time and change nothing by
- *     themselves; worker_converge() turns them into START and STOP. The daemon never changes is_wanted.
- *   - STARTING, RUNNING and STOPPING hold a child; LAUNCHING holds one from its turn on; no other state does. What a
+ *     themselves; worker_converge() turns them into START and STOP. The daemon itself
+ *     changes is_wanted only where a wanted pool requires one nobody asked for, and of slots that go with a smaller size.
+ *   - STARTING, RUNNING and STOPPING hold a child; LAUNCHING holds one from its turn on; no other state does. The
+ *     elder that a younger process is to replace is beside all that, in any state (worker-elder.c). What a
  *     new state must not hold is dropped in worker_enter() and nowhere else.
  *   - An end is booked once: its event is worker.exited or worker.start-failed, shown after the last line of output
  *     (worker-drain.c); the next start does not wait for that.
