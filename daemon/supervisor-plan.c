@@ -71,7 +71,7 @@ static void put_reason(Supervisor *s, Text *t, const ConfigChange *c) {
 }
 
 static void put_value(Text *t, const char *key, const json_t *v) {
-        _cleanup_free_ char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        _cleanup_free_ char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
         json_put_raw(t, key, text ? text : "null");
 }

@@ -50,6 +50,67 @@ int cmd_plan(Ctl *c) {
         return show_plan(c);
 }
 
+/* Does a change of @name by @result start workers? */
+static bool is_started_by(const json_t *result, const char *name) {
+        const json_t *change;
+        size_t i;
+
+        json_array_foreach(json_object_get(result, "changes"), i, change)
+                if (streq(member_text(change, "pool", ""), name))
+                        return !*member_text(change, "error", "") && !streq(member_text(change, "kind", ""), "remove") &&
+                               (streq(member_text(change, "kind", ""), "add") ||
+                                streq(member_text(change, "class", ""), "restart"));
+        return false;
+}
+
+/* The pools whose workers are to be waited for: changed, and wanted to run. */
+static json_t *started_pools(Ctl *c, const json_t *result) {
+        _cleanup_json_ json_t *now = NULL, *names = json_array();
+        const json_t *pool;
+        size_t i;
+
+        if (ctl_call(c, "status", json_object(), &now) != CTL_DONE)
+                return NULL;
+        json_array_foreach(json_object_get(now, "pools"), i, pool)
+                if (member_number(pool, "wanted", 0) > 0 && is_started_by(result, member_text(pool, "name", "")) &&
+                    json_array_append(names, json_object_get(pool, "name")) < 0)
+                        return NULL;
+        return TAKE_PTR(names);
+}
+
+/* What was replaced a few at a time and put back is a change that is still to be made. */
+static int tell_put_back(Ctl *c, const json_t *names) {
+        _cleanup_json_ json_t *plan = NULL;
+        const json_t *name;
+        size_t i;
+
+        int status = ask(c, "config.plan", &plan);
+        if (status != CTL_DONE)
+                return status;
+        json_array_foreach(names, i, name)
+                if (is_started_by(plan, json_string_value(name))) {
+                        ctl_say("%s runs as before: the change was taken back, its new workers did not get ready; "
+                                "`droverctl describe %s` says why", json_string_value(name), json_string_value(name));
+                        status = CTL_FAILED;
+                }
+        return status;
+}
+
+/* Until what the changes start is ready. */
+static int wait_for_changes(Ctl *c, const json_t *result) {
+        _cleanup_json_ json_t *names = NULL, *workers = NULL;
+
+        if (c->no_wait)
+                return CTL_DONE;
+        names = started_pools(c, result);
+        if (!names)
+                return CTL_FAILED;
+        if (json_array_size(names) == 0)
+                return CTL_DONE;
+        int status = ctl_call_waiting(c, "wait", json_pack("{s:O,s:s}", "select", names, "for", "ready"), true, &workers);
+        return status == CTL_DONE ? tell_put_back(c, names) : status;
+}
+
 /* One change that could not be made does not hold up the others, but is a failure. */
 int cmd_apply(Ctl *c) {
         _cleanup_json_ json_t *result = NULL;
@@ -64,5 +125,7 @@ int cmd_apply(Ctl *c) {
         json_array_foreach(json_object_get(result, "changes"), i, change)
                 if (*member_text(change, "error", ""))
                         status = CTL_FAILED;
-        return change_answer_show(c, result, status);
+        status = change_answer_show(c, result, status);
+        int waited = wait_for_changes(c, result);
+        return status != CTL_DONE ? status : waited;
 }

@@ -197,6 +197,7 @@ static const CliCommand commands[] = {
         {.name = "apply", .group = "Pools and configuration", .summary = "apply the changed configuration files",
          .usage = "[--dry-run]",
          .help = "By difference: pools that did not change are not touched. A fault anywhere changes nothing.\n"
+                 "Waits until the workers that it starts are ready; --no-wait does not.\n"
                  "--dry-run is plan.\n"
                  "\n"
                  "    droverctl apply\n",

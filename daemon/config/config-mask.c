@@ -78,5 +78,5 @@ char *config_mask_changes(const char *changes, config_mask_filter is_meant, void
                 if (pool && (!is_meant || is_meant(pool, userdata)) && mask_change(change) < 0)
                         return NULL;
         }
-        return all ? json_dumps(all, JSON_COMPACT) : NULL;
+        return all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 }

@@ -24,7 +24,7 @@ static void handle_config_plan(Call *c, const void *params) {
         }
         shown = config_mask_changes(changes, selection_hides_secrets, c);
         if (overrides && config_mask_pools(overrides, selection_hides_secrets, c) == 0)
-                text = json_dumps(overrides, JSON_COMPACT);
+                text = json_dumps(overrides, JSON_COMPACT | JSON_REAL_PRECISION(15));
         if (!shown || !text) {
                 call_errno(c, -ENOMEM, "cannot show the plan");
                 return;
@@ -176,7 +176,7 @@ static void handle_config_get(Call *c, const void *params) {
                 return;
         }
         overrides = world->hooks.config_overrides(world->userdata);
-        text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
         if (!text) {
                 call_errno(c, -ENOMEM, "cannot show the value");
                 return;

@@ -171,7 +171,7 @@ static void handle_config_show(Call *c, const void *params) {
         if (r == 0 && json_object_size(overrides) > 0)
                 r = json_object_set(config, "overrides", overrides);
         if (r == 0)
-                text = json_dumps(config, JSON_COMPACT);
+                text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(15));
         if (!text) {
                 call_fail(c, ERROR_INTERNAL, "the daemon is short of memory");
                 return;

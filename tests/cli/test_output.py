@@ -283,7 +283,18 @@ class Config(CliTest):
         status, out, err = self.ctl('plan')
         self.assertEqual((status, err), (2, ''))
         self.expect('plan.txt', out)
+        self.assertEqual(self.ctl('--no-wait', 'apply'), (0, out, ''))
+        self.daemon.answers['status'] = {'pools': [{'name': 'new', 'wanted': 1}, {'name': 'web', 'wanted': 0}]}
+        self.daemon.answers['wait'] = {'workers': []}
+        self.daemon.answers['config.plan'] = {'changes': []}
         self.assertEqual(self.ctl('apply'), (0, out, ''))
+        self.assertIn(('wait', {'select': ['new'], 'for': 'ready'}), self.daemon.calls)
+        self.daemon.answers['config.plan'] = {'changes': [dict(changes['changes'][2])]}
+        status, _, err = self.ctl('apply')
+        self.assertEqual((status, err[:31]), (1, 'droverctl: new runs as before: '))
+        self.daemon.answers['wait'] = Error('failed', 'new/0: exited with code 1')
+        self.assertEqual(self.ctl('apply')[0::2], (1, 'droverctl: new/0: exited with code 1\n'))
+        self.daemon.answers['config.plan'] = changes
         self.assertEqual(self.ctl('apply', '--dry-run'), (2, out, ''))
         self.assertEqual(self.daemon.calls[-1][0], 'config.plan')
         self.assertEqual(self.ctl('plan', '-o', 'name')[1], 'old\nweb\nnew\n')
