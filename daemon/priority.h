@@ -12,6 +12,8 @@ enum {
         PRIORITY_SIGNAL = -10,
         /* A flood of requests must not starve the rows above. */
         PRIORITY_CONTROL = 0,
+        /* Answers of workers, in turn with the requests: neither starves the other. */
+        PRIORITY_TASKS = PRIORITY_CONTROL,
         /* Whoever is neither root nor the daemon's own user: a thousand such do not keep the administrator waiting. */
         PRIORITY_CONTROL_OTHERS = 5,
         PRIORITY_TIMER = 10,

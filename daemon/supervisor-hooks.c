@@ -102,6 +102,8 @@ static void on_pool_changed(Pool *p, bool is_removed, void *userdata) {
                 state_put_pool(s, p);
         if (!is_removed)
                 wish_note_size(s, p);
+        if (s->tasks)
+                task_room_pool_changed(s->tasks, p, is_removed);
         if (s->control)
                 control_pool_changed(s->control, p, is_removed);
         status_changed(s);

@@ -14,6 +14,7 @@
 #include "process/keeper-link.h"
 #include "process/logger-link.h"
 #include "supervisor.h"
+#include "task/task.h"
 
 #define EVENT_RING_MAX 4096u
 #define EVENT_RING_BYTES_MAX (2u << 20)
@@ -48,6 +49,7 @@ struct Supervisor {
         Hub *hub;
         PoolSet *pools;
         NotifySocket *notify;
+        TaskRoom *tasks;
         Control *control;
         Metrics *metrics;
         HookSet *hooks;

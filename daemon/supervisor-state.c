@@ -185,6 +185,7 @@ static void state_put_all(Supervisor *s) {
                 for (size_t i = 0; i < pool_n_workers(p); i++)
                         state_put_worker(s, pool_worker(p, i));
         }
+        task_room_put_all(s->tasks);
 }
 
 void state_flush(Supervisor *s) {
@@ -338,6 +339,8 @@ void state_restore(Supervisor *s, KeeperTable *t) {
         r = pool_set_adopt(s->pools, t->slots, n, &orphans, &n_orphans);
         if (r < 0)
                 log_error("cannot take over all running workers: %s", strerrordesc_np(-r));
+        (void) journal_replay(s->journal, task_room_restore, s->tasks);
+        task_room_catch_up(s->tasks);
         for (size_t i = 0; r >= 0 && i < n_orphans; i++) {
                 if (!errand_is_name(orphans[i]->slot_info.name)) /* those are begun anew where still needed */
                         log_warning("%s (pid %d) belongs to no pool any more; ending it", orphans[i]->slot_info.name,

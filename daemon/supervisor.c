@@ -4,10 +4,11 @@
  * about, in an order that lets no promise out before it is kept:
  *
  *   converge   workers are started and stopped, hooks run
+ *   dispatch   tasks are given to workers
  *   settle     calls whose wish came true get their answer
  *   record     the journal is written
  *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded
- *   flush      answers go out: what a client was told survives any kill */
+ *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client was told survives any kill */
 #include "supervisor-internal.h"
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -32,13 +33,17 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
         stop_proceed(s);
         if (s->is_quit)
                 return 0;
+        task_room_dispatch(s->tasks);
         control_settle(s->control);
+        task_room_dispatch(s->tasks); /* what those answers made room for */
         state_flush(s);
         wish_flush(s);
         (void) keeper_link_flush(s->keeper);
         /* A journal that the keeper does not hold yet is no record; its turn comes when the line is writable. */
-        if (keeper_link_is_safe(s->keeper))
+        if (keeper_link_is_safe(s->keeper)) {
+                task_room_flush(s->tasks);
                 control_flush(s->control);
+        }
         return 0;
 }
 
@@ -119,6 +124,12 @@ static int build_ground(Supervisor *s, int keeper_fd_consume) {
         return r;
 }
 
+static int build_tasks(Supervisor *s) {
+        TaskWorld world = {.event = s->event, .keeper = s->keeper, .pools = s->pools, .journal = s->journal};
+
+        return task_room_new(&s->tasks, &world);
+}
+
 static int build_pools(Supervisor *s, int notify_fd_consume) {
         _cleanup_fd_ int notify_fd = notify_fd_consume;
         PoolWorld world = {
@@ -134,6 +145,8 @@ static int build_pools(Supervisor *s, int notify_fd_consume) {
         };
         int r = pool_set_new(&s->pools, &world);
 
+        if (r >= 0)
+                r = build_tasks(s);
         if (r < 0 || notify_fd < 0)
                 return r;
         r = notify_new(&s->notify, s->event, s->pools, TAKE_FD(notify_fd));
@@ -167,6 +180,7 @@ static int build_control(Supervisor *s, int listen_fd_consume) {
                 .pools = s->pools,
                 .hub = s->hub,
                 .logger = s->logger,
+                .tasks = s->tasks,
                 .hooks = supervisor_control_hooks,
                 .userdata = s,
         };
@@ -225,6 +239,7 @@ static int populate(Supervisor *s, KeeperTable *t) {
         int r = 0;
 
         pool_set_inherit(s->pools, t);
+        task_room_inherit(s->tasks, t);
         if (s->is_later_life) {
                 state_restore(s, t);
                 supervisor_later_config(s);
@@ -234,6 +249,7 @@ static int populate(Supervisor *s, KeeperTable *t) {
                         state_restore(s, t); /* the table is empty, unless the journal was lost */
         }
         pool_set_inherit(s->pools, NULL);
+        task_room_inherit(s->tasks, NULL);
         keeper_link_table_done(s->keeper);
         return r;
 }
@@ -323,6 +339,7 @@ Supervisor *supervisor_free(Supervisor *s) {
         s->metrics = metrics_free(s->metrics);
         s->hooks = hook_set_free(s->hooks);
         notify_free(s->notify);
+        task_room_free(s->tasks);
         pool_set_free(s->pools);
         logger_link_free(s->logger);
         journal_free(s->journal);

@@ -7,10 +7,11 @@
 #define PROTOCOL_VERSION 1
 #define PROTOCOL_LINE_MAX (64u * 1024) /* bytes of one message to the daemon; its answers may be longer */
 
-/* Notifications in the course of `logs` and `events`. Each carries in its params, besides its own members, "call":
+/* Notifications in the course of `logs`, `events` and `task.map`. Each carries in its params, besides its own members, "call":
  * the id of the call it belongs to, so that several streams can share a connection. */
 #define PROTOCOL_NOTIFY_LOG "log"
 #define PROTOCOL_NOTIFY_EVENT "event"
+#define PROTOCOL_NOTIFY_RESULT "result"
 #define PROTOCOL_CALL_MEMBER "call"
 
 /* X(SYMBOL, name, help, parameters in positional order...) */
@@ -52,6 +53,14 @@
         X(DAEMON_PROMISES, "daemon.promises", "what drover promises, and how each promise is kept on this machine")       \
         X(DAEMON_METRICS, "daemon.metrics", "counters and measures as text for Prometheus", "format")                 \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
+        X(TASK_SUBMIT, "task.submit", "let a worker call a target, once", "pool", "target", "args", "kwargs", "timeout", "attempts", \
+          "priority", "wait", "key", "queue_timeout", "on_disconnect")                                             \
+        X(TASK_MAP, "task.map", "let workers call a target for each of many items", "pool", "target", "items", "count", "chunk", \
+          "ordered", "kwargs", "timeout", "attempts", "priority", "more")                                          \
+        X(TASK_ITEMS, "task.items", "further items for a task.map of this connection", "call", "items", "more")    \
+        X(TASK_WAIT, "task.wait", "wait until tasks are settled", "tasks", "timeout")                              \
+        X(TASK_CANCEL, "task.cancel", "end tasks, queued or running", "tasks")                                     \
+        X(TASK_LIST, "task.list", "tasks as they are now, and those settled lately", "pool", "state", "limit")     \
         X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \
         X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")
 
@@ -63,7 +72,7 @@ typedef enum ProtocolMethodId {
         _METHOD_INVALID = -EINVAL,
 } ProtocolMethodId;
 
-#define PROTOCOL_PARAMS_MAX 10
+#define PROTOCOL_PARAMS_MAX 12
 
 typedef struct ProtocolMethod {
         const char *name, *help;

@@ -6,15 +6,10 @@
 #ifndef DROVER_WORKER_TASK_RUN_H
 #define DROVER_WORKER_TASK_RUN_H
 
+#include "wire/task-page.h"
 #include "worker/module.h"
 
 #define TASK_ERROR_RAISED 1 /* the code of an exception; all others are those of JSON-RPC */
-
-/* How far a worker is, for droverd to read after its death: the page behind $DROVER_TASKS_PAGE_FD. Calls are counted in
- * the order in which they came; an item is a call of its own. Written by the worker alone. */
-typedef struct TaskPage {
-        _Atomic uint64_t n_started, n_done;
-} TaskPage;
 
 /**
  * task_run() - carry out @line and append the answer with its newline to @out; a notification is answered by nothing

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 typedef enum RestartPolicy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER_AGAIN } RestartPolicy;
-typedef enum ReadyKind { READY_EXEC, READY_NOTIFY, READY_FD, READY_PROBE } ReadyKind;
+typedef enum ReadyKind { READY_EXEC, READY_NOTIFY, READY_FD, READY_PROBE, READY_HELLO } ReadyKind;
 typedef enum OutputKind { OUTPUT_LOG, OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_PATH } OutputKind;
 typedef enum OutputFormat { OUTPUT_TEXT, OUTPUT_JSON } OutputFormat;
 typedef enum OutputCompress { OUTPUT_PLAIN, OUTPUT_GZIP, OUTPUT_ZSTD } OutputCompress;

@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "control/connection.h"
 #include "control/listener.h"
+#include "control/payload.h"
 #include "control/penalty.h"
 #include "control/uid-book.h"
 #include "control/waiter.h"
@@ -34,6 +35,8 @@ struct Control {
         Text nowhere;                  /* where answers to notifications are written */
         uint64_t n_runs;               /* for "run-N" */
         Audit audit;
+        Payload payload; /* of the request at hand */
+        struct MapCall *maps; /* with results to send; method-task-map.c */
 };
 
 void control_arm_sweep(Control *c);

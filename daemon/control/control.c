@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
+#include "control/method-task.h"
 #include "priority.h"
 
 #include <unistd.h>
@@ -231,6 +232,7 @@ void control_settle(Control *c) {
         if (c->is_access_stale)
                 control_review(c);
         waiter_set_settle(c->waiters);
+        method_task_settle(c);
         audit_emit(&c->audit, c->world.hub);
 }
 

@@ -6,6 +6,7 @@
 #include "event/hub.h"
 #include "pool/pool.h"
 #include "process/logger-link.h"
+#include "task/task.h"
 
 typedef struct Control Control;
 
@@ -73,6 +74,7 @@ typedef struct ControlWorld {
         PoolSet *pools;
         Hub *hub;
         LoggerLink *logger;
+        TaskRoom *tasks;
         ControlHooks hooks;
         void *userdata;
 } ControlWorld;

@@ -41,6 +41,12 @@ const Method *const methods[_METHOD_MAX] = {
         [METHOD_DAEMON_SHUTDOWN] = &method_daemon_shutdown,
         [METHOD_RPC_DISCOVER] = &method_rpc_discover,
         [METHOD_CALL_CANCEL] = &method_call_cancel,
+        [METHOD_TASK_SUBMIT] = &method_task_submit,
+        [METHOD_TASK_MAP] = &method_task_map,
+        [METHOD_TASK_ITEMS] = &method_task_items,
+        [METHOD_TASK_WAIT] = &method_task_wait,
+        [METHOD_TASK_CANCEL] = &method_task_cancel,
+        [METHOD_TASK_LIST] = &method_task_list,
 };
 
 /* By position to by name: the table's order. -E2BIG: more than there are. */

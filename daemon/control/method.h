@@ -22,6 +22,7 @@ typedef struct Method {
         MethodScope scope;
         bool is_stream;    /* answers in the course of time: counted among the user's streams */
         bool is_changing;  /* audited; refused while the daemon shuts down */
+        bool is_unaudited; /* but too frequent for a line each */
         bool is_rare;      /* audited whenever an administrator calls it, though others may; so is what needs that role */
         bool takes_config; /* members that are not in the table are keys of a pool: the handler checks them */
         /* Answers now, or keeps the call by call_keep(). @params: the struct filled by the table; its strings live while
@@ -39,7 +40,8 @@ extern const Method method_status, method_start, method_stop, method_restart, me
         method_wait, method_run, method_logs, method_logs_reopen, method_logs_rotate, method_logs_clear, method_events, method_pool_add, method_pool_remove,
         method_config_check, method_config_show, method_config_apply, method_config_plan, method_config_set, method_config_get,
         method_enable, method_disable, method_daemon_info, method_daemon_metrics, method_daemon_promises, method_daemon_shutdown,
-        method_rpc_discover, method_call_cancel;
+        method_rpc_discover, method_call_cancel, method_task_submit, method_task_map, method_task_items, method_task_wait,
+        method_task_cancel, method_task_list;
 extern const Method *const methods[_METHOD_MAX];
 
 /** method_may() - does @level reach what the call's method needs; else the call is answered with `denied`. */

@@ -5,6 +5,7 @@
 #include "control/request.h"
 #include "base/alloc.h"
 #include "control/control-call.h"
+#include "control/control-room.h"
 #include "control/control.h"
 #include "wire/envelope.h"
 
@@ -139,7 +140,7 @@ static unsigned batch_handle(Connection *c, json_t *messages) {
         return (unsigned) n;
 }
 
-unsigned request_handle(Connection *c, const char *line, size_t length) {
+static unsigned line_handle(Connection *c, const char *line, size_t length) {
         _cleanup_json_ json_t *message = NULL;
         JsonFault fault = {0};
         Envelope e;
@@ -154,4 +155,16 @@ unsigned request_handle(Connection *c, const char *line, size_t length) {
                 return batch_handle(c, message);
         message_handle(c, NULL, message);
         return 1;
+}
+
+unsigned request_handle(Connection *c, const char *line, size_t length) {
+        _cleanup_text_ Text rest = {0};
+        Payload *payload = &c->control->payload;
+        unsigned n;
+
+        if (length > CONTROL_LINE_MAX || !payload_cut(line, length, payload, &rest))
+                return line_handle(c, line, length);
+        n = line_handle(c, rest.data, rest.length);
+        *payload = (Payload){0};
+        return n;
 }

@@ -13,6 +13,7 @@
 #include "pool/demand.h"
 #include "pool/listen.h"
 #include "pool/rolling.h"
+#include "pool/tasking.h"
 #include "pool/usage-round.h"
 #include "pool/worker-internal.h"
 
@@ -113,6 +114,8 @@ struct PoolSet {
         PromiseFacts promises;
         uint64_t select_stamp;
         UsageRound usage;
+        const struct TaskingHooks *tasking; /* NULL: no pool takes tasks */
+        void *tasking_userdata;
 };
 
 void pool_resize(Pool *p, unsigned n_workers); /* as pool_set_size(), by the daemon itself */

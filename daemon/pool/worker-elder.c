@@ -126,7 +126,11 @@ static int elder_dispatch(sd_event_source *source, uint64_t usec, void *userdata
         w->elder.due = 0;
         if (!w->elder.child)
                 return 0;
-        if (w->elder.is_stopping)
+        if (w->elder.is_signal_due) {
+                w->elder.is_signal_due = false;
+                worker_send_elder_stop(w);
+                worker_elder_arm(w, usec_add(clock_now(), w->elder.config->stop_timeout / 2));
+        } else if (w->elder.is_stopping)
                 elder_kill(w);
         else
                 worker_elder_release(w);
@@ -155,7 +159,11 @@ void worker_elder_release(Worker *w) {
                 return;
         timeout = e->config->stop_timeout;
         e->is_stopping = true;
-        worker_send_elder_stop(w);
+        if (timeout != USEC_INFINITY && tasking_close(w, e->generation))
+                e->is_signal_due = true; /* it ends by itself when it has done what it has in hand */
+        else
+                worker_send_elder_stop(w);
+        timeout = e->is_signal_due ? timeout / 2 : timeout;
         worker_elder_arm(w, timeout == USEC_INFINITY ? USEC_INFINITY : usec_add(clock_now(), timeout));
         worker_facts_stale(w);
         worker_mark_to_tell(w);

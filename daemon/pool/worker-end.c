@@ -29,11 +29,17 @@ static void worker_back_off(Worker *w, usec_t delay) {
 
 /* The policy's word on an end nobody asked for. */
 void worker_follow_policy(Worker *w, const ExitStatus *e) {
+        bool has_worked = w->has_worked;
         usec_t now = clock_now(), delay = 0;
         usec_t ran = w->ready_at > 0 ? MAX(usec_sub(now, w->ready_at), (usec_t) 1) : 0;
         RestartVerdict v = restart_next(&w->pool->config->restart, &w->history, e, ran, now,
                                         pool_set_random(w->pool->set), &delay);
 
+        w->has_worked = false;
+        if (v == RESTART_LATER && has_worked && ran > 0) { /* a task's doing, most likely: the next ones wait */
+                restart_forgive(&w->history);
+                v = RESTART_NOW;
+        }
         switch (v) {
         case RESTART_NOW:
                 worker_log_end(w, "starting again");

@@ -348,6 +348,10 @@ void worker_catch_up(Worker *w) {
                 faulty_clear(&w->fault);
                 worker_put_back(w, WORKER_CREATED); /* a wanted one is started by the next converge */
         }
+        if (w->child)
+                tasking_adopted(w, w->generation);
+        if (w->elder.child)
+                tasking_adopted(w, w->elder.generation);
         worker_elder_catch_up(w);
         if (w->pid > 0)
                 worker_emit_adopted(w);

@@ -78,6 +78,7 @@ typedef struct Elder {
         char *status_text;
         Watchdog watchdog; /* what it said of it */
         bool is_stopping;
+        bool is_signal_due; /* its task channel was ended; the signal follows */
         unsigned n_kills;
         Errand *stop_errand; /* 0..1: its stop command */
         sd_event_source *timer;
@@ -160,7 +161,10 @@ struct Worker {
         uint64_t idle_cpu_usec;            /* at idle_looked_at */
         uint64_t recycled_generation;      /* the process that recycle.c had replaced last */
         usec_t recycle_retry_at;           /* not before, when that did not succeed */
-        uint64_t tasks_done; /* X_DROVER_TASKS= of the present process */
+        uint64_t tasks_done; /* X_DROVER_TASKS= of the present process, or counted at its task channel */
+        uint64_t task;       /* number of the task that the present process is at; 0: none */
+        bool has_worked;     /* the present process had a task */
+        usec_t signal_at;    /* STOPPING: when the stop signal is due, had the end of its task channel no effect; 0: sent */
         Watchdog watchdog;
         Health *health;      /* 0..1: probes, of readiness while STARTING, of health while RUNNING */
         Errand *stop_errand; /* 0..1: the stop command, while STOPPING */
@@ -257,8 +261,9 @@ void faulty_set(Faulty *f, WorkerFault kind, const char *text);
 void faulty_clear(Faulty *f);
 
 /* worker-stop.c */
-void worker_send_stop(Worker *w);           /* stop command or signal; with kill_due SIGKILL of the tree */
 void worker_send_elder_stop(Worker *w);     /* stop command or signal */
+void worker_send_stop(Worker *w);           /* end of the channel, stop command or signal; with kill_due SIGKILL of the tree */
+bool worker_stop_signal_due(Worker *w);     /* the signal follows the end of the task channel; false: it was sent */
 usec_t worker_stop_deadline(const Worker *w); /* CLOCK_MONOTONIC */
 int worker_stop_signal(const Worker *w, WorkerFault fault);
 

@@ -12,7 +12,8 @@
 #include "process/candidates.h"
 #include <stdio.h>
 
-#define ENV_ADDED_MAX 12
+#define ENV_ADDED_MAX 14
+#define LISTEN_FDS_START 3
 
 /* ---- environment ---- */
 
@@ -75,6 +76,18 @@ static void launch_env_add_listen(LaunchEnv *e, const PoolConfig *c) {
                 launch_env_add(e, "LISTEN_FDNAMES", names.data);
 }
 
+/* Behind the listening sockets. */
+static void launch_env_add_tasks(LaunchEnv *e, const PoolConfig *c) {
+        char number[24];
+
+        if (!c->is_task_pool)
+                return;
+        (void) snprintf(number, sizeof number, "%zu", LISTEN_FDS_START + c->n_listen);
+        launch_env_add(e, "DROVER_TASKS_FD", number);
+        (void) snprintf(number, sizeof number, "%zu", LISTEN_FDS_START + c->n_listen + 1);
+        launch_env_add(e, "DROVER_TASKS_PAGE_FD", number);
+}
+
 /* For the worker itself (@main_pid NULL), or for a command that does something about one of its processes. */
 static int launch_env_make(const Worker *w, const PoolConfig *c, const pid_t *main_pid, LaunchEnv *e) {
         const PoolSet *s = w->pool->set;
@@ -93,6 +106,7 @@ static int launch_env_make(const Worker *w, const PoolConfig *c, const pid_t *ma
         } else {
                 launch_env_add_notify(e, s, c);
                 launch_env_add_listen(e, c);
+                launch_env_add_tasks(e, c);
         }
         e->env = NEW0_ARRAY(char *, n + e->n_added + 1);
         if (e->failed || !e->env)
@@ -227,8 +241,6 @@ static int launch_bounds(const Worker *w, const PoolConfig *c, LaunchSpec *spec,
         return bounds_fill(spec, c, keeper_link_hello(s->world.keeper), s->notify_socket, room);
 }
 
-#define LISTEN_FDS_START 3
-
 /* Its listening sockets. -errno of one that cannot be opened, with its index. */
 static int launch_listen(const Worker *w, LaunchSpec *spec, int fds[static LISTEN_MAX], size_t *ret_index) {
         int n = listen_set_fds(worker_next_listen(w), w->slot, fds, ret_index);
@@ -239,6 +251,16 @@ static int launch_listen(const Worker *w, LaunchSpec *spec, int fds[static LISTE
         return MIN(n, 0);
 }
 
+/* Its task channel, behind those. */
+static int launch_tasks(Worker *w, LaunchSpec *spec, int *fds) {
+        int n = tasking_open(w, fds + spec->n_fds);
+
+        for (int i = 0; i < n; i++)
+                spec->fd_targets[spec->n_fds + (size_t) i] = LISTEN_FDS_START + (int) spec->n_fds + i;
+        spec->n_fds += (size_t) MAX(n, 0);
+        return MIN(n, 0);
+}
+
 /* @ret_failure: of a socket, its stage and index; else left alone. */
 static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         const PoolConfig *c = worker_next_config(w);
@@ -246,7 +268,7 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         _cleanup_(strv_freep) char **candidates = NULL;
         _cleanup_(bounds_paths_done) BoundsPaths bounds = {0};
         LaunchLimit limits[RLIM_NLIMITS];
-        int fds[LISTEN_MAX], r;
+        int fds[LISTEN_MAX + 2], r;
         LaunchSpec spec;
         LogSpec log;
         size_t index = 0;
@@ -269,6 +291,8 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         spec.limits = limits;
         spec.n_limits = launch_limits(c, limits);
         r = launch_bounds(w, c, &spec, &bounds);
+        if (r >= 0)
+                r = launch_tasks(w, &spec, fds);
         if (r < 0)
                 return r;
         return child_launch(&w->child, w->pool->set->world.keeper, w->name, &spec, fds, &log, &worker_child_hooks, w);
@@ -331,6 +355,7 @@ void worker_launch(Worker *w) {
 
         restart_note_start(&w->history, clock_now());
         r = worker_ask_keeper(w, &failure);
+        tasking_launched(w, r < 0 ? 0 : child_generation(w->child));
         if (r < 0) {
                 failure.error = -r;
                 if (failure.stage == _LAUNCH_STAGE_MAX)
@@ -394,6 +419,7 @@ static void worker_on_ready(Child *c, void *userdata) {
 static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         Worker *w = userdata;
 
+        tasking_ended(w, child_generation(c), e);
         if (w->elder.child && c == w->elder.child) {
                 worker_elder_on_end(w, e);
                 return;

@@ -166,6 +166,13 @@ static void put_last_exit(const Worker *w, Text *t) {
         json_end_object(t);
 }
 
+static void put_task(const Worker *w, Text *t) {
+        char id[KEEPER_NAME_MAX + 24];
+
+        (void) snprintf(id, sizeof id, "%s-%llu", pool_name(w->pool), (unsigned long long) w->task);
+        json_put_string(t, "task", w->task > 0 ? id : NULL);
+}
+
 static void worker_put_facts(const Worker *w, Text *t) {
         bool is_up = w->child || w->state == WORKER_LAUNCHING;
 
@@ -191,7 +198,7 @@ static void worker_put_facts(const Worker *w, Text *t) {
         json_put_u64(t, "restarts", w->history.n_restarts);
         put_last_exit(w, t);
         json_put_bool(t, "busy", w->is_busy);
-        json_put_null(t, "task");
+        put_task(w, t);
         json_put_u64(t, "tasks_done", w->tasks_done);
 }
 

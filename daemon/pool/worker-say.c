@@ -64,7 +64,7 @@ static void say_refused(Worker *w, const NotifyMessage *m) {
 void worker_forget_words(Worker *w) {
         free(TAKE_PTR(w->status_text));
         w->is_reloading = w->is_busy = w->has_been_refused = false;
-        w->tasks_done = 0;
+        w->tasks_done = w->task = 0;
         w->watchdog.is_changed = false;
 }
 

@@ -3,7 +3,10 @@
  * With `stop.command` the command is run in place of the signal. It has half of stop.timeout; when it fails or takes
  * longer, the signal follows, so that the process still has the other half; after stop.timeout comes SIGKILL of the
  * whole tree, as ever. A command that ended well has done its part: no signal then. A process that did not get ready,
- * or that fell silent, is not talked to: it gets its signal, a silent one SIGABRT, so that it may leave a core. */
+ * or that fell silent, is not talked to: it gets its signal, a silent one SIGABRT, so that it may leave a core.
+ *
+ * A worker of a task pool first finds the end of its channel, behind the tasks that it has; when it is still there after
+ * half of stop.timeout, all the above follows. */
 #include "pool/pool-internal.h"
 
 #include "base/log.h"
@@ -17,6 +20,11 @@ static const PoolConfig *stop_config(const Worker *w) {
         const PoolConfig *c = worker_live_config(w);
 
         return c ? c : w->pool->config;
+}
+
+/* Of a process with a task channel the end of that is the first word; the signal follows after half the time. */
+static bool ends_by_channel(Worker *w) {
+        return stop_config(w)->stop_timeout != USEC_INFINITY && w->fault.kind == WORKER_FAULT_NONE && tasking_close(w, w->generation);
 }
 
 usec_t worker_stop_deadline(const Worker *w) {
@@ -68,10 +76,26 @@ static int run_stop_command(Worker *w) {
 
 void worker_send_stop(Worker *w) {
         w->stop_errand = errand_drop(w->stop_errand);
+        w->signal_at = 0;
         if (w->kill_due)
                 (void) child_kill_tree(w->child); /* that too is asked again and again */
-        else if (!has_to_be_talked_to(w) || run_stop_command(w) < 0)
+        else if (ends_by_channel(w)) {
+                w->signal_at = MAX(w->due, (usec_t) 1);
+                worker_arm(w, usec_add(clock_now(), stop_config(w)->stop_timeout / 2));
+        } else if (!has_to_be_talked_to(w) || run_stop_command(w) < 0)
                 send_signal(w);
+}
+
+bool worker_stop_signal_due(Worker *w) {
+        usec_t due = w->signal_at;
+
+        if (due == 0 || w->kill_due)
+                return false;
+        w->signal_at = 0;
+        if (!has_to_be_talked_to(w) || run_stop_command(w) < 0)
+                send_signal(w);
+        worker_arm(w, due);
+        return true;
 }
 
 /* ---- the elder: the same, by what it was launched with ---- */

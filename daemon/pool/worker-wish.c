@@ -25,6 +25,7 @@ void worker_tell(Worker *w) {
         w->is_to_tell = false;
         rolling_mark(w->pool);
         demand_mark(w->pool);
+        tasking_changed(w->pool);
         if (world->hooks.worker_changed)
                 world->hooks.worker_changed(w, world->userdata);
 }

@@ -133,6 +133,7 @@ static void worker_clear_marks(Worker *w, WorkerState state) {
                 worker_thaw(w);
         if (state != WORKER_STOPPING) {
                 w->kill_due = w->signal_due = false;
+                w->signal_at = 0;
                 w->n_kills = 0;
                 w->stop_errand = errand_drop(w->stop_errand);
                 faulty_clear(&w->fault);
@@ -312,6 +313,8 @@ static void act_stop_ended(Worker *w) {
 static void act_kill(Worker *w) {
         usec_t again = usec_mul(KILL_AGAIN_FIRST, (double) (1u << MIN(w->n_kills, 5u)));
 
+        if (worker_stop_signal_due(w))
+                return;
         if (w->n_kills == 0 && !w->kill_due)
                 log_fields(LOG_NOTICE, pool_name(w->pool), w->name,
                            "%s: did not end in time, killing its whole tree", w->name);

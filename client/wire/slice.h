@@ -1,0 +1,55 @@
+/* slice.h - values of JSON found in a text without making anything of them: to be passed on as they are.
+ *
+ * A strict scanner (RFC 8259, UTF-8, no NaN), which allocates nothing: what it lets through is JSON and can be pasted into
+ * another message. It does not see two members of one name within a value that it passes over, nor numbers that are too
+ * large for somebody: that is for whoever reads the value. Pure. */
+#ifndef DROVER_WIRE_SLICE_H
+#define DROVER_WIRE_SLICE_H
+
+#include "base/macro.h"
+#include <sys/types.h>
+
+#define SLICE_DEPTH_MAX 64u
+
+/* A part of a text; borrowed, not terminated. .at NULL: there is none. */
+typedef struct Slice {
+        const char *at;
+        size_t n;
+} Slice;
+
+typedef struct SliceMember {
+        const char *key; /* as it is written: a name with an escape in it is not found */
+        Slice value;
+} SliceMember;
+
+/* Where and what is wrong with a text. */
+typedef struct SliceFault {
+        size_t offset;
+        const char *text; /* static */
+} SliceFault;
+
+/** slice_value() - is the text one value, with nothing but white space around it? *ret is without that. -EBADMSG. */
+int slice_value(const char *text, size_t size, Slice *ret, SliceFault *fault);
+/**
+ * slice_object() - the text is one object: find the values of @members (others are passed over, and checked all the same)
+ * Members that were found before a fault are set even then. A member that is there twice is a fault.
+ * Return: 0; -EBADMSG with @fault.
+ */
+int slice_object(const char *text, size_t size, SliceMember *members, size_t n, SliceFault *fault);
+/**
+ * slice_array() - the text is one array: where its elements are
+ * @ends: room for @max_n offsets from the text's begin to one past each element; NULL: only count
+ * @ret_first: offset of the first element
+ * Return: their number; -EBADMSG; -E2BIG: more than @max_n.
+ */
+ssize_t slice_array(const char *text, size_t size, uint32_t *ends, size_t max_n, size_t *ret_first, SliceFault *fault);
+/** slice_u64() - a whole number without sign. -EINVAL. */
+int slice_u64(Slice s, uint64_t *ret);
+static inline bool slice_is_empty(Slice s) { /* {} or [], as the scanner left it */
+        return s.n == 2;
+}
+static inline Slice slice_of(const char *text) {
+        return (Slice){.at = text, .n = text ? strlen(text) : 0};
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* task-answer.c - lines from a worker: hello, answers, garbage.
+ *
+ * They are looked at in the socket's own buffer (MSG_PEEK) and taken off it after the journal is written, so that whatever
+ * kills droverd in between, the next life finds them. Nothing is parsed beyond the envelope. */
+#include "task/task-internal.h"
+
+#include "base/log.h"
+#include "wire/protocol.h"
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define QUOTE_MAX 200
+
+/* ---- garbage ---- */
+
+/* What it said, for people: cut, and what cannot be shown replaced. */
+static void quote(const char *line, size_t size, char buf[static QUOTE_MAX + 8]) {
+        size_t n = MIN(size, (size_t) QUOTE_MAX);
+
+        for (size_t i = 0; i < n; i++)
+                buf[i] = line[i] >= 0x20 && line[i] < 0x7f ? line[i] : '?';
+        (void) snprintf(buf + n, 8, "%s", size > n ? "..." : "");
+}
+
+static void piece_fail(Channel *c, Piece *p, int code, const char *message) {
+        Piece was = *p;
+
+        channel_answered(c, p, true);
+        if (was.task)
+                task_fail(was.task, TASK_FAILED, code, message);
+        if (was.map) {
+                _cleanup_text_ Text error = {0};
+
+                error_plain(&error, NULL, code, message);
+                was.map->n_open--;
+                map_failed(was.map, was.first, was.n, text_check(&error) < 0 ? "null" : error.data);
+        }
+}
+
+/* The framing or the meaning is lost: its task fails with what it said, the process goes. */
+static void channel_garbage(Channel *c, const char *what, const char *line, size_t size) {
+        Piece *p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
+        char said[QUOTE_MAX + 8], message[QUOTE_MAX + 256];
+
+        quote(line, size, said);
+        (void) snprintf(message, sizeof message, "%s: %s: %s", worker_name(c->worker), what, said);
+        if (p)
+                piece_fail(c, p, ERROR_FAILED, message);
+        c->is_over = true;
+        channel_condemn(c, what);
+}
+
+/* ---- hello ---- */
+
+static bool is_true(Slice s) {
+        return s.n == 4 && memcmp(s.at, "true", 4) == 0;
+}
+
+bool channel_take_hello(Channel *c, Slice params) {
+        SliceMember m[] = {{.key = "items"}, {.key = "page"}};
+
+        if (!params.at || slice_object(params.at, params.n, m, ARRAY_SIZE(m), NULL) < 0)
+                return false;
+        c->has_hello = true;
+        c->takes_items = is_true(m[0].value);
+        c->has_page = is_true(m[1].value);
+        worker_hear_hello(c->worker, c->generation);
+        task_pool_mark(c->pool);
+        return true;
+}
+
+/* ---- answers ---- */
+
+typedef struct Answer {
+        Slice id, result, error, method, params;
+} Answer;
+
+/* A request that the worker says it could not read, or a target it does not have, did not run. */
+static bool has_run(const Answer *a) {
+        SliceMember code[] = {{.key = "code"}};
+
+        if (!a->error.at || slice_object(a->error.at, a->error.n, code, 1, NULL) < 0 || !code[0].value.at)
+                return true;
+        return !(code[0].value.n == 6 && memcmp(code[0].value.at, "-32", 3) == 0);
+}
+
+static void answer_task(Task *t, const Answer *a) {
+        _cleanup_text_ Text member = {0};
+
+        if (a->error.at) {
+                error_from_worker(&member, "error", a->error);
+        } else {
+                text_append(&member, "\"result\":");
+                text_append_n(&member, a->result.at, a->result.n);
+        }
+        if (text_check(&member) < 0)
+                task_fail(t, TASK_FAILED, ERROR_INTERNAL, "the daemon is short of memory for the result");
+        else
+                task_settle(t, a->error.at ? TASK_FAILED : TASK_DONE, member.data);
+}
+
+static void answer_map(TaskMap *m, const Piece *p, const Answer *a) {
+        _cleanup_text_ Text error = {0};
+
+        if (a->error.at)
+                error_from_worker(&error, NULL, a->error);
+        m->n_open--;
+        map_answered(m, p, a->result, a->error.at ? (text_check(&error) < 0 ? "null" : error.data) : NULL);
+}
+
+static void answer_take(Channel *c, Piece *p, const Answer *a) {
+        Piece was = *p;
+
+        channel_answered(c, p, has_run(a));
+        if (was.task)
+                answer_task(was.task, a);
+        else if (was.map)
+                answer_map(was.map, &was, a);
+}
+
+/* With id null it could not even tell which: the one that it is at. */
+static Piece *answer_piece(Channel *c, const Answer *a) {
+        uint64_t id;
+
+        if (a->error.at && a->id.n == 4 && memcmp(a->id.at, "null", 4) == 0)
+                return c->n_open > 0 ? channel_piece(c, c->head) : NULL;
+        return slice_u64(a->id, &id) < 0 ? NULL : channel_piece(c, id);
+}
+
+static bool is_old(const Channel *c, const Answer *a) {
+        uint64_t id;
+
+        return slice_u64(a->id, &id) >= 0 && id > 0 && id < c->next_id;
+}
+
+static void take_line(Channel *c, const char *line, size_t size) {
+        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}, {.key = "method"}, {.key = "params"}};
+        SliceFault fault;
+        int r = slice_object(line, size, m, ARRAY_SIZE(m), &fault);
+        Answer a = {m[0].value, m[1].value, m[2].value, m[3].value, m[4].value};
+        Piece *p = a.id.at ? answer_piece(c, &a) : NULL;
+        char what[160];
+
+        if (r < 0 && p) { /* what it meant is known, and the next line begins anew */
+                (void) snprintf(what, sizeof what, "the answer of the worker is not JSON: %s at byte %zu", fault.text, fault.offset);
+                piece_fail(c, p, ERROR_TASK_FAILED, what);
+        } else if (r < 0) {
+                channel_garbage(c, "it said on its task channel what is not JSON", line, size);
+        } else if (a.method.at) {
+                if (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params))
+                        channel_garbage(c, "it said on its task channel what is no answer", line, size);
+        } else if (p && (a.result.at != NULL) != (a.error.at != NULL)) {
+                answer_take(c, p, &a);
+        } else if (p) {
+                channel_garbage(c, "an answer has a result or an error", line, size);
+        } else if (!a.id.at || !is_old(c, &a)) {
+                channel_garbage(c, "it answered what it was not asked", line, size);
+        } /* else answered before, or in the life before: once is enough */
+}
+
+static void take_lines(Channel *c, const char *data, size_t size) {
+        size_t at = 0;
+
+        while (at < size && !c->is_over) {
+                const char *end = memchr(data + at, '\n', size - at);
+                size_t n = end ? (size_t) (end - data) - at : size - at;
+
+                if (n > TASK_LINE_MAX) {
+                        channel_garbage(c, "its answer is larger than 65536 bytes", data + at, n);
+                        break;
+                }
+                if (!end)
+                        break;
+                if (n > 0)
+                        take_line(c, data + at, n);
+                at += n + 1;
+        }
+        c->n_consume = c->is_over ? size : at;
+        if (c->n_consume > 0)
+                channel_mark(c);
+}
+
+static void channel_at_end(Channel *c) {
+        c->is_over = true;
+        (void) sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+        if (c->is_closing || !worker_takes_tasks(c->worker, c->generation))
+                return; /* its end is on the way */
+        channel_condemn(c, "it closed its task channel");
+}
+
+void answer_receive(Channel *c) {
+        TaskRoom *r = c->pool->room;
+        ssize_t n;
+
+        if (c->n_consume > 0) /* handled already, and not taken off yet */
+                return;
+        n = recv(c->fd, r->peek, PEEK_MAX, MSG_PEEK | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+                n = 0;
+        if (n < 0)
+                return;
+        if (n == 0)
+                channel_at_end(c);
+        else if (c->is_over) { /* nobody listens any more */
+                c->n_consume = (size_t) n;
+                channel_mark(c);
+        } else
+                take_lines(c, r->peek, (size_t) n);
+}

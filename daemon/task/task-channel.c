@@ -1,0 +1,449 @@
+/* task-channel.c - the line to one process: requests out, and how far it is with them.
+ *
+ * droverd's end of the socket and the page are kept by the keeper under "task.NAME.GENERATION" and "page.…". Requests are
+ * whole lines, at most CHANNEL_BYTES_MAX of them without an answer, which the socket holds; the ledger in the page says
+ * before and after each send up to which id. So the next life knows what was sent; when it cannot know (it was killed
+ * within the send), the channel is half closed: the worker answers what it has got and ends, and what is left then was
+ * never sent.
+ *
+ *   open         takes requests, when the worker does
+ *   closing      nothing more is sent; what it has got is still answered
+ *   condemned    its process is being killed
+ *   ended        the process is gone: task-death.c settles what is left, and the channel is freed */
+#include "task/task-internal.h"
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "priority.h"
+#include "wire/protocol.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#define PREFETCH_MAX 64u
+#define SOCKET_BUFFER (1 << 20)
+
+static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Channel *c = userdata;
+
+        if (revents & EPOLLOUT) {
+                (void) sd_event_source_set_io_events(s, EPOLLIN);
+                channel_mark(c);
+        }
+        if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                answer_receive(c);
+        return 0;
+}
+
+static int channel_map(Channel *c) {
+        void *m = mmap(NULL, TASK_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, c->page_fd, 0);
+
+        if (m == MAP_FAILED)
+                return -errno;
+        c->page = m;
+        c->ledger = (TaskLedger *) ((char *) m + TASK_LEDGER_OFFSET);
+        return 0;
+}
+
+static int make_page(Channel *c) {
+        c->page_fd = memfd_new("drover-task-page");
+        if (c->page_fd < 0)
+                return c->page_fd;
+        if (ftruncate(c->page_fd, TASK_PAGE_SIZE) < 0 ||
+            fcntl(c->page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        return channel_map(c);
+}
+
+static int make_socket(Channel *c) {
+        int fds[2], size = SOCKET_BUFFER;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+                return -errno;
+        c->fd = fds[0];
+        c->worker_fd = fds[1];
+        for (size_t i = 0; i < 2; i++) /* by force only for root; what others get is enough */
+                if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+                        (void) setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        return fd_set_nonblock(c->fd, true);
+}
+
+static Channel *channel_blank(TaskPool *p, Worker *w) {
+        Channel *c = NEW0(Channel);
+
+        if (!c)
+                return NULL;
+        *c = (Channel){.pool = p, .worker = w, .fd = -EBADF, .page_fd = -EBADF, .worker_fd = -EBADF, .head = 1, .next_id = 1};
+        DL_APPEND(p->channels, c);
+        return c;
+}
+
+int channel_new(Channel **ret, TaskPool *p, Worker *w) {
+        Channel *c = channel_blank(p, w);
+        int r = c ? make_page(c) : -ENOMEM;
+
+        if (r >= 0)
+                r = make_socket(c);
+        if (r < 0) {
+                channel_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+Channel *channel_free(Channel *c) {
+        TaskRoom *r;
+
+        if (!c)
+                return NULL;
+        r = c->pool->room;
+        DL_DELETE(c->pool->channels, c);
+        if (c->is_dirty)
+                DL_DELETE2(r->dirty, c, dirty_prev, dirty_next);
+        if (c->generation > 0)
+                HASH_DEL(r->channels, c);
+        sd_event_source_disable_unref(c->io);
+        if (c->page)
+                (void) munmap(c->page, TASK_PAGE_SIZE);
+        fd_close(c->fd);
+        fd_close(c->page_fd);
+        fd_close(c->worker_fd);
+        text_done(&c->out);
+        free(c);
+        return NULL;
+}
+
+static int channel_watch(Channel *c) {
+        int r = sd_event_add_io(c->pool->room->world.event, &c->io, c->fd, EPOLLIN, on_io, c);
+
+        return r < 0 ? r : sd_event_source_set_priority(c->io, PRIORITY_TASKS);
+}
+
+static void channel_name(Channel *c) {
+        (void) snprintf(c->name, sizeof c->name, "%s.%llu", worker_name(c->worker), (unsigned long long) c->generation);
+}
+
+/* "task.NAME.GENERATION", "page.NAME.GENERATION" */
+static void kept_name(const Channel *c, const char *what, char buf[static KEEPER_KEPT_NAME_MAX]) {
+        (void) snprintf(buf, KEEPER_KEPT_NAME_MAX, "%s.%s", what, c->name);
+}
+
+void channel_bind(Channel *c, uint64_t generation) {
+        KeeperLink *keeper = c->pool->room->world.keeper;
+        char name[KEEPER_KEPT_NAME_MAX];
+        int r;
+
+        c->worker_fd = fd_close(c->worker_fd);
+        c->generation = generation;
+        HASH_ADD(hh, c->pool->room->channels, generation, sizeof c->generation, c);
+        channel_name(c);
+        kept_name(c, "task", name);
+        r = keeper_link_keep(keeper, name, c->fd);
+        kept_name(c, "page", name);
+        if (r >= 0)
+                r = keeper_link_keep(keeper, name, c->page_fd);
+        if (r >= 0)
+                r = channel_watch(c);
+        if (r < 0)
+                log_warning("%s: its task channel cannot be kept: %s", worker_name(c->worker), strerrordesc_np(-r));
+}
+
+/* What the life before had sent and not seen answered. */
+static void inherit_ledger(Channel *c) {
+        const TaskLedger *l = c->ledger;
+        uint64_t begun = l->n_begun, sent = l->n_sent;
+
+        c->next_id = begun + 1;
+        c->head = c->next_id;
+        c->n_calls_answered = l->n_calls_answered;
+        for (uint64_t id = begun > PIECES_MAX ? begun - PIECES_MAX + 1 : 1; id <= begun; id++) {
+                const TaskLedgerEntry *e = &l->entries[id % PIECES_MAX];
+
+                if (e->id != id || e->n_calls == 0 || e->n_calls > UINT32_MAX)
+                        continue;
+                c->pieces[id % PIECES_MAX] = (Piece){.id = id, .n = (uint32_t) e->n_calls};
+                c->n_open++;
+                c->head = MIN(c->head, id);
+        }
+        if (begun != sent)
+                c->is_closing = true;
+}
+
+int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation) {
+        TaskPool *p = task_pool_get(r, worker_pool(w));
+        Channel *c = p && r->inherited ? channel_blank(p, w) : NULL;
+        char name[KEEPER_KEPT_NAME_MAX];
+        int error = c ? 0 : -ENOENT;
+
+        if (!c)
+                return error;
+        c->generation = generation;
+        channel_name(c);
+        kept_name(c, "task", name);
+        c->generation = 0; /* not in the table yet */
+        c->fd = keeper_table_take_fd(r->inherited, name);
+        kept_name(c, "page", name);
+        c->page_fd = keeper_table_take_fd(r->inherited, name);
+        if (c->fd < 0 || c->page_fd < 0)
+                error = -ENOENT;
+        if (error >= 0)
+                error = channel_map(c);
+        if (error >= 0)
+                error = channel_watch(c);
+        if (error < 0) {
+                channel_free(c);
+                return error;
+        }
+        c->generation = generation;
+        HASH_ADD(hh, r->channels, generation, sizeof c->generation, c);
+        inherit_ledger(c);
+        return 0;
+}
+
+void channel_drop_kept(Channel *c) {
+        char name[KEEPER_KEPT_NAME_MAX];
+
+        kept_name(c, "task", name);
+        (void) keeper_link_drop(c->pool->room->world.keeper, name);
+        kept_name(c, "page", name);
+        (void) keeper_link_drop(c->pool->room->world.keeper, name);
+}
+
+/* ---- requests ---- */
+
+bool channel_takes(const Channel *c) {
+        return !c->is_closing && !c->is_condemned && !c->is_over && c->generation > 0 && c->next_id - c->head < PIECES_MAX - 1 &&
+               c->bytes_open < CHANNEL_BYTES_MAX && worker_takes_tasks(c->worker, c->generation);
+}
+
+unsigned channel_depth(const Channel *c) {
+        unsigned prefetch = pool_config(c->pool->pool)->tasks.prefetch;
+        double usec = c->pool->usec_per_piece;
+
+        if (prefetch != TASK_PREFETCH_AUTO)
+                return 1 + MIN(prefetch, PREFETCH_MAX);
+        if (!c->has_hello || usec <= 0)
+                return 1;
+        return 1 + (unsigned) MIN((double) PREFETCH_MAX, (double) ROUND_USEC / usec);
+}
+
+Piece *channel_piece(Channel *c, uint64_t id) {
+        Piece *p = &c->pieces[id % PIECES_MAX];
+
+        return id > 0 && p->id == id && p->n > 0 ? p : NULL;
+}
+
+/* Whose turn it is now: its time begins. */
+static void head_begins(Channel *c) {
+        Piece *p = channel_piece(c, c->head);
+
+        c->head_since = p ? clock_now() : 0;
+        c->warned_at = 0;
+        c->is_load_new = true;
+        if (p && p->timeout > 0)
+                task_room_arm(c->pool->room, usec_add(c->head_since, p->timeout));
+        if (p && p->is_unwanted)
+                task_room_arm(c->pool->room, c->head_since);
+}
+
+Piece *channel_add(Channel *c, uint32_t n, usec_t timeout) {
+        Piece *p = &c->pieces[c->next_id % PIECES_MAX];
+
+        *p = (Piece){.id = c->next_id++, .n = n, .timeout = timeout};
+        if (c->n_open++ == 0) {
+                c->head = p->id;
+                c->measured_at = clock_now();
+                head_begins(c);
+        }
+        return p;
+}
+
+void channel_added(Channel *c, Piece *p, size_t out_before) {
+        p->bytes = c->out.length - out_before;
+        c->bytes_open += p->bytes;
+        channel_mark(c);
+}
+
+/* How long a request takes, as a moving average over the pool. */
+static void measure(Channel *c, Piece *p) {
+        usec_t now = clock_now();
+        double usec = (double) usec_sub(now, c->measured_at);
+        TaskPool *pool = c->pool;
+
+        c->measured_at = now;
+        pool->usec_per_piece = pool->usec_per_piece > 0 ? pool->usec_per_piece * 0.9 + usec * 0.1 : usec;
+        if (p->map) {
+                double each = usec / p->n, *of = &p->map->usec_per_item;
+
+                *of = *of > 0 ? *of * 0.7 + each * 0.3 : each;
+        }
+}
+
+void channel_answered(Channel *c, Piece *p, bool has_run) {
+        bool was_head = p->id == c->head;
+
+        measure(c, p);
+        if (has_run)
+                c->n_calls_answered += p->n;
+        c->n_done += has_run ? p->n : 0;
+        c->bytes_open -= p->bytes;
+        c->n_open--;
+        p->n = 0;
+        while (c->head < c->next_id && !channel_piece(c, c->head))
+                c->head++;
+        if (was_head)
+                head_begins(c);
+        task_pool_mark(c->pool);
+        channel_mark(c);
+}
+
+void channel_mark(Channel *c) {
+        if (c->is_dirty)
+                return;
+        c->is_dirty = true;
+        DL_APPEND2(c->pool->room->dirty, c, dirty_prev, dirty_next);
+}
+
+/* ---- after the journal ---- */
+
+/* Take off what was handled: byte by byte what was seen before. */
+static void consume(Channel *c) {
+        while (c->n_consume > 0) {
+                ssize_t n = recv(c->fd, c->pool->room->peek, MIN(c->n_consume, (size_t) PEEK_MAX), MSG_DONTWAIT);
+
+                if (n <= 0)
+                        break;
+                c->n_consume -= (size_t) n;
+        }
+        c->n_consume = 0;
+}
+
+static void note_ledger(Channel *c) {
+        TaskLedger *l = c->ledger;
+
+        for (uint64_t id = l->n_begun + 1; id < c->next_id; id++)
+                l->entries[id % PIECES_MAX] = (TaskLedgerEntry){.id = id, .n_calls = c->pieces[id % PIECES_MAX].n};
+        __atomic_store_n(&l->n_begun, c->next_id - 1, __ATOMIC_RELEASE);
+}
+
+static void send_out(Channel *c) {
+        ssize_t n;
+
+        note_ledger(c);
+        n = send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN) { /* it closed its end; its death settles the rest */
+                text_clear(&c->out);
+                c->is_closing = true;
+                return;
+        }
+        if (n > 0 && (size_t) n < c->out.length)
+                memmove(c->out.data, c->out.data + n, c->out.length - (size_t) n + 1);
+        if (n > 0)
+                text_truncate(&c->out, c->out.length - (size_t) n);
+        if (c->out.length == 0)
+                __atomic_store_n(&c->ledger->n_sent, c->next_id - 1, __ATOMIC_RELEASE);
+        else
+                (void) sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+}
+
+void channel_flush(Channel *c) {
+        if (c->n_consume > 0) {
+                for (size_t i = 0; i < PIECES_MAX; i++)
+                        if (c->pieces[i].n == 0 && c->ledger->entries[i].id == c->pieces[i].id)
+                                c->ledger->entries[i].n_calls = 0;
+                c->ledger->n_calls_answered = c->n_calls_answered;
+                consume(c);
+        }
+        if (c->out.length > 0)
+                send_out(c);
+        if (c->is_closing && c->out.length == 0 && !c->is_half_closed) {
+                (void) shutdown(c->fd, SHUT_WR);
+                c->is_half_closed = true;
+        }
+        channel_tell_load(c);
+}
+
+void channel_half_close(Channel *c) {
+        c->is_closing = true;
+        channel_mark(c);
+}
+
+void channel_condemn(Channel *c, const char *why) {
+        if (c->is_condemned)
+                return;
+        c->is_condemned = true;
+        log_fields(LOG_NOTICE, c->pool->name, worker_name(c->worker), "%s: killed: %s", worker_name(c->worker), why);
+        (void) worker_signal_process(c->worker, c->generation, SIGKILL, true);
+}
+
+/* ---- what others see ---- */
+
+static uint64_t current_task(const Channel *c) {
+        const Piece *p = &c->pieces[c->head % PIECES_MAX];
+
+        if (c->n_open == 0 || p->id != c->head || p->n == 0)
+                return 0;
+        return p->task ? p->task->number : p->map ? p->map->number : 0;
+}
+
+void channel_tell_load(Channel *c) {
+        if (!c->is_load_new || c->generation == 0)
+                return;
+        c->is_load_new = false;
+        worker_set_load(c->worker, c->generation, c->n_open > 0, current_task(c), c->n_done);
+}
+
+/* ---- too long ---- */
+
+static void time_out(Channel *c, Piece *p) {
+        char message[160], span[SPAN_TEXT_MAX];
+        _cleanup_text_ Text error = {0};
+
+        (void) snprintf(message, sizeof message, "it lasted longer than %s; %s was killed", span_format(span, p->timeout),
+                        worker_name(c->worker));
+        if (p->task)
+                task_fail(p->task, TASK_TIMEOUT, ERROR_TIMEOUT, message);
+        error_plain(&error, NULL, ERROR_TIMEOUT, message);
+        if (p->map && text_check(&error) >= 0) {
+                TaskMap *m = TAKE_PTR(p->map);
+                uint64_t done = c->page && c->has_page ? c->page->n_started - MIN(c->page->n_started, c->n_calls_answered) : p->n;
+                size_t n = MAX(MIN(done, (uint64_t) p->n), (uint64_t) 1);
+
+                m->n_open--;
+                if (n < p->n)
+                        map_redo(m, p->first + n, p->n - n, p->n_deaths);
+                map_failed(m, p->first, n, error.data);
+        }
+        p->task = NULL;
+        channel_condemn(c, message);
+}
+
+usec_t channel_check(Channel *c, usec_t now) {
+        Piece *p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
+        usec_t due;
+
+        if (!p || c->is_condemned)
+                return USEC_INFINITY;
+        if (p->is_unwanted) {
+                channel_condemn(c, "the task that it is at was cancelled");
+                return USEC_INFINITY;
+        }
+        if (p->timeout == 0 || (!p->task && !p->map))
+                return USEC_INFINITY;
+        due = c->warned_at > 0 ? usec_add(c->warned_at, TASK_GRACE_USEC) : usec_add(c->head_since, p->timeout);
+        if (now < due)
+                return due;
+        if (c->warned_at > 0 || !c->has_page) { /* the signal is for libdrover's workers: others do not know it */
+                time_out(c, p);
+                return USEC_INFINITY;
+        }
+        c->warned_at = now;
+        (void) worker_signal_process(c->worker, c->generation, SIGUSR2, false);
+        return usec_add(now, TASK_GRACE_USEC);
+}

@@ -1,0 +1,86 @@
+/* task-death.c - a worker is gone: who is to blame?
+ *
+ * What it said before is taken first. Of what is left without an answer, the request that it was at is charged: by the page,
+ * which counts calls begun; without one, the first. All others were only waiting in its channel and go back to the front
+ * of the queue, in order, as if nothing had been. */
+#include "task/task-internal.h"
+
+#include "base/log.h"
+
+/* How many calls of @p had begun, when @n_started calls had since the last answer. */
+static uint32_t begun_of(const Piece *p, uint64_t n_started) {
+        return (uint32_t) MIN((uint64_t) p->n, n_started);
+}
+
+static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
+        if (e->is_failure_to_start)
+                return 0;
+        if (c->has_page) {
+                uint64_t n = __atomic_load_n((const uint64_t *) (const void *) c->page, __ATOMIC_ACQUIRE);
+
+                return n - MIN(n, c->n_calls_answered);
+        }
+        if (c->is_half_closed && exit_status_exitcode(e) == 0) /* it came to the end of what it was given */
+                return 0;
+        return 1;
+}
+
+/* Items that were done before the one that killed it have no answer either: they ran, and may run again only by leave. */
+static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e) {
+        TaskMap *m = p->map;
+        _cleanup_text_ Text error = {0};
+
+        m->n_open--;
+        if (n_begun < p->n)
+                map_redo(m, p->first + n_begun, p->n - n_begun, p->n_deaths);
+        if (n_begun == 0)
+                return;
+        error_of_death(&error, NULL, c, e, NULL);
+        if (p->n_deaths + 1 < m->attempts) {
+                map_redo(m, p->first + n_begun - 1, 1, p->n_deaths + 1);
+                if (n_begun > 1)
+                        map_redo(m, p->first, n_begun - 1, p->n_deaths);
+        } else
+                map_failed(m, p->first, n_begun, text_check(&error) < 0 ? "null" : error.data);
+}
+
+static void piece_died(Channel *c, Piece *p, uint64_t n_started, const ExitStatus *e) {
+        uint32_t n_begun = begun_of(p, n_started);
+
+        if (p->map)
+                map_died(c, p, n_begun, e);
+        else if (p->task && n_begun > 0)
+                task_died_with(p->task, c, e);
+        else if (p->task)
+                task_requeue(p->task);
+        p->n = 0;
+}
+
+void channel_ended(Channel *c, const ExitStatus *e) {
+        uint64_t n_started, first = c->head, last;
+        TaskPool *p = c->pool;
+        uint64_t begun[PIECES_MAX];
+
+        if (!c->is_over && !e->is_failure_to_start) {
+                c->n_consume = 0;
+                answer_receive(c);
+        }
+        n_started = started_since_answer(c, e);
+        first = c->head;
+        last = c->next_id;
+        for (uint64_t id = first; id < last; id++) {
+                Piece *piece = channel_piece(c, id);
+
+                begun[id % PIECES_MAX] = n_started;
+                n_started -= piece ? MIN(n_started, (uint64_t) piece->n) : 0;
+        }
+        for (uint64_t id = last; id-- > first;) { /* the last first: each goes to the front */
+                Piece *piece = channel_piece(c, id);
+
+                if (piece)
+                        piece_died(c, piece, begun[id % PIECES_MAX], e);
+        }
+        channel_drop_kept(c);
+        channel_free(c);
+        task_pool_mark(p);
+}

@@ -1,0 +1,113 @@
+/* task-error.c - what went wrong with a task, as ERROR objects of the protocol. */
+#include "task/task-internal.h"
+
+#include "wire/protocol.h"
+#include <stdio.h>
+
+void error_plain(Text *t, const char *key, int code, const char *message) {
+        json_put_object(t, key);
+        json_put_i64(t, "code", code);
+        json_put_string(t, "message", message);
+        json_put_object(t, "data");
+        json_put_string(t, "name", protocol_error_name(code));
+        json_end_object(t);
+        json_end_object(t);
+}
+
+static void put_slice(Text *t, const char *key, Slice s) {
+        if (t->length > 0 && !strchr("{[:,", t->data[t->length - 1]))
+                text_append_char(t, ',');
+        text_appendf(t, "\"%s\":", key);
+        text_append_n(t, s.at, s.n);
+}
+
+/* What a worker's code means to the caller. */
+static int code_of(Slice code) {
+        if (code.n == 6 && memcmp(code.at, "-32601", 6) == 0)
+                return ERROR_NOT_FOUND;
+        if (code.n == 6 && memcmp(code.at, "-32602", 6) == 0)
+                return ERROR_PARAMS;
+        return ERROR_TASK_FAILED;
+}
+
+/* The members of the worker's "data" besides the name; what is no object goes into "value". */
+static void put_data(Text *t, Slice data) {
+        SliceMember name[] = {{.key = "name"}};
+
+        if (!data.at)
+                return;
+        if (data.at[0] != '{' || slice_object(data.at, data.n, name, 1, NULL) < 0 || name[0].value.at) {
+                put_slice(t, "value", data);
+                return;
+        }
+        if (slice_is_empty(data) || data.n < 3)
+                return;
+        text_append_char(t, ',');
+        text_append_n(t, data.at + 1, data.n - 2);
+}
+
+/* An object is only white space and braces when it has no name in it. */
+static bool has_members(Slice object) {
+        return memchr(object.at, '"', object.n) != NULL;
+}
+
+void error_from_worker(Text *t, const char *key, Slice error) {
+        SliceMember m[] = {{.key = "code"}, {.key = "message"}, {.key = "data"}};
+        int code;
+
+        if (slice_object(error.at, error.n, m, ARRAY_SIZE(m), NULL) < 0) {
+                json_put_object(t, key);
+                json_put_i64(t, "code", ERROR_TASK_FAILED);
+                json_put_string_n(t, "message", error.at, MIN(error.n, (size_t) 1024));
+                m[2].value.at = NULL;
+                code = ERROR_TASK_FAILED;
+        } else {
+                code = m[0].value.at ? code_of(m[0].value) : ERROR_TASK_FAILED;
+                json_put_object(t, key);
+                json_put_i64(t, "code", code);
+                if (m[1].value.at && m[1].value.at[0] == '"')
+                        put_slice(t, "message", m[1].value);
+                else
+                        json_put_string(t, "message", "the task failed, and its worker did not say why");
+        }
+        json_put_object(t, "data");
+        json_put_string(t, "name", protocol_error_name(code));
+        if (m[2].value.at && (m[2].value.at[0] != '{' || has_members(m[2].value)))
+                put_data(t, m[2].value);
+        json_end_object(t);
+        json_end_object(t);
+}
+
+void exit_put(Text *t, const Channel *c, const ExitStatus *e) {
+        char cause[KEEPER_TEXT_MAX], at[TIME_TEXT_MAX];
+
+        exit_status_describe(e, NULL, cause, sizeof cause);
+        json_put_object(t, NULL);
+        json_put_string(t, "worker", worker_name(c->worker));
+        json_put_i64(t, "exitcode", exit_status_exitcode(e));
+        json_put_string(t, "cause", cause);
+        json_put_string(t, "at", time_format(at, e->at_usec));
+        json_end_object(t);
+}
+
+void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, const char *exits) {
+        char cause[KEEPER_TEXT_MAX], message[KEEPER_TEXT_MAX + KEEPER_NAME_MAX + 64];
+
+        exit_status_describe(e, NULL, cause, sizeof cause);
+        (void) snprintf(message, sizeof message, "the worker died with it: %s %s", worker_name(c->worker), cause);
+        json_put_object(t, key);
+        json_put_i64(t, "code", ERROR_WORKER_DIED);
+        json_put_string(t, "message", message);
+        json_put_object(t, "data");
+        json_put_string(t, "name", protocol_error_name(ERROR_WORKER_DIED));
+        json_put_i64(t, "exitcode", exit_status_exitcode(e));
+        json_put_string(t, "worker", worker_name(c->worker));
+        json_put_array(t, "exits");
+        if (exits)
+                text_append(t, exits);
+        else
+                exit_put(t, c, e);
+        json_end_array(t);
+        json_end_object(t);
+        json_end_object(t);
+}

@@ -1,0 +1,244 @@
+/* task-internal.h - the room task from inside. */
+#ifndef DROVER_TASK_TASK_INTERNAL_H
+#define DROVER_TASK_TASK_INTERNAL_H
+
+#include "pool/tasking.h"
+#include "task/task.h"
+#include "wire/task-page.h"
+#include <uthash.h>
+#include <utlist.h>
+
+#define PIECES_MAX TASK_LEDGER_MAX
+#define N_PRIORITIES (2 * TASK_PRIORITY_MAX + 1)
+#define CHANNEL_BYTES_MAX (128u * 1024) /* of requests without an answer; they fit the socket, whole */
+#define PEEK_MAX (512u * 1024)          /* more than a socket holds */
+#define ROUND_USEC USEC_PER_MSEC        /* so much work is given ahead, by measure */
+
+typedef struct TaskPool TaskPool;
+typedef struct Channel Channel;
+
+/* What stands in a pool's queue: a task, or a map with items to give out. */
+typedef struct QueueNode {
+        struct QueueNode *prev, *next;
+        int priority;
+        bool is_map, is_queued;
+} QueueNode;
+
+struct Task {
+        QueueNode node;
+        TaskPool *pool;
+        uint64_t number;
+        TaskState state;
+        char *target; /* a JSON string, with its quotes */
+        char *params; /* {"args":...,"kwargs":...} */
+        char *key;    /* "uid:key"; NULL: none */
+        size_t bytes; /* charged to its user */
+        uid_t uid;
+        usec_t timeout, queue_timeout; /* the latter as CLOCK_MONOTONIC */
+        usec_t submitted_at, ended_at; /* CLOCK_REALTIME */
+        unsigned attempts, n_deaths;
+        bool is_recorded;
+        char *answer; /* settled: the member "result" or "error" */
+        char *exits;  /* objects with commas: of workers that died with it */
+        Channel *channel; /* RUNNING */
+        uint64_t request;
+        TaskWatch *watches;
+        Task *settled_prev, *settled_next;
+        UT_hash_handle hh, hh_key;
+};
+
+/* Items that came together: one text. */
+typedef struct MapBlock {
+        struct MapBlock *prev, *next;
+        size_t first, n, n_left, begin, size;
+        uint32_t *ends;
+        char *text;
+} MapBlock;
+
+/* Items to be done once more. */
+typedef struct MapRange {
+        struct MapRange *prev, *next;
+        size_t first, n;
+        unsigned n_deaths;
+} MapRange;
+
+/* Results that wait for earlier ones. */
+typedef struct MapHeld {
+        struct MapHeld *prev, *next;
+        size_t first, n, results_length;
+        char *results, *errors;
+} MapHeld;
+
+struct TaskMap {
+        QueueNode node;
+        TaskPool *pool;
+        uint64_t number;
+        char *target, *kwargs; /* as in Task; kwargs NULL: none */
+        uid_t uid;
+        usec_t timeout;
+        unsigned attempts;
+        size_t chunk;
+        bool is_ordered, is_count, is_ended, is_paused, is_done, was_full;
+        size_t n_items, next, n_done, n_failed, n_open; /* open: pieces with workers */
+        size_t bytes, held_bytes, emitted;
+        MapBlock *blocks;
+        MapRange *redo;
+        MapHeld *held;
+        double usec_per_item; /* 0: not measured yet */
+        TaskMapSink sink;
+        void *userdata;
+};
+
+/* One request in a channel. */
+typedef struct Piece {
+        uint64_t id;
+        Task *task;   /* one of both, or neither: nobody wants the answer */
+        TaskMap *map;
+        size_t first;
+        uint32_t n;   /* calls; 0: answered */
+        unsigned n_deaths;
+        size_t bytes;
+        usec_t timeout;
+        bool as_items;    /* of a map: as a chunk */
+        bool is_unwanted; /* cancelled: once a worker is at it, it is killed */
+} Piece;
+
+struct Channel {
+        TaskPool *pool;
+        Worker *worker;
+        uint64_t generation;
+        int fd, page_fd;
+        int worker_fd; /* the other end, until the launch is asked for */
+        char name[KEEPER_KEPT_NAME_MAX - 5];
+        TaskPage *page;
+        TaskLedger *ledger;
+        sd_event_source *io;
+        Piece pieces[PIECES_MAX]; /* by id modulo PIECES_MAX */
+        uint64_t head, next_id;   /* oldest without an answer (next_id: none); ids from 1 */
+        unsigned n_open;
+        size_t bytes_open;
+        Text out; /* whole lines, but for what the socket did not take of the first */
+        size_t n_consume;
+        bool has_hello, takes_items, has_page;
+        bool is_closing, is_half_closed; /* no more requests; told so */
+        bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
+        bool is_load_new, is_dirty;
+        uint64_t n_done, n_calls_answered;
+        usec_t head_since, warned_at; /* CLOCK_MONOTONIC; 0: none */
+        usec_t measured_at;
+        Channel *prev, *next, *dirty_prev, *dirty_next;
+        UT_hash_handle hh;
+};
+
+typedef struct TaskUser {
+        uid_t uid;
+        size_t n, bytes;
+        UT_hash_handle hh;
+} TaskUser;
+
+struct TaskPool {
+        TaskRoom *room;
+        Pool *pool;
+        char *name;
+        uint64_t last_number, reserved_number;
+        QueueNode *queue[N_PRIORITIES];
+        size_t n_queued; /* tasks and items */
+        size_t n_queue_limited, n_settled;
+        Task *tasks, *keys, *settled;
+        Channel *channels;
+        double usec_per_piece; /* 0: not measured yet */
+        bool is_due;
+        TaskPool *due_prev, *due_next;
+        UT_hash_handle hh;
+};
+
+struct TaskRoom {
+        TaskWorld world;
+        TaskPool *pools, *due;
+        Channel *channels; /* by generation */
+        Channel *dirty;    /* with something to send or to take */
+        TaskUser *users;
+        KeeperTable *inherited;
+        sd_event_source *timer;
+        usec_t timer_at;
+        char *peek;
+};
+
+/* task-room.c */
+TaskPool *task_pool_get(TaskRoom *r, Pool *p); /* NULL: memory is short */
+TaskPool *task_pool_find(TaskRoom *r, const char *name);
+void task_pool_mark(TaskPool *p); /* to be looked at by the next dispatch */
+uint64_t task_pool_number(TaskPool *p);
+void task_room_arm(TaskRoom *r, usec_t at);
+int task_room_charge(TaskRoom *r, uid_t uid, size_t bytes);
+void task_room_discharge(TaskRoom *r, uid_t uid, size_t bytes);
+
+/* task-queue.c */
+void queue_push(TaskPool *p, QueueNode *n);  /* behind those of its priority */
+void queue_unpop(TaskPool *p, QueueNode *n); /* before them */
+void queue_remove(TaskPool *p, QueueNode *n);
+void queue_rotate(TaskPool *p, QueueNode *n);
+QueueNode *queue_first(const TaskPool *p, bool (*is_fit)(const QueueNode *n));
+
+/* task.c */
+static inline Task *node_task(QueueNode *n) {
+        return container_of(n, Task, node);
+}
+static inline TaskMap *node_map(QueueNode *n) {
+        return container_of(n, TaskMap, node);
+}
+Task *task_new(TaskPool *p, uint64_t number);
+void task_forget(Task *t); /* with its record */
+void task_settle(Task *t, TaskState state, const char *member); /* @member: "result":... or "error":...; a copy is made */
+void task_fail(Task *t, TaskState state, int code, const char *message);
+void task_requeue(Task *t);
+void task_died_with(Task *t, const Channel *c, const ExitStatus *e); /* again, or failed for good */
+void task_expire(TaskPool *p, usec_t now, usec_t *next);
+/* task-error.c: each appends a member "error" or an ERROR */
+void error_from_worker(Text *t, const char *key, Slice error);
+void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, const char *exits);
+void error_plain(Text *t, const char *key, int code, const char *message);
+void exit_put(Text *t, const Channel *c, const ExitStatus *e);
+
+/* task-channel.c */
+int channel_new(Channel **ret, TaskPool *p, Worker *w);
+Channel *channel_free(Channel *c);
+void channel_bind(Channel *c, uint64_t generation);
+void channel_drop_kept(Channel *c); /* its process is gone */
+int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation);
+bool channel_takes(const Channel *c);
+unsigned channel_depth(const Channel *c);
+Piece *channel_piece(Channel *c, uint64_t id); /* without an answer; NULL: there is none */
+Piece *channel_add(Channel *c, uint32_t n, usec_t timeout); /* id given, entered; the line is the caller's to append */
+void channel_added(Channel *c, Piece *p, size_t out_before);
+void channel_answered(Channel *c, Piece *p, bool has_run);
+void channel_mark(Channel *c);
+void channel_flush(Channel *c);
+void channel_half_close(Channel *c);
+void channel_condemn(Channel *c, const char *why); /* kill its process */
+void channel_tell_load(Channel *c);
+usec_t channel_check(Channel *c, usec_t now); /* timeouts; when to look again */
+
+/* task-answer.c */
+void answer_receive(Channel *c);
+bool channel_take_hello(Channel *c, Slice params);
+
+/* task-death.c */
+void channel_ended(Channel *c, const ExitStatus *e);
+
+/* task-map.c */
+void map_give(TaskMap *m, Channel *c);
+bool map_can_give(const TaskMap *m);
+void map_answered(TaskMap *m, const Piece *p, Slice result, const char *error);
+void map_failed(TaskMap *m, size_t first, size_t n, const char *error);
+void map_redo(TaskMap *m, size_t first, size_t n, unsigned n_deaths);
+void map_give_up(TaskMap *m, const char *error); /* the next items fail unasked */
+void map_check_done(TaskMap *m);
+
+/* task-record.c */
+void record_submitted(Task *t);
+void record_state(Task *t);
+void record_forget(Task *t);
+void record_numbers(TaskPool *p);
+
+#endif

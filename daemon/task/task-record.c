@@ -1,0 +1,233 @@
+/* task-record.c - tasks in the journal: what was asked, under "task:ID"; where it is or how it ended, under "task-at:ID".
+ *
+ * Arguments and results are strings in there, so that whatever a peer may have put into them can be read back. In the life
+ * after, a task that was with a worker finds its request in that worker's channel, or was never sent. */
+#include "task/task-internal.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "wire/protocol.h"
+#include <stdio.h>
+
+static void record_key(const Task *t, const char *what, char buf[static TASK_ID_MAX + 16]) {
+        (void) snprintf(buf, TASK_ID_MAX + 16, "%s:%s-%llu", what, t->pool->name, (unsigned long long) t->number);
+}
+
+static void put(const Task *t, const char *what, Text *value) {
+        char key[TASK_ID_MAX + 16];
+
+        record_key(t, what, key);
+        journal_put(t->pool->room->world.journal, key, text_check(value) < 0 ? "null" : value->data);
+}
+
+void record_submitted(Task *t) {
+        _cleanup_text_ Text v = {0};
+
+        if (!t->is_recorded || !t->pool->room->world.journal)
+                return;
+        json_put_object(&v, NULL);
+        json_put_string(&v, "pool", t->pool->name);
+        json_put_u64(&v, "n", t->number);
+        json_put_string(&v, "target", t->target);
+        json_put_string(&v, "params", t->params);
+        json_put_string(&v, "key", t->key);
+        json_put_u64(&v, "uid", t->uid);
+        json_put_i64(&v, "priority", t->node.priority);
+        json_put_u64(&v, "timeout", t->timeout);
+        json_put_u64(&v, "queue_timeout", t->queue_timeout);
+        json_put_u64(&v, "attempts", t->attempts);
+        json_put_u64(&v, "at", t->submitted_at);
+        json_end_object(&v);
+        put(t, "task", &v);
+}
+
+void record_state(Task *t) {
+        _cleanup_text_ Text v = {0};
+
+        if (!t->is_recorded || !t->pool->room->world.journal)
+                return;
+        json_put_object(&v, NULL);
+        json_put_string(&v, "pool", t->pool->name);
+        json_put_u64(&v, "n", t->number);
+        json_put_string(&v, "state", task_state_to_string(t->state));
+        json_put_u64(&v, "deaths", t->n_deaths);
+        if (t->exits)
+                json_put_string(&v, "exits", t->exits);
+        if (t->channel) {
+                json_put_u64(&v, "generation", t->channel->generation);
+                json_put_u64(&v, "request", t->request);
+        }
+        if (t->answer) {
+                json_put_string(&v, "answer", t->answer);
+                json_put_u64(&v, "ended", t->ended_at);
+        }
+        json_end_object(&v);
+        put(t, "task-at", &v);
+}
+
+void record_forget(Task *t) {
+        char key[TASK_ID_MAX + 16];
+
+        if (!t->is_recorded || !t->pool->room->world.journal)
+                return;
+        record_key(t, "task", key);
+        journal_delete(t->pool->room->world.journal, key);
+        record_key(t, "task-at", key);
+        journal_delete(t->pool->room->world.journal, key);
+}
+
+void record_numbers(TaskPool *p) {
+        char key[TASK_ID_MAX + 16], value[32];
+
+        if (!p->room->world.journal)
+                return;
+        (void) snprintf(key, sizeof key, "tasks:%s", p->name);
+        (void) snprintf(value, sizeof value, "%llu", (unsigned long long) p->reserved_number);
+        journal_put(p->room->world.journal, key, value);
+}
+
+void task_room_put_all(TaskRoom *r) {
+        TaskPool *p, *after;
+        Task *t, *next;
+
+        HASH_ITER(hh, r->pools, p, after) {
+                record_numbers(p);
+                HASH_ITER(hh, p->tasks, t, next) {
+                        if (t->params)
+                                record_submitted(t);
+                        record_state(t);
+                }
+        }
+}
+
+/* ---- back ---- */
+
+static uint64_t get_u64(const json_t *o, const char *key) {
+        return (uint64_t) json_integer_value(json_object_get(o, key));
+}
+
+static char *get_text(const json_t *o, const char *key) {
+        return alloc_strdup(json_string_value(json_object_get(o, key)));
+}
+
+static void restore_task(TaskPool *p, const json_t *o) {
+        Task *t = task_new(p, get_u64(o, "n"));
+
+        if (!t)
+                return;
+        t->target = get_text(o, "target");
+        t->params = get_text(o, "params");
+        t->key = get_text(o, "key");
+        t->uid = (uid_t) get_u64(o, "uid");
+        t->node.priority = (int) json_integer_value(json_object_get(o, "priority"));
+        t->node.priority = MAX(-TASK_PRIORITY_MAX, MIN(t->node.priority, TASK_PRIORITY_MAX));
+        t->timeout = get_u64(o, "timeout");
+        t->queue_timeout = get_u64(o, "queue_timeout");
+        t->attempts = (unsigned) get_u64(o, "attempts");
+        t->submitted_at = get_u64(o, "at");
+        t->is_recorded = true;
+        t->bytes = (t->target ? strlen(t->target) : 0) + (t->params ? strlen(t->params) : 0);
+        (void) task_room_charge(p->room, t->uid, t->bytes);
+        p->n_queue_limited += t->queue_timeout > 0;
+        if (t->queue_timeout > 0)
+                task_room_arm(p->room, t->queue_timeout);
+        if (t->key)
+                HASH_ADD_KEYPTR(hh_key, p->keys, t->key, strlen(t->key), t);
+        p->last_number = MAX(p->last_number, t->number);
+}
+
+static void restore_settled(Task *t, TaskState state, const json_t *o) {
+        TaskPool *p = t->pool;
+
+        t->state = state;
+        t->answer = get_text(o, "answer");
+        t->ended_at = get_u64(o, "ended");
+        if (t->queue_timeout > 0)
+                p->n_queue_limited--;
+        t->queue_timeout = 0;
+        free(TAKE_PTR(t->params));
+        DL_APPEND2(p->settled, t, settled_prev, settled_next);
+        p->n_settled++;
+        task_room_arm(p->room, clock_now());
+}
+
+/* It was with a worker: is it still? */
+static void restore_running(Task *t, const json_t *o) {
+        uint64_t generation = get_u64(o, "generation"), request = get_u64(o, "request");
+        Channel *c;
+        Piece *p;
+
+        HASH_FIND(hh, t->pool->room->channels, &generation, sizeof generation, c);
+        p = c ? channel_piece(c, request) : NULL;
+        if (!p && c && request > c->ledger->n_begun) /* on record, and then droverd was killed: it was never sent */
+                return;
+        t->state = TASK_RUNNING;
+        if (!p) /* its worker is gone without a word that anybody could have heard */
+                return;
+        p->task = t;
+        p->timeout = t->timeout;
+        t->channel = c;
+        t->request = request;
+}
+
+static void restore_state(TaskPool *p, const json_t *o) {
+        uint64_t number = get_u64(o, "n");
+        const char *name = json_string_value(json_object_get(o, "state"));
+        int state = name ? task_state_from_string(name) : -EINVAL;
+        Task *t;
+
+        HASH_FIND(hh, p->tasks, &number, sizeof number, t);
+        if (!t || state < 0)
+                return;
+        t->n_deaths = (unsigned) get_u64(o, "deaths");
+        t->exits = get_text(o, "exits");
+        if (state >= TASK_DONE)
+                restore_settled(t, (TaskState) state, o);
+        else if (state == TASK_RUNNING)
+                restore_running(t, o);
+}
+
+int task_room_restore(const char *key, json_t *value, void *userdata) {
+        TaskRoom *r = userdata;
+        bool is_number = strncmp(key, "tasks:", 6) == 0, is_task = strncmp(key, "task:", 5) == 0;
+        const char *name = is_number ? key + 6 : json_string_value(json_object_get(value, "pool"));
+        Pool *pool;
+        TaskPool *p;
+
+        if (!is_number && !is_task && strncmp(key, "task-at:", 8) != 0)
+                return 0;
+        pool = name ? pool_find(r->world.pools, name) : NULL;
+        p = pool ? task_pool_get(r, pool) : NULL;
+        if (!p)
+                return 0;
+        if (is_number)
+                p->last_number = p->reserved_number = (uint64_t) json_integer_value(value);
+        else if (is_task)
+                restore_task(p, value);
+        else
+                restore_state(p, value);
+        return 0;
+}
+
+static int by_number(const Task *a, const Task *b) {
+        return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* In order of their numbers, as they came. */
+void task_room_catch_up(TaskRoom *r) {
+        TaskPool *p, *after;
+        Task *t, *next;
+
+        HASH_ITER(hh, r->pools, p, after) {
+                HASH_SRT(hh, p->tasks, by_number);
+                HASH_ITER(hh, p->tasks, t, next) {
+                        if (t->state == TASK_RUNNING && !t->channel)
+                                task_fail(t, TASK_FAILED, ERROR_WORKER_DIED, "its worker died while the daemon was away");
+                        if (t->state != TASK_QUEUED)
+                                continue;
+                        p->n_queued++;
+                        queue_push(p, &t->node);
+                }
+                task_pool_mark(p);
+        }
+}

@@ -1,0 +1,393 @@
+/* task.c - one task: made, found, settled, shown, forgotten. */
+#include "task/task-internal.h"
+
+#include "base/alloc.h"
+#include "wire/protocol.h"
+#include <stdio.h>
+
+static const char *const state_names[_TASK_STATE_MAX] = {
+        [TASK_QUEUED] = "queued",       [TASK_RUNNING] = "running", [TASK_DONE] = "done",
+        [TASK_FAILED] = "failed",       [TASK_CANCELLED] = "cancelled", [TASK_TIMEOUT] = "timeout",
+};
+
+const char *task_state_to_string(TaskState s) {
+        return (unsigned) s < _TASK_STATE_MAX ? state_names[s] : NULL;
+}
+
+int task_state_from_string(const char *s) {
+        for (int i = 0; i < _TASK_STATE_MAX; i++)
+                if (streq(s, state_names[i]))
+                        return i;
+        return -EINVAL;
+}
+
+TaskState task_state(const Task *t) {
+        return t->state;
+}
+
+bool task_is_settled(const Task *t) {
+        return t->state >= TASK_DONE;
+}
+
+uid_t task_uid(const Task *t) {
+        return t->uid;
+}
+
+const char *task_pool_name(const Task *t) {
+        return t->pool->name;
+}
+
+const char *task_id(const Task *t, char buf[static TASK_ID_MAX]) {
+        (void) snprintf(buf, TASK_ID_MAX, "%s-%llu", t->pool->name, (unsigned long long) t->number);
+        return buf;
+}
+
+Task *task_find(TaskRoom *r, const char *id) {
+        const char *dash = strrchr(id, '-');
+        char name[TASK_ID_MAX];
+        uint64_t number;
+        TaskPool *p;
+        Task *t = NULL;
+
+        if (!dash || (size_t) (dash - id) >= sizeof name || slice_u64(slice_of(dash + 1), &number) < 0)
+                return NULL;
+        memcpy(name, id, (size_t) (dash - id));
+        name[dash - id] = 0;
+        p = task_pool_find(r, name);
+        if (p)
+                HASH_FIND(hh, p->tasks, &number, sizeof number, t);
+        return t;
+}
+
+/* ---- making ---- */
+
+Task *task_new(TaskPool *p, uint64_t number) {
+        Task *t = NEW0(Task);
+
+        if (!t)
+                return NULL;
+        t->pool = p;
+        t->number = number;
+        HASH_ADD(hh, p->tasks, number, sizeof t->number, t);
+        return t;
+}
+
+static char *params_of(const TaskSpec *s) {
+        _cleanup_text_ Text t = {0};
+
+        text_append(&t, "{\"args\":");
+        text_append_n(&t, s->args.at ? s->args.at : "[]", s->args.at ? s->args.n : 2);
+        text_append(&t, ",\"kwargs\":");
+        text_append_n(&t, s->kwargs.at ? s->kwargs.at : "{}", s->kwargs.at ? s->kwargs.n : 2);
+        text_append(&t, "}");
+        return text_take(&t);
+}
+
+static char *quoted(const char *s) {
+        _cleanup_text_ Text t = {0};
+
+        json_put_string(&t, NULL, s);
+        return text_take(&t);
+}
+
+static Task *find_key(TaskPool *p, const char *key) {
+        Task *t = NULL;
+
+        if (key)
+                HASH_FIND(hh_key, p->keys, key, strlen(key), t);
+        return t;
+}
+
+/* Texts made, bytes charged; on failure nothing is left. */
+static int task_make(TaskPool *p, const TaskSpec *s, char *key_take, Task **ret) {
+        _cleanup_free_ char *target = quoted(s->target), *params = params_of(s), *key = key_take;
+        size_t bytes;
+        Task *t;
+        int r;
+
+        if (!target || !params)
+                return -ENOMEM;
+        bytes = strlen(target) + strlen(params);
+        if (bytes + 128 > TASK_LINE_MAX)
+                return -EMSGSIZE;
+        r = task_room_charge(p->room, s->uid, bytes);
+        if (r < 0)
+                return r;
+        t = task_new(p, task_pool_number(p));
+        if (!t) {
+                task_room_discharge(p->room, s->uid, bytes);
+                return -ENOMEM;
+        }
+        t->target = TAKE_PTR(target);
+        t->params = TAKE_PTR(params);
+        t->key = TAKE_PTR(key);
+        t->bytes = bytes;
+        t->uid = s->uid;
+        if (t->key)
+                HASH_ADD_KEYPTR(hh_key, p->keys, t->key, strlen(t->key), t);
+        *ret = t;
+        return 0;
+}
+
+int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
+        TaskPool *p = task_pool_get(r, pool);
+        char *key = s->key ? alloc_printf("%u:%s", (unsigned) s->uid, s->key) : NULL;
+        Task *t = p ? find_key(p, key) : NULL;
+        int error = !p || (s->key && !key) ? -ENOMEM : 0;
+
+        if (t || error < 0 || p->n_queued >= pool_config(pool)->tasks.queue_max) {
+                free(key);
+                *ret = t ? t : *ret;
+                return t ? 1 : error < 0 ? error : -ENOBUFS;
+        }
+        error = task_make(p, s, key, &t);
+        if (error < 0)
+                return error;
+        t->node.priority = s->priority;
+        t->timeout = s->timeout;
+        t->queue_timeout = s->queue_timeout > 0 ? usec_add(clock_now(), s->queue_timeout) : 0;
+        t->attempts = s->attempts;
+        t->is_recorded = s->is_recorded;
+        t->submitted_at = clock_realtime();
+        p->n_queued++;
+        if (t->queue_timeout > 0) {
+                p->n_queue_limited++;
+                task_room_arm(r, t->queue_timeout);
+        }
+        queue_push(p, &t->node);
+        record_submitted(t);
+        *ret = t;
+        return 0;
+}
+
+void task_keep(Task *t) {
+        if (t->is_recorded)
+                return;
+        t->is_recorded = true;
+        record_submitted(t);
+        record_state(t);
+}
+
+/* ---- the end ---- */
+
+void task_forget(Task *t) {
+        TaskPool *p = t->pool;
+
+        while (t->watches)
+                task_unwatch(t->watches);
+        record_forget(t);
+        if (t->node.is_queued) {
+                queue_remove(p, &t->node);
+                p->n_queued--;
+        }
+        if (t->queue_timeout > 0)
+                p->n_queue_limited--;
+        if (task_is_settled(t)) {
+                DL_DELETE2(p->settled, t, settled_prev, settled_next);
+                p->n_settled--;
+        }
+        task_room_discharge(p->room, t->uid, t->bytes);
+        HASH_DEL(p->tasks, t);
+        if (t->key)
+                HASH_DELETE(hh_key, p->keys, t);
+        free(t->target);
+        free(t->params);
+        free(t->key);
+        free(t->answer);
+        free(t->exits);
+        free(t);
+}
+
+static void leave_channel(Task *t) {
+        Piece *p = t->channel ? channel_piece(t->channel, t->request) : NULL;
+
+        if (p && p->task == t)
+                p->task = NULL;
+        t->channel = NULL;
+}
+
+static void leave_queue(Task *t) {
+        if (t->node.is_queued) {
+                queue_remove(t->pool, &t->node);
+                t->pool->n_queued--;
+        }
+        if (t->queue_timeout > 0)
+                t->pool->n_queue_limited--;
+        t->queue_timeout = 0;
+}
+
+static void tell_watches(Task *t) {
+        while (t->watches) {
+                TaskWatch *w = t->watches;
+
+                task_unwatch(w);
+                w->on_settled(w, t);
+        }
+}
+
+/* What was asked is of no interest any more, only what came of it. */
+static void swap_bytes(Task *t) {
+        size_t bytes = t->answer ? strlen(t->answer) : 0;
+
+        free(TAKE_PTR(t->params));
+        task_room_discharge(t->pool->room, t->uid, t->bytes);
+        t->bytes = bytes;
+        if (task_room_charge(t->pool->room, t->uid, bytes) < 0) { /* beyond his bound: what is there has to stay */
+                t->bytes = 0;
+                (void) task_room_charge(t->pool->room, t->uid, 0);
+        }
+}
+
+void task_settle(Task *t, TaskState state, const char *member) {
+        TaskPool *p = t->pool;
+        usec_t ttl = p->pool ? pool_config(p->pool)->tasks.result_ttl : 0;
+
+        if (task_is_settled(t))
+                return;
+        leave_channel(t);
+        leave_queue(t);
+        t->state = state;
+        t->answer = alloc_strdup(member);
+        t->ended_at = clock_realtime();
+        swap_bytes(t);
+        DL_APPEND2(p->settled, t, settled_prev, settled_next);
+        p->n_settled++;
+        record_state(t);
+        if (!t->settled_next && p->settled == t)
+                task_room_arm(p->room, usec_add(clock_now(), ttl));
+        tell_watches(t);
+        if (!t->is_recorded)
+                task_forget(t); /* whoever wanted it was told */
+        else if (p->n_settled > TASK_SETTLED_MAX)
+                task_forget(p->settled);
+}
+
+void task_fail(Task *t, TaskState state, int code, const char *message) {
+        _cleanup_text_ Text member = {0};
+
+        error_plain(&member, "error", code, message);
+        task_settle(t, state, text_check(&member) < 0 ? "\"error\":null" : member.data);
+}
+
+void task_requeue(Task *t) {
+        t->channel = NULL;
+        t->state = TASK_QUEUED;
+        queue_unpop(t->pool, &t->node);
+        t->pool->n_queued++;
+        record_state(t);
+}
+
+void task_died_with(Task *t, const Channel *c, const ExitStatus *e) {
+        _cleanup_text_ Text exits = {0}, member = {0};
+
+        text_append(&exits, t->exits ? t->exits : "");
+        exit_put(&exits, c, e);
+        if (text_check(&exits) >= 0) {
+                free(t->exits);
+                t->exits = text_take(&exits);
+        }
+        if (++t->n_deaths < t->attempts) {
+                task_requeue(t);
+                return;
+        }
+        error_of_death(&member, "error", c, e, t->exits);
+        task_settle(t, TASK_FAILED, text_check(&member) < 0 ? "\"error\":null" : member.data);
+}
+
+bool task_cancel(Task *t) {
+        Piece *p = t->channel ? channel_piece(t->channel, t->request) : NULL;
+        Channel *c = t->channel;
+
+        if (task_is_settled(t))
+                return false;
+        if (p && p->task == t) {
+                p->is_unwanted = true;
+                if (p->id == c->head)
+                        channel_condemn(c, "the task that it is at was cancelled");
+        }
+        task_fail(t, TASK_CANCELLED, ERROR_CANCELLED, "it was cancelled");
+        return true;
+}
+
+void task_expire(TaskPool *p, usec_t now, usec_t *next) {
+        usec_t ttl = p->pool ? pool_config(p->pool)->tasks.result_ttl : 0, real = clock_realtime();
+        Task *t, *after;
+
+        while (p->settled && usec_add(p->settled->ended_at, ttl) <= real)
+                task_forget(p->settled);
+        if (p->settled && ttl != USEC_INFINITY)
+                *next = MIN(*next, usec_add(now, usec_sub(usec_add(p->settled->ended_at, ttl), real)));
+        if (p->n_queue_limited == 0)
+                return;
+        HASH_ITER(hh, p->tasks, t, after) {
+                if (t->queue_timeout == 0 || t->state != TASK_QUEUED)
+                        continue;
+                if (t->queue_timeout <= now)
+                        task_fail(t, TASK_TIMEOUT, ERROR_TIMEOUT, "no worker was free for it in time");
+                else
+                        *next = MIN(*next, t->queue_timeout);
+        }
+}
+
+/* ---- others ---- */
+
+void task_watch(TaskWatch *w, Task *t) {
+        w->task = t;
+        DL_APPEND(t->watches, w);
+}
+
+void task_unwatch(TaskWatch *w) {
+        if (!w->task)
+                return;
+        DL_DELETE(w->task->watches, w);
+        w->task = NULL;
+}
+
+void task_each(TaskRoom *r, const Pool *pool, bool (*cb)(Task *t, void *userdata), void *userdata) {
+        TaskPool *p, *after;
+        Task *t, *next;
+
+        HASH_ITER(hh, r->pools, p, after) {
+                if (pool && p->pool != pool)
+                        continue;
+                HASH_ITER(hh, p->tasks, t, next)
+                        if (!cb(t, userdata))
+                                return;
+        }
+}
+
+static void put_time(Text *out, const char *key, usec_t at) {
+        char text[TIME_TEXT_MAX];
+
+        json_put_string(out, key, at > 0 ? time_format(text, at) : NULL);
+}
+
+/* With a worker it is running only when it is its turn. */
+static const char *shown_state(const Task *t) {
+        bool is_waiting = t->state == TASK_RUNNING && t->channel && t->channel->head != t->request;
+
+        return state_names[is_waiting ? TASK_QUEUED : t->state];
+}
+
+void task_put_json(const Task *t, Text *out, bool with_details) {
+        char id[TASK_ID_MAX];
+
+        json_put_object(out, NULL);
+        json_put_string(out, "task", task_id(t, id));
+        json_put_string(out, "state", shown_state(t));
+        if (t->answer) {
+                text_append_char(out, ',');
+                text_append(out, t->answer);
+        }
+        if (with_details) {
+                json_put_string(out, "pool", t->pool->name);
+                json_put_raw(out, "target", t->target);
+                json_put_i64(out, "priority", t->node.priority);
+                json_put_u64(out, "deaths", t->n_deaths);
+                json_put_u64(out, "uid", t->uid);
+                put_time(out, "submitted_at", t->submitted_at);
+                put_time(out, "ended_at", t->ended_at);
+                json_put_string(out, "worker", t->channel ? worker_name(t->channel->worker) : NULL);
+        }
+        json_end_object(out);
+}
