@@ -230,4 +230,6 @@ void config_pool_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p
         cgroup_finish(c, at, o, p);
         isolation_finish(c, at, o, p);
         output_finish(c, at, o, p);
+        if (p->is_task_pool && p->module && !json_object_get(o, "ready"))
+                p->ready = READY_HELLO; /* its host says so once the module is loaded */
 }

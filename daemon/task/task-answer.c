@@ -185,7 +185,8 @@ static void channel_at_end(Channel *c) {
         (void) sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
         if (c->is_closing || !worker_takes_tasks(c->worker, c->generation))
                 return; /* its end is on the way */
-        channel_condemn(c, "it closed its task channel");
+        c->closed_at = clock_now(); /* most likely it is ending, and its end says more than this */
+        task_room_arm(c->pool->room, usec_add(c->closed_at, CHANNEL_CLOSED_USEC));
 }
 
 void answer_receive(Channel *c) {

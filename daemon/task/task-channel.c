@@ -428,6 +428,12 @@ usec_t channel_check(Channel *c, usec_t now) {
         Piece *p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
         usec_t due;
 
+        if (c->closed_at > 0 && !c->is_condemned) {
+                due = usec_add(c->closed_at, CHANNEL_CLOSED_USEC);
+                if (now < due)
+                        return due;
+                channel_condemn(c, "it closed its task channel");
+        }
         if (!p || c->is_condemned)
                 return USEC_INFINITY;
         if (p->is_unwanted) {

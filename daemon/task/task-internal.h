@@ -11,6 +11,7 @@
 #define PIECES_MAX TASK_LEDGER_MAX
 #define N_PRIORITIES (2 * TASK_PRIORITY_MAX + 1)
 #define CHANNEL_BYTES_MAX (128u * 1024) /* of requests without an answer; they fit the socket, whole */
+#define CHANNEL_CLOSED_USEC (200 * USEC_PER_MSEC) /* for a process that closed it to end by itself */
 #define PEEK_MAX (512u * 1024)          /* more than a socket holds */
 #define ROUND_USEC USEC_PER_MSEC        /* so much work is given ahead, by measure */
 
@@ -124,7 +125,7 @@ struct Channel {
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
         bool is_load_new, is_dirty;
         uint64_t n_done, n_calls_answered;
-        usec_t head_since, warned_at; /* CLOCK_MONOTONIC; 0: none */
+        usec_t head_since, warned_at, closed_at; /* CLOCK_MONOTONIC; 0: none */
         usec_t measured_at;
         Channel *prev, *next, *dirty_prev, *dirty_next;
         UT_hash_handle hh;
