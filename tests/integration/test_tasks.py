@@ -26,7 +26,7 @@ def call(m, a):
     if m == "nan": return float("nan")
     if m == "sleep": time.sleep(a[0]); return a[0]
     if m == "exec": os.execv("/bin/true", ["true"])
-    if m == "close": s.close(); time.sleep(100)
+    if m == "close": os.close(s.fileno()); time.sleep(100)
     if m == "garbage": s.sendall(b"what is this\n"); time.sleep(100)
     if m == "other": s.sendall(b'{"jsonrpc":"2.0","id":4711,"result":1}\n'); time.sleep(100)
     if m == "bytes": s.sendall(b'{"jsonrpc":"2.0","id":%d,"result":"\xff"}\n' % current); return "late"
