@@ -158,6 +158,35 @@ static int cursor_go_newer(LogCursor *c) {
         return 1;
 }
 
+LogCursorPlace log_cursor_place(const LogCursor *c) {
+        if (c->fd < 0)
+                return (LogCursorPlace){};
+        return (LogCursorPlace){c->dev, c->file_ino, c->ino, c->position, c->unpacker != NULL};
+}
+
+int log_cursor_return(LogCursor *c, const LogCursorPlace *p) {
+        struct stat st;
+        uint32_t oldest = 0;
+        if (p->ino == 0)
+                return 0;
+        c->dev = p->dev;
+        c->file_ino = p->file_ino;
+        c->ino = p->ino;
+        if (!p->is_packed)
+                c->unpacker = log_unpacker_free(c->unpacker);
+        int number = cursor_number(c, &oldest);
+        if (number < 0 && number != -ENOENT)
+                return number;
+        int r = cursor_open(c, number < 0 ? oldest : (uint32_t) number, &st);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        c->position = number < 0 ? 0 : p->position;
+        c->begin = c->end = 0;
+        c->n_back = c->n_gaps = 0;
+        c->in_line = c->is_back_done = false;
+        return 0;
+}
+
 static int cursor_allocate(LogCursor *c) {
         if (!c->buffer)
                 c->buffer = alloc_zero(1, c->capacity);

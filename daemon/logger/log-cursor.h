@@ -68,6 +68,15 @@ void log_cursor_done(LogCursor *c);
  */
 int log_cursor_back(LogCursor *c, uint64_t n_lines, size_t budget);
 
+/* Somewhere in the log, whatever becomes of the file's name. */
+typedef struct LogCursorPlace {
+        uint64_t dev, file_ino, ino, position; /* ino 0: nowhere, there was no file */
+        bool is_packed;
+} LogCursorPlace;
+LogCursorPlace log_cursor_place(const LogCursor *c);
+/** log_cursor_return() - to a place; counting back begins anew. A file that is gone: to the start of the oldest. 0; -errno. */
+int log_cursor_return(LogCursor *c, const LogCursorPlace *p);
+
 /**
  * log_cursor_next() - the next line, left in place (log_cursor_take() goes past it)
  * @is_following: go on past the end the log had at first

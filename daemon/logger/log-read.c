@@ -48,7 +48,7 @@ static int read_send_end(LogRead *r) {
 static void read_locate(LogRead *r) {
         uint64_t n_found = 0;
         for (size_t i = 0; i < r->n_cursors; i++) {
-                int k = log_cursor_back(&r->cursors[i], r->n_lines, READ_STEP_BYTES);
+                int k = log_cursor_back(&r->cursors[i], r->n_locate, READ_STEP_BYTES);
                 if (k < 0)
                         return read_fail(r, k, log_open_reason(k));
                 if (k == 0)
@@ -56,7 +56,40 @@ static void read_locate(LogRead *r) {
                 n_found += r->cursors[i].n_back;
         }
         r->n_skip = n_found > r->n_lines ? n_found - r->n_lines : 0;
-        r->state = LOG_READ_EMIT;
+        r->state = r->is_counted && n_found > 0 ? LOG_READ_COUNT : LOG_READ_EMIT;
+        r->is_all = n_found < r->n_locate;
+        r->n_mine = 0;
+        r->begin_place = log_cursor_place(&r->cursors[0]);
+}
+
+static bool read_wants(const LogRead *r, const LogCursor *c, const LoggerLine *line);
+
+/* Enough of the worker's own lines, or no more to be had: emit the last of them. Else further back. */
+static int read_counted(LogRead *r) {
+        bool is_enough = r->n_mine >= r->n_lines || r->is_all || r->n_count_bytes >= READ_COUNT_BYTES;
+        r->n_skip = r->n_mine > r->n_lines ? r->n_mine - r->n_lines : 0;
+        r->n_locate = r->n_locate > UINT64_MAX / 8 ? UINT64_MAX : 8 * r->n_locate;
+        r->state = is_enough ? LOG_READ_EMIT : LOG_READ_LOCATE;
+        return log_cursor_return(&r->cursors[0], is_enough ? &r->begin_place : &r->end_place);
+}
+
+static void read_count(LogRead *r) {
+        LogCursor *c = &r->cursors[0];
+        LoggerLine line;
+        const uint8_t *text;
+        size_t budget = READ_STEP_BYTES, n;
+        int k = 1;
+        while (budget > 0 && (k = log_cursor_next(c, false, &line, &text)) > 0) {
+                r->n_mine += !line.is_continued && read_wants(r, c, &line);
+                log_cursor_take(c, &line);
+                n = line.n_bytes + sizeof line;
+                r->n_count_bytes += n;
+                budget -= MIN(budget, n);
+        }
+        if (k == 0)
+                k = read_counted(r);
+        if (k < 0)
+                read_fail(r, k, log_open_reason(k));
 }
 
 /* The cursor with the oldest next line. 1; 0: all are at their end; -errno. */
@@ -87,10 +120,10 @@ static bool read_wants(const LogRead *r, const LogCursor *c, const LoggerLine *l
 }
 
 static void read_add(LogRead *r, const LogCursor *c, const LoggerLine *line, const uint8_t *text) {
-        bool is_skipped = r->n_skip > 0;
+        bool is_wanted = read_wants(r, c, line), is_skipped = r->n_skip > 0 && (is_wanted || !r->is_counted);
         if (is_skipped && !line->is_continued)
                 r->n_skip--;
-        if (!is_skipped && read_wants(r, c, line))
+        if (!is_skipped && is_wanted)
                 line_queue_add(&r->queue, line, text);
 }
 
@@ -157,6 +190,8 @@ static void on_step(LoopTimer *t) {
         LogRead *r = container_of(t, LogRead, step);
         if (r->state == LOG_READ_LOCATE)
                 read_locate(r);
+        else if (r->state == LOG_READ_COUNT)
+                read_count(r);
         else if (r->state == LOG_READ_EMIT)
                 read_emit(r);
         int k = read_flush(r);
@@ -207,6 +242,8 @@ static void read_open(LogRead *r) {
                 break;
         case LOG_KIND_SHARED:
                 k = read_add_cursor(r, 0);
+                r->is_counted = r->target.style.format == LOG_FORMAT_JSON && r->n_lines > 0 && r->n_lines < UINT64_MAX;
+                r->end_place = log_cursor_place(&r->cursors[0]);
                 break;
         case LOG_KIND_JOURNAL:
                 snprintf(text, sizeof text, "its output goes to the journal; use: journalctl DROVER_WORKER=%s",
@@ -234,7 +271,7 @@ int log_read_new(LogRead **ret, LogSinkTable *sinks, const LoggerMessage *m, con
         r->sinks = sinks;
         r->streams = m->read.streams;
         r->is_following = m->read.follow;
-        r->n_lines = m->read.n_lines;
+        r->n_lines = r->n_locate = m->read.n_lines;
         r->since_usec = m->read.since_usec;
         r->credit = (int64_t) MIN(m->read.credit, (uint64_t) INT64_MAX / 2);
         r->step.on_time = on_step;

@@ -3,6 +3,8 @@
  * Owner: LogPeer. States:
  *
  *   LOCATE  walks back through each file until enough lines are found
+ *   COUNT   of a file of several workers: which of those lines are this one's? Too few: LOCATE again, further back, until
+ *           READ_COUNT_BYTES were looked at
  *   EMIT    reads forward, the streams merged by the time their lines were written
  *   LIVE    both are at their end: lines come from the writer itself (log-follow.h)
  *   OVER    everything is in the queue; END follows its last line
@@ -18,9 +20,11 @@
 #include "logger/log-follow.h"
 
 #define READ_STEP_BYTES (256u * 1024)
+#define READ_COUNT_BYTES (64u << 20)
 
 typedef enum LogReadState {
         LOG_READ_LOCATE,
+        LOG_READ_COUNT,
         LOG_READ_EMIT,
         LOG_READ_LIVE,
         LOG_READ_OVER,
@@ -45,7 +49,12 @@ struct LogRead {
         uint32_t streams;
         LogReadState state;
         bool is_following, is_skipping_line;
+        bool is_counted;   /* COUNT is needed */
+        bool is_all;       /* LOCATE came to the start */
         uint64_t n_lines, n_skip;
+        uint64_t n_locate; /* so many lines of anybody's */
+        uint64_t n_mine, n_count_bytes;
+        LogCursorPlace end_place, begin_place;
         usec_t since_usec;
         int64_t credit;
         int error;         /* positive errno for END */

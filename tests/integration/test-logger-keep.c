@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,19 @@ static const char *named(const char *suffix) {
         static char name[960];
         snprintf(name, sizeof name, "%s%s", out, suffix);
         return name;
+}
+
+/* The directory of files that a user names is the user's. */
+static void make_web(void) {
+        char web[420];
+        snprintf(web, sizeof web, "%s/web", dir);
+        ck_assert_int_eq(mkdir(web, 0755), 0);
+}
+
+static void wait_taken(uint32_t slot, int stream) {
+        usec_t end = clock_now() + RIG_WAIT_USEC;
+        while (rig_pipe_bytes(&rig, slot, stream) > 0)
+                ck_assert((poll(NULL, 0, 2), clock_now() < end));
 }
 
 /* Lines of 100 bytes, numbered. */
@@ -326,6 +340,47 @@ START_TEST(formats) {
 }
 END_TEST
 
+/* The last lines of one of several who write to a file: as many as are asked for, however far back they are. */
+START_TEST(last_of_one) {
+        RigLines l = {};
+        LogSpec a = rig_spec(LOG_KIND_SHARED, "a/0", out, _i ? 20000 : 0, 100), b;
+        a.format = LOG_FORMAT_JSON;
+        a.compress = LOG_COMPRESS_GZIP;
+        b = a;
+        make_web();
+        snprintf(b.worker, sizeof b.worker, "b/0");
+        rig_start(&rig);
+        rig_attach(&rig, 0, &a, BOTH);
+        rig_attach(&rig, 1, &b, LOG_STREAM_STDOUT);
+        for (int i = 0; i < 6; i++) {
+                char text[40];
+                snprintf(text, sizeof text, "a %d\n", i);
+                rig_print(&rig, 0, i % 2, text);
+                wait_taken(0, i % 2); /* the other stream is another pipe */
+                say(1, 0, i == 3 ? 600 : 7);
+        }
+        wait_taken(1, 0);
+        for (uint64_t n = 1; n <= 8; n++) {
+                rig_read(&rig, 7, &a, BOTH, n, false, PLENTY);
+                rig_collect(&rig, 7, &l, 0, false);
+                ck_assert_uint_eq(l.n_lines, MIN(n, (uint64_t) 6));
+                char first[20];
+                int number = (int) (6 - MIN(n, (uint64_t) 6));
+                snprintf(first, sizeof first, "%d:a %d\n", number % 2 + 1, number);
+                ck_assert_msg(strncmp(l.text, first, strlen(first)) == 0, "of %d lines the first is %s", (int) n, l.text);
+                rig_lines_done(&l);
+        }
+        rig_read(&rig, 7, &a, LOG_STREAM_STDERR, 2, false, PLENTY);
+        rig_collect(&rig, 7, &l, 0, false);
+        ck_assert_str_eq(l.text, "2:a 3\n2:a 5\n");
+        rig_lines_done(&l);
+        rig_read(&rig, 7, &a, BOTH, 4, true, PLENTY);
+        rig_print(&rig, 0, 0, "a 6\n");
+        rig_collect(&rig, 7, &l, 5, false);
+        rig_lines_done(&l);
+}
+END_TEST
+
 START_TEST(since) {
         RigLines l = {};
         rig_start(&rig);
@@ -345,6 +400,58 @@ START_TEST(since) {
         rig_read_since(&rig, 7, &spec, BOTH, clock_realtime() + USEC_PER_HOUR);
         rig_collect(&rig, 7, &l, 0, false);
         ck_assert_uint_eq(l.n_lines, 0);
+        rig_lines_done(&l);
+}
+END_TEST
+
+/* A process that starts in another form begins a new file; one that goes on after the logger's death does not, nor does
+ * one whose file is shared while others write to it. */
+static const struct {
+        uint32_t kind;
+        LogFormat from, to;
+        bool from_timed, to_timed, has_index, rotates;
+} form_changes[] = {
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, false, false, true, true},
+        {LOG_KIND_FILE, LOG_FORMAT_JSON, LOG_FORMAT_TEXT, false, false, true, true},
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_TEXT, true, false, true, true},
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_TEXT, false, true, true, true},
+        {LOG_KIND_FILE, LOG_FORMAT_JSON, LOG_FORMAT_JSON, false, true, true, false},
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_TEXT, false, false, true, false},
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_TEXT, false, true, false, true},
+        {LOG_KIND_FILE, LOG_FORMAT_TEXT, LOG_FORMAT_TEXT, true, false, false, false}, /* raw may look like that */
+        {LOG_KIND_SHARED, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, false, false, false, true},
+        {LOG_KIND_SHARED, LOG_FORMAT_JSON, LOG_FORMAT_TEXT, false, false, false, true},
+};
+
+START_TEST(other_form) {
+        RigLines l = {};
+        char index[440];
+        LogSpec after;
+        spec = rig_spec(form_changes[_i].kind, "web/0", form_changes[_i].kind == LOG_KIND_SHARED ? out : base, 0, 5);
+        make_web();
+        after = spec;
+        spec.format = (uint16_t) form_changes[_i].from;
+        spec.has_timestamps = form_changes[_i].from_timed;
+        after.format = (uint16_t) form_changes[_i].to;
+        after.has_timestamps = form_changes[_i].to_timed;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        rig_print(&rig, 0, 0, "one\n");
+        rig_wait_bytes(out, 4);
+        rig_restart(&rig);
+        rig_print(&rig, 0, 0, "two, half");
+        rig_close(&rig, 0);
+        rig_wait_detached(&rig, 0);
+        ck_assert_int_lt(access(named(".1"), F_OK), 0);
+        snprintf(index, sizeof index, "%s.stdout.idx", base);
+        if (!form_changes[_i].has_index)
+                (void) unlink(index);
+        rig_attach(&rig, 0, &after, LOG_STREAM_STDOUT);
+        rig_read(&rig, 7, &after, LOG_STREAM_STDOUT, 0, true, PLENTY);
+        rig_print(&rig, 0, 0, "three\nfour\n");
+        rig_collect(&rig, 7, &l, 2, false);
+        ck_assert_int_eq(access(named(".1"), F_OK) == 0, form_changes[_i].rotates);
+        ck_assert_int_lt(access(named(".2"), F_OK), 0);
         rig_lines_done(&l);
 }
 END_TEST
@@ -399,9 +506,7 @@ START_TEST(drops) {
                 if (i % 3 == 2)
                         rig_restart(&rig);
         }
-        usec_t end = clock_now() + RIG_WAIT_USEC;
-        while (rig_pipe_bytes(&rig, 0, 0) > 0)
-                ck_assert((poll(NULL, 0, 2), clock_now() < end));
+        wait_taken(0, 0);
         ck_assert_int_eq(unlink(ballast), 0);
         poll(NULL, 0, 1200); /* the disk is tried again, though nobody writes */
         say(0, total, total + 10);
@@ -420,6 +525,62 @@ START_TEST(drops) {
 }
 END_TEST
 
+static void disk(rlim_t n) {
+        struct rlimit l = {n, RLIM_INFINITY};
+        ck_assert_int_eq(prlimit(rig.pid, RLIMIT_FSIZE, &l, NULL), 0);
+}
+
+static void renew_peer(void) {
+        LoggerMessage m = {.type = LOGGER_PEER, .generation = 2};
+        int fds[2];
+        ck_assert_int_eq(packet_pair(fds), 0);
+        fd_close(rig.peer_fd);
+        rig.peer_fd = fds[0];
+        ck_assert_int_eq(packet_send(rig.keeper_fd, &m, logger_message_size(m.type), &fds[1], 1), 0);
+        fd_close(fds[1]);
+}
+
+/* droverd is away, or its line is full, while lines are dropped: it hears of them afterwards, all at once. */
+START_TEST(word_of_drops_waits) {
+        RigLines l = {};
+        LoggerMessage m;
+        size_t n_fds = 0, n_bytes = _i ? 1000000 : 100;
+        spec.max_size = 0;
+        spec.on_full = LOG_ON_FULL_DROP;
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, n_bytes / 100);
+        rig_wait_bytes(out, n_bytes);
+        if (_i)
+                rig_read(&rig, 7, &spec, BOTH, UINT64_MAX, false, PLENTY); /* nobody takes it */
+        else
+                rig.peer_fd = fd_close(rig.peer_fd);
+        disk(n_bytes);
+        say(0, 1, 4);
+        wait_taken(0, 0);
+        disk(RLIM_INFINITY);
+        rig_wait_bytes(out, n_bytes + 50); /* the line that tells of it */
+        if (_i) {
+                rig_collect(&rig, 7, &l, 0, false);
+                ck_assert_uint_eq(l.n_lines, n_bytes / 100);
+                uint64_t n_told = l.n_told;
+                rig_lines_done(&l);
+                if (n_told > 0)
+                        return; /* it came between the lines */
+        } else {
+                renew_peer();
+        }
+        struct pollfd p = {.fd = rig.peer_fd, .events = POLLIN};
+        ck_assert_int_eq(poll(&p, 1, (int) (RIG_WAIT_USEC / 1000)), 1);
+        ck_assert_int_eq(packet_recv(rig.peer_fd, &m, sizeof m, NULL, 0, &n_fds), (ssize_t) logger_message_size(LOGGER_DROPPED));
+        ck_assert_uint_eq(m.type, LOGGER_DROPPED);
+        ck_assert_str_eq(m.dropped.worker, "web/0");
+        ck_assert_uint_eq(m.dropped.n_lines, 3);
+        ck_assert_uint_eq(m.dropped.n_bytes, 300);
+        ck_assert_uint_eq(m.dropped.is_over, 1);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("logger-keep");
         TCase *t = tcase_create("logger-keep");
@@ -433,7 +594,10 @@ int main(void) {
         tcase_add_test(t, requests_under_a_follower);
         tcase_add_test(t, logrotate);
         tcase_add_loop_test(t, formats, 0, 2);
+        tcase_add_loop_test(t, last_of_one, 0, 2);
         tcase_add_test(t, since);
+        tcase_add_loop_test(t, other_form, 0, ARRAY_SIZE(form_changes));
+        tcase_add_loop_test(t, word_of_drops_waits, 0, 2);
         tcase_add_loop_test(t, drops, 0, 2);
         suite_add_tcase(s, t);
         SRunner *r = srunner_create(s);
