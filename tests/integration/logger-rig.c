@@ -29,7 +29,7 @@ static void rig_send(Rig *r, LoggerMessage *m, const int *fds, size_t n_fds) {
 }
 
 static void limit(int resource, uint64_t n) {
-        struct rlimit l = {n, n};
+        struct rlimit l = {n, resource == RLIMIT_FSIZE ? RLIM_INFINITY : n}; /* a disk may get room again */
         if (n > 0 && setrlimit(resource, &l) < 0)
                 _exit(99);
 }
