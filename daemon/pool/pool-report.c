@@ -3,6 +3,12 @@
 
 #include <stdio.h>
 
+/* Most of many workers: nothing is to be said of them, told without a look at anything else. */
+static bool is_plainly_running(const Worker *w) {
+        return w->state == WORKER_RUNNING && w->is_wanted && !w->is_closing && !w->is_reloading && !w->is_paused &&
+               !w->is_draining && !w->health && w->pool->n_needs == 0;
+}
+
 /* The first worker that has something to say, by name. */
 static void pool_put_note(Pool *p, Text *t) {
         char note[KEEPER_TEXT_MAX + 128], text[sizeof note + KEEPER_NAME_MAX];
@@ -14,7 +20,7 @@ static void pool_put_note(Pool *p, Text *t) {
         for (size_t i = 0; i < p->n_workers; i++) {
                 const Worker *w = p->workers[i];
 
-                if (*worker_note(w, note, sizeof note) == 0)
+                if (is_plainly_running(w) || *worker_note(w, note, sizeof note) == 0)
                         continue;
                 (void) snprintf(text, sizeof text, "%s: %s", w->name, note);
                 json_put_string(t, "note", text);
