@@ -148,7 +148,10 @@ static void log_entry(int level, const LogField *fields, const char *fmt, va_lis
         char text[LOG_TEXT_MAX], escaped[LOG_TEXT_MAX];
         int saved = errno;
 
-        (void) vsnprintf(text, sizeof(text), fmt, ap);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        (void) vsnprintf(text, sizeof(text), fmt, ap); /* a literal of each caller, which the compiler has checked */
+#pragma GCC diagnostic pop
         escape(escaped, sizeof(escaped), text);
         if (journal_send(level, fields, escaped) || stderr_send(escaped))
                 the_log.n_lost = 0;

@@ -4,6 +4,7 @@
 #include "ctl/fault-view.h"
 #include "ctl/interrupt.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 
 /* Starting many workers anew takes its time, but an answer comes when all is under way. */
 #define APPLY_TIMEOUT (60 * USEC_PER_SEC)
@@ -96,9 +97,50 @@ static int tell_put_back(Ctl *c, const json_t *names) {
         return status;
 }
 
+static bool pool_has_done_its_work(const json_t *pool) {
+        const json_t *worker;
+        size_t i;
+
+        json_array_foreach(json_object_get(pool, "workers"), i, worker) {
+                const char *state = member_text(worker, "state", "");
+
+                if (!streq(state, "running") && !(streq(state, "exited") && member_number(worker, "exitcode", 1) == 0))
+                        return false;
+        }
+        return true;
+}
+
+/* Whether the workers that are not ready have ended with success, and for good: that is no failure. */
+static bool have_done_their_work(Ctl *c, json_t *names) {
+        _cleanup_json_ json_t *now = NULL;
+        const json_t *pool;
+        size_t i;
+
+        if (ctl_call(c, "status", json_pack("{s:O}", "select", names), &now) != CTL_DONE)
+                return false;
+        json_array_foreach(json_object_get(now, "pools"), i, pool)
+                if (!pool_has_done_its_work(pool))
+                        return false;
+        return true;
+}
+
+static int wait_until_ready(Ctl *c, json_t *names) {
+        _cleanup_call_error_ CallError error = {};
+        _cleanup_json_ json_t *params = json_pack("{s:O,s:s}", "select", names, "for", "ready"), *workers = NULL;
+        usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY;
+
+        if (!params)
+                return CTL_FAILED;
+        if (progress_call(c, "wait", params, deadline, &workers, &error) >= 0)
+                return CTL_DONE;
+        if (call_error_is(&error, "failed") && have_done_their_work(c, names))
+                return CTL_DONE;
+        return ctl_fail(c, &error);
+}
+
 /* Until what the changes start is ready. */
 static int wait_for_changes(Ctl *c, const json_t *result) {
-        _cleanup_json_ json_t *names = NULL, *workers = NULL;
+        _cleanup_json_ json_t *names = NULL;
 
         if (c->no_wait)
                 return CTL_DONE;
@@ -107,7 +149,7 @@ static int wait_for_changes(Ctl *c, const json_t *result) {
                 return CTL_FAILED;
         if (json_array_size(names) == 0)
                 return CTL_DONE;
-        int status = ctl_call_waiting(c, "wait", json_pack("{s:O,s:s}", "select", names, "for", "ready"), true, &workers);
+        int status = wait_until_ready(c, names);
         return status == CTL_DONE ? tell_put_back(c, names) : status;
 }
 

@@ -284,7 +284,7 @@ class Config(CliTest):
         self.assertEqual((status, err), (2, ''))
         self.expect('plan.txt', out)
         self.assertEqual(self.ctl('--no-wait', 'apply'), (0, out, ''))
-        self.daemon.answers['status'] = {'pools': [{'name': 'new', 'wanted': 1}, {'name': 'web', 'wanted': 0}]}
+        self.daemon.answers['status'] = {'pools': [{'name': 'new', 'wanted': 1, 'workers': [{'state': 'failed'}]}, {'name': 'web', 'wanted': 0}]}
         self.daemon.answers['wait'] = {'workers': []}
         self.daemon.answers['config.plan'] = {'changes': []}
         self.assertEqual(self.ctl('apply'), (0, out, ''))

@@ -97,7 +97,7 @@ static struct {
         Manner manner;
         const char *text;
         size_t sent;
-        char address[64], asked[1024];
+        char address[112], asked[1024];
         unsigned n_done;
         char *said; /* NULL: yes */
         Probe *probe;
@@ -256,7 +256,7 @@ START_TEST(test_request_arrives) {
 END_TEST
 
 START_TEST(test_nobody_listens) {
-        char expected[128];
+        char expected[256];
 
         serve(_i == 0 ? AF_INET : AF_UNIX, ACCEPT_ONLY, NULL);
         stop_serving();
