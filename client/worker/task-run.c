@@ -50,7 +50,7 @@ json_t *drover_raise_at(drover_task *task, const char *function, const char *fil
                 task->message = NULL;
         va_end(args);
         (void) snprintf(place, sizeof place, "%s (%s:%d)", function, file, line);
-        traceback_append(&task->traceback, 1, place);
+        traceback_append(&task->traceback, __builtin_return_address(0), place);
         return NULL;
 }
 

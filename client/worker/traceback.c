@@ -17,7 +17,15 @@ static void append_frame(Text *t, unsigned n, const void *address, const Dl_info
         text_appendf(t, " in %s\n", info->dli_fname ? info->dli_fname : "?");
 }
 
-void traceback_append(Text *t, unsigned n_skip, const char *place) {
+/* Sanitizers put frames of their own before ours, so that counting them does not do. */
+static int first_frame(void *const *frames, int n, const void *from) {
+        for (int i = 0; from && i < n; i++)
+                if (frames[i] == from)
+                        return i;
+        return 1;
+}
+
+void traceback_append(Text *t, const void *from, const char *place) {
         void *frames[FRAMES_MAX];
         int n = backtrace(frames, FRAMES_MAX);
         unsigned shown = 0;
@@ -25,7 +33,7 @@ void traceback_append(Text *t, unsigned n_skip, const char *place) {
         const void *first = NULL;
 
         (void) dladdr((const void *) traceback_append, &own);
-        for (int i = (int) n_skip + 1; i < n; i++) {
+        for (int i = first_frame(frames, n, from); i < n; i++) {
                 const char *address = (const char *) frames[i] - 1; /* of the call, not of what follows it */
                 Dl_info info;
 

@@ -73,7 +73,7 @@ static void handle_timeouts(void) {
         struct sigaction old, action = {.sa_handler = on_timeout_signal, .sa_flags = SA_ONSTACK | SA_RESTART};
         _cleanup_text_ Text unused = {0};
 
-        traceback_append(&unused, 0, NULL); /* the first backtrace(3) loads a library: not in a handler */
+        traceback_append(&unused, NULL, NULL); /* the first backtrace(3) loads a library: not in a handler */
         if (sigaction(TIMEOUT_SIGNAL, NULL, &old) < 0 || old.sa_handler != SIG_DFL)
                 return;
         (void) sigaltstack(&alternative, NULL);

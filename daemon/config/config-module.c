@@ -120,8 +120,10 @@ typedef struct Argv {
 } Argv;
 
 static void put(Argv *a, const char *s) {
+        if (a->failed)
+                return;
         a->items[a->n] = alloc_strdup(s);
-        a->failed = a->failed || !a->items[a->n];
+        a->failed = !a->items[a->n];
         a->n += !a->failed;
 }
 
