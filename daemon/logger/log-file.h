@@ -50,6 +50,7 @@ int file_turn(FileSink *f);              /* now; -errno: the file stays */
 int file_turn_or_grow(FileSink *f);      /* a rotation that fails is no reason to lose or to wait */
 bool file_is_overdue(const FileSink *f); /* by time or by request */
 void file_arm_turn(FileSink *f);
+void file_mend(LogSink *s);
 int file_rotate(LogSink *s);
 int file_clear(LogSink *s);
 void file_set_bounds(LogSink *s, bool is_change);

@@ -21,6 +21,15 @@ static bool index_belongs(int fd, uint64_t ino, LogForm *ret_form) {
         return true;
 }
 
+uint64_t log_index_owner(int dir_fd, const char *name) {
+        _cleanup_fd_ int fd = -EBADF;
+        struct stat st;
+        LogIndexRecord r;
+        if (log_file_open(dir_fd, name, O_RDONLY, &fd, &st) < 0 || pread(fd, &r, sizeof r, 0) != sizeof r)
+                return 0;
+        return le64toh(r.offset) - LOG_INDEX_MAGIC <= LOG_FORM_JSON ? le64toh(r.time_usec) : 0;
+}
+
 /* Truncated by hand: the log began anew in the same file. */
 static bool index_is_ahead(int fd, off_t size, uint64_t offset) {
         LogIndexRecord r;

@@ -27,6 +27,9 @@ typedef struct LogIndexRecord {
  */
 int log_index_append(int dir_fd, const char *name, uint64_t ino, LogForm form, const LogIndexRecord *record, bool check);
 
+/** log_index_owner() - the inode of the log file that the index @name tells of; 0: none. */
+uint64_t log_index_owner(int dir_fd, const char *name);
+
 #define LOG_INDEX_WINDOW 128
 
 /* For a reader: looks up times of rising offsets. Embedded; fd < 0: no index, all times 0. */

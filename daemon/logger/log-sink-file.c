@@ -166,6 +166,8 @@ void file_index(FileSink *f, LogForm form) {
         usec_t now = clock_realtime();
         if (!f->sink.ops->has_index || (now >= f->index_usec && now < f->index_usec + LOG_INDEX_STEP_USEC))
                 return;
+        if (!f->is_index_checked)
+                file_mend(&f->sink);
         if (log_dir_open(f->sink.key, false, &dir_fd, &name) < 0 || !file_index_name(&f->sink, name, idx))
                 return;
         LogIndexRecord record = {f->size, now};
@@ -337,7 +339,7 @@ static LogSink *file_alloc(void) {
 }
 
 #define FILE_OPS                                                                                                       \
-        .alloc = file_alloc, .write = file_write, .settle = file_settle, .close = file_close,                          \
+        .alloc = file_alloc, .write = file_write, .settle = file_settle, .mend = file_mend, .close = file_close,                          \
         .set_bounds = file_set_bounds, .rotate = file_rotate, .clear = file_clear, .mark = file_mark, .has_mark = file_has_mark, .done = file_done
 
 const LogSinkOps log_sink_file_ops = {.name = "file", .has_index = true, FILE_OPS};

@@ -44,6 +44,22 @@ int file_turn(FileSink *f) {
         return file_open(f);
 }
 
+/* Killed between the names of the log and those of its index: the index of what is number 1 now has the current name, and
+ * every older one is behind by one. */
+void file_mend(LogSink *s) {
+        _cleanup_fd_ int dir_fd = -EBADF;
+        char idx[LOG_NAME_TEXT_MAX], first[LOG_NAME_TEXT_MAX];
+        const char *name;
+        struct stat st;
+        if (log_dir_open(s->key, false, &dir_fd, &name) < 0 || !file_index_name(s, name, idx))
+                return;
+        uint64_t owner = log_index_owner(dir_fd, idx);
+        if (owner == 0 || (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == owner))
+                return;
+        if (fstatat(dir_fd, log_rotate_name(first, name, 1), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == owner)
+                (void) log_rotate_names(dir_fd, idx, s->bounds.max_files);
+}
+
 int file_turn_or_grow(FileSink *f) {
         int r = file_turn(f);
         if (r < 0 && f->fd >= 0) {

@@ -98,6 +98,7 @@ typedef struct LogSinkOps {
         int (*write)(LogSink *s, LogWrite *w);
         /* place.done brought up to what a dead logger really wrote, by looking at the file. */
         void (*settle)(LogSink *s, LogWrite *w);
+        void (*mend)(LogSink *s);  /* what a dead logger left half done beside the block; may be NULL */
         void (*close)(LogSink *s); /* gives up descriptors; the next write opens again */
         /* Those below may be NULL. */
         void (*set_bounds)(LogSink *s, bool is_change); /* s->bounds are new, or were changed */

@@ -34,6 +34,8 @@ static int worker_add_stream(LogWorker *w, LogCopier *c, size_t i, const LoggerM
         s->is_again = m->attach.is_again;
         s->on_done = worker_on_stream_done;
         LogCopySource src = {.fd = *fd, .id = s->id, .target = s->target, .sink = s->sink};
+        if (s->is_again && s->sink->ops->mend)
+                s->sink->ops->mend(s->sink);
         log_recover_stream(c, &src);
         return log_stream_start(s, TAKE_FD(*fd));
 }

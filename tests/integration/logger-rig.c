@@ -405,9 +405,14 @@ void rig_wait_name(const char *name, bool exists) {
 static size_t bytes_of(const char *path) {
         char name[600];
         struct stat st;
-        size_t n = stat(path, &st) == 0 ? (size_t) st.st_size : 0;
-        for (int i = 1; snprintf(name, sizeof name, "%s.%d", path, i) > 0 && stat(name, &st) == 0; i++)
-                n += (size_t) st.st_size;
+        size_t n = 0;
+        int i = 0;
+        while (snprintf(name, sizeof name, "%s.%d", path, i + 1) > 0 && stat(name, &st) == 0)
+                i++;
+        for (; i >= 0; i--) { /* downward, since names move upward: none is counted twice */
+                snprintf(name, sizeof name, i ? "%s.%d" : "%s", path, i);
+                n += stat(name, &st) == 0 ? (size_t) st.st_size : 0;
+        }
         return n;
 }
 

@@ -172,6 +172,34 @@ START_TEST(dead_loggers_work) {
 }
 END_TEST
 
+/* A logger died in a rotation: the log has its new names, its index none of them (0), or some (1). */
+START_TEST(half_rotated) {
+        char from[500], to[500];
+        rig_start(&rig);
+        rig_attach(&rig, 0, &spec, LOG_STREAM_STDOUT);
+        say(0, 0, 350);
+        rig_wait_bytes(out, 35000);
+        rig_kill(&rig);
+        for (int i = 3; i >= 0; i--) {
+                snprintf(from, sizeof from, i ? "%s.stdout.log.%d" : "%s.stdout.log", base, i);
+                snprintf(to, sizeof to, "%s.stdout.log.%d", base, i + 1);
+                ck_assert_int_eq(rename(from, to), 0);
+        }
+        for (int i = 3; _i && i >= 2; i--) {
+                snprintf(from, sizeof from, "%s.stdout.idx.%d", base, i);
+                snprintf(to, sizeof to, "%s.stdout.idx.%d", base, i + 1);
+                ck_assert_int_eq(rename(from, to), 0);
+        }
+        rig_resume(&rig);
+        rig_attach(&rig, 1, &(LogSpec){.kind = LOG_KIND_NONE}, 0); /* taken in order: what came before is done */
+        rig_wait_detached(&rig, 1);
+        assert_numbers(&spec, UINT64_MAX, 0, 350);
+        say(0, 350, 470);
+        rig_wait_bytes(out, 47000);
+        assert_numbers(&spec, UINT64_MAX, 0, 470);
+}
+END_TEST
+
 static uint64_t bytes_of(const char *stem, int *ret_n) {
         char name[500];
         struct stat st;
@@ -581,6 +609,7 @@ int main(void) {
         tcase_add_loop_test(t, compresses, 0, 2);
         tcase_add_test(t, compressed_under_a_reader);
         tcase_add_test(t, dead_loggers_work);
+        tcase_add_loop_test(t, half_rotated, 0, 2);
         tcase_add_test(t, quota);
         tcase_add_test(t, rotates_by_time);
         tcase_add_test(t, requests_under_a_follower);
