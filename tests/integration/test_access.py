@@ -565,7 +565,8 @@ def hostile_of(**env):
             while descriptors(d) > before:  # all is given back
                 assert time.monotonic() < deadline, f"{what.__name__}: {descriptors(d)} descriptors, {before} before"
         assert d.call("daemon.info")["pid"] == pid, "droverd died on it"
-        assert resident(d) < memory + (96 << 20), f"{memory} bytes before, {resident(d)} after"
+        if "ASAN_OPTIONS" not in os.environ:  # it keeps what was freed for a while
+            assert resident(d) < memory + (96 << 20), f"{memory} bytes before, {resident(d)} after"
         assert not [c for c in children(pid) if is_alive(c)]
 
 

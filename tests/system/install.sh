@@ -54,8 +54,8 @@ share/zsh/site-functions/_droverctl
 EOF
 }
 below_etc() {
-        printf 'etc/drover/%s\n' drover.json pools.d/notify.json.example pools.d/shell.json.example pools.d/web.json.example \
-                pools.d/workers.json.example
+        printf 'etc/drover/%s\n' drover.json
+        printf 'etc/drover/pools.d/%s.json.example\n' hooks isolated notify order recycle reload shell web workers
 }
 units() { printf 'lib/systemd/system/droverd.%s\n' service socket; }
 
