@@ -67,6 +67,16 @@ int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size) {
         return file_read_fd(fd, max, ret_data, ret_size);
 }
 
+ssize_t file_read_start(const char *path, char *buf, size_t size) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+        if (n < 0)
+                return -errno;
+        buf[n] = 0;
+        return n;
+}
+
 int write_all(int fd, const void *data, size_t size) {
         const char *p = data;
 

@@ -8,6 +8,11 @@
 /** file_read() - whole regular file up to @max bytes, NUL-terminated; *ret_data is the caller's. -EFBIG, -EISDIR, ... */
 int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size);
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
+/**
+ * file_read_start() - the first @size - 1 bytes of a small file of the kernel's, as one read gives them
+ * Nothing is allocated. Return: the bytes in @buf, which a 0 ends; -errno.
+ */
+ssize_t file_read_start(const char *path, char *buf, size_t size);
 /** file_write_atomic() - temp file beside it, fsync, rename. */
 int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode);
 /**

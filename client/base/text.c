@@ -292,3 +292,16 @@ void json_put_raw(Text *t, const char *key, const char *json) {
         begin_value(t, key);
         text_append(t, json);
 }
+
+void text_append_manual(Text *t, const char *s) {
+        for (; *s; s++) {
+                if (*s == '\\')
+                        text_append(t, "\\e");
+                else if (*s == '-')
+                        text_append(t, "\\-");
+                else if (*s == '"')
+                        text_append(t, "\\(dq");
+                else
+                        text_append_char(t, *s);
+        }
+}

@@ -32,6 +32,8 @@ void text_append_char(Text *t, char c);
 void text_append_u64(Text *t, uint64_t v);
 void text_append_i64(Text *t, int64_t v);
 void text_appendf(Text *t, const char *fmt, ...) _printf_(2, 3);
+/** text_append_manual() - @s for a page of man(7): backslashes, hyphens and quotes escaped. */
+void text_append_manual(Text *t, const char *s);
 
 /** utf8_sequence() - bytes (1..4) of the valid UTF-8 character at @s of @n bytes; 0 when there is none. */
 size_t utf8_sequence(const char *s, size_t n);

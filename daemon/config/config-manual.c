@@ -2,24 +2,11 @@
 #include "config/config-document.h"
 #include "config/config-key.h"
 
-/* Text for man(7): backslashes and hyphens escaped, no line may begin with a dot or quote. */
-static void put_text(Text *t, const char *s) {
-        for (; *s; s++) {
-                if (*s == '\\')
-                        text_append(t, "\\e");
-                else if (*s == '-')
-                        text_append(t, "\\-");
-                else if (*s == '"')
-                        text_append(t, "\\(dq");
-                else
-                        text_append_char(t, *s);
-        }
-}
-
+/* No line may begin with a dot or a quote. */
 static void put_line(Text *t, const char *s) {
         if (*s == '.' || *s == '\'')
                 text_append(t, "\\&");
-        put_text(t, s);
+        text_append_manual(t, s);
         text_append_char(t, '\n');
 }
 
@@ -28,9 +15,9 @@ static void put_words(Text *t, const ConfigKey *key) {
                 return;
         for (const ConfigWord *w = key->words; w->text; w++) {
                 text_append(t, ".br\n\\(dq");
-                put_text(t, w->text);
+                text_append_manual(t, w->text);
                 text_append(t, "\\(dq: ");
-                put_text(t, w->help);
+                text_append_manual(t, w->help);
                 text_append(t, w[1].text ? ";\n" : ".\n");
         }
 }
@@ -53,18 +40,18 @@ static void put_key(Text *t, const ConfigKey *key) {
         char bounds[96];
 
         text_append(t, ".TP\n\\fB");
-        put_text(t, key->path);
+        text_append_manual(t, key->path);
         text_append(t, "\\fR (");
-        put_text(t, key->type->name);
+        text_append_manual(t, key->type->name);
         if (value) {
                 text_append(t, "; default: ");
-                put_text(t, value);
+                text_append_manual(t, value);
         }
         text_append(t, ")\n");
         put_line(t, key->help);
         if (config_bounds_format(key, bounds, sizeof(bounds))[0]) {
                 text_append(t, "Bounds: ");
-                put_text(t, bounds);
+                text_append_manual(t, bounds);
                 text_append(t, ".\n");
         }
         put_words(t, key);

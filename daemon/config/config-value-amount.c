@@ -128,6 +128,16 @@ static void count_schema(const ConfigKey *key, Text *t) {
         json_put_i64(t, "maximum", (int64_t) key->max);
 }
 
+/* A count, or what the schema @other describes. */
+static void count_or(const ConfigKey *key, Text *t, const char *other) {
+        json_put_array(t, "anyOf");
+        json_put_object(t, NULL);
+        count_schema(key, t);
+        json_end_object(t);
+        json_put_raw(t, NULL, other);
+        json_end_array(t);
+}
+
 const ConfigType config_type_count = { "whole number", count_read, count_equal, count_schema };
 
 /* part: a number of workers, or a percentage of the pool; offset_has tells which */
@@ -167,12 +177,7 @@ static bool part_equal(const ConfigKey *key, const void *a, const void *b) {
 }
 
 static void part_schema(const ConfigKey *key, Text *t) {
-        json_put_array(t, "anyOf");
-        json_put_object(t, NULL);
-        count_schema(key, t);
-        json_end_object(t);
-        json_put_raw(t, NULL, "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,3}%$\"}");
-        json_end_array(t);
+        count_or(key, t, "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,3}%$\"}");
 }
 
 const ConfigType config_type_part = { "number or percentage", part_read, part_equal, part_schema };
@@ -213,12 +218,7 @@ static void cgroup_count_read(ConfigCheck *c, const Spot *at, json_t *v, const C
 }
 
 static void cgroup_count_schema(const ConfigKey *key, Text *t) {
-        json_put_array(t, "anyOf");
-        json_put_object(t, NULL);
-        count_schema(key, t);
-        json_end_object(t);
-        json_put_raw(t, NULL, "{\"const\":\"max\"}");
-        json_end_array(t);
+        count_or(key, t, "{\"const\":\"max\"}");
 }
 
 const ConfigType config_type_cgroup_count = { "whole number or \"max\"", cgroup_count_read, count_equal, cgroup_count_schema };

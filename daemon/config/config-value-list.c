@@ -106,9 +106,13 @@ static void argv_schema(const ConfigKey *key, Text *t) {
 const ConfigType config_type_command = { "array of strings", argv_read, command_equal, argv_schema };
 const ConfigType config_type_argv = { "array of strings", argv_read, list_equal, argv_schema };
 
-/* Lists without an order: each item is looked at by @check, which adds a fault of its own and says false. */
+/* Lists without an order: each item is looked at by .check, which adds a fault of its own and says false. */
 
-typedef bool (*ItemCheck)(ConfigCheck *c, const Spot *at, const char *s);
+struct ConfigList {
+        bool (*check)(ConfigCheck *c, const Spot *at, const char *s);
+        const char *example, *item_schema;
+        bool is_never_empty;
+};
 
 static int compare_items(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
@@ -124,7 +128,7 @@ static bool is_twice(ConfigCheck *c, const Spot *at, char *const *list, size_t n
         return false;
 }
 
-static bool item_read(ConfigCheck *c, const Spot *at, json_t *item, ItemCheck check, char **ret) {
+static bool item_read(ConfigCheck *c, const Spot *at, json_t *item, const struct ConfigList *list, char **ret) {
         if (!json_is_string(item)) {
                 config_fault_value(c, at, "expected a string");
                 return false;
@@ -132,17 +136,23 @@ static bool item_read(ConfigCheck *c, const Spot *at, json_t *item, ItemCheck ch
         *ret = alloc_strdup(json_string_value(item));
         if (!*ret)
                 c->error = -ENOMEM;
-        return *ret && check(c, at, *ret);
+        return *ret && list->check(c, at, *ret);
 }
 
-static void list_read(ConfigCheck *c, const Spot *at, json_t *v, char ***slot, const char *example, ItemCheck check) {
+static void list_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
+        const struct ConfigList *kind = key->type->list;
         size_t i, n = json_array_size(v);
         _cleanup_(strv_freep) char **list = NULL;
+        char ***slot = SLOT(key, object);
         bool good = true;
         json_t *item;
 
         if (!json_is_array(v) || n > LIST_MAX) {
-                config_fault_value(c, at, "expected an array of at most %u strings: %s", LIST_MAX, example);
+                config_fault_value(c, at, "expected an array of at most %u strings: %s", LIST_MAX, kind->example);
+                return;
+        }
+        if (n == 0 && kind->is_never_empty) {
+                config_fault_value(c, at, "expected a non-empty array: %s", kind->example);
                 return;
         }
         list = NEW0_ARRAY(char *, n + 1);
@@ -152,7 +162,7 @@ static void list_read(ConfigCheck *c, const Spot *at, json_t *v, char ***slot, c
         }
         json_array_foreach(v, i, item) {
                 Spot here = { .up = at, .index = i };
-                good = item_read(c, &here, item, check, &list[i]) && good;
+                good = item_read(c, &here, item, kind, &list[i]) && good;
                 if (!list[i] && !(list[i] = alloc_strdup("")))
                         c->error = -ENOMEM;
                 if (c->error)
@@ -167,6 +177,12 @@ static void list_read(ConfigCheck *c, const Spot *at, json_t *v, char ***slot, c
         *slot = n > 0 ? TAKE_PTR(list) : NULL;
 }
 
+static void list_schema(const ConfigKey *key, Text *t) {
+        json_put_string(t, "type", "array");
+        json_put_i64(t, "maxItems", LIST_MAX);
+        json_put_raw(t, "items", key->type->list->item_schema);
+}
+
 /* names of pools; that they exist is found out when all are known */
 
 static bool check_pool_name(ConfigCheck *c, const Spot *at, const char *s) {
@@ -176,17 +192,10 @@ static bool check_pool_name(ConfigCheck *c, const Spot *at, const char *s) {
         return false;
 }
 
-static void names_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
-        list_read(c, at, v, SLOT(key, object), "[\"db\", \"cache\"]", check_pool_name);
-}
+static const struct ConfigList list_of_names = { .check = check_pool_name, .example = "[\"db\", \"cache\"]",
+                                              .item_schema = "{\"type\":\"string\",\"pattern\":\"^[a-z0-9][a-z0-9_.-]{0,62}$\"}" };
 
-static void names_schema(const ConfigKey *key, Text *t) {
-        json_put_string(t, "type", "array");
-        json_put_i64(t, "maxItems", LIST_MAX);
-        json_put_raw(t, "items", "{\"type\":\"string\",\"pattern\":\"^[a-z0-9][a-z0-9_.-]{0,62}$\"}");
-}
-
-const ConfigType config_type_names = { "array of pools", names_read, list_equal, names_schema };
+const ConfigType config_type_names = { "array of pools", list_read, list_equal, list_schema, .list = &list_of_names };
 
 /* paths */
 
@@ -198,17 +207,10 @@ static bool check_path(ConfigCheck *c, const Spot *at, const char *s) {
         return v && config_read_path(c, at, v, CONFIG_PATH_MAX);
 }
 
-static void paths_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
-        list_read(c, at, v, SLOT(key, object), "[\"/srv\", \"/etc\"]", check_path);
-}
+static const struct ConfigList list_of_paths = { .check = check_path, .example = "[\"/srv\", \"/etc\"]",
+                                              .item_schema = "{\"$ref\":\"#/$defs/path\"}" };
 
-static void paths_schema(const ConfigKey *key, Text *t) {
-        json_put_string(t, "type", "array");
-        json_put_i64(t, "maxItems", LIST_MAX);
-        json_put_raw(t, "items", "{\"$ref\":\"#/$defs/path\"}");
-}
-
-const ConfigType config_type_paths = { "array of absolute paths", paths_read, list_equal, paths_schema };
+const ConfigType config_type_paths = { "array of absolute paths", list_read, list_equal, list_schema, .list = &list_of_paths };
 
 /* patterns of names */
 
@@ -221,17 +223,10 @@ static bool check_glob(ConfigCheck *c, const Spot *at, const char *s) {
         return false;
 }
 
-static void globs_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
-        list_read(c, at, v, SLOT(key, object), "[\"web\", \"db-*\"]", check_glob);
-}
+static const struct ConfigList list_of_globs = { .check = check_glob, .example = "[\"web\", \"db-*\"]",
+                                              .item_schema = "{\"type\":\"string\"}" };
 
-static void strings_schema(const ConfigKey *key, Text *t) {
-        json_put_string(t, "type", "array");
-        json_put_i64(t, "maxItems", LIST_MAX);
-        json_put_raw(t, "items", "{\"type\":\"string\"}");
-}
-
-const ConfigType config_type_globs = { "array of names and patterns", globs_read, list_equal, strings_schema };
+const ConfigType config_type_globs = { "array of names and patterns", list_read, list_equal, list_schema, .list = &list_of_globs };
 
 /* kinds of events: those the context knows; without such a list any is taken */
 
@@ -253,11 +248,7 @@ static bool check_event(ConfigCheck *c, const Spot *at, const char *s) {
         return false;
 }
 
-static void events_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
-        if (json_is_array(v) && json_array_size(v) == 0)
-                config_fault_value(c, at, "expected a non-empty array of event types: [\"worker.failed\"]");
-        else
-                list_read(c, at, v, SLOT(key, object), "[\"worker.failed\"]", check_event);
-}
+static const struct ConfigList list_of_events = { .check = check_event, .example = "[\"worker.failed\"]",
+                                              .item_schema = "{\"type\":\"string\"}", .is_never_empty = true };
 
-const ConfigType config_type_events = { "array of event types", events_read, list_equal, strings_schema };
+const ConfigType config_type_events = { "array of event types", list_read, list_equal, list_schema, .list = &list_of_events };

@@ -21,6 +21,7 @@ typedef struct ConfigType {
         void (*schema)(const ConfigKey *key, Text *t);
         /* What a change from @a to @b costs, where it is not always the key's own; may be NULL. */
         ConfigCost (*cost)(const ConfigKey *key, const void *a, const void *b);
+        const struct ConfigList *list; /* arrays of strings without an order: what their items are; else NULL */
 } ConfigType;
 
 /* config-value.c: single values */

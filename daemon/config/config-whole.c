@@ -52,20 +52,14 @@ typedef struct Walk {
         size_t depth;
 } Walk;
 
-static size_t index_of(const Config *c, const char *name) {
-        size_t low = 0, high = c->n_pools;
+static int compare_name(const void *name, const void *pool) {
+        return strcmp(name, (*(PoolConfig *const *) pool)->name);
+}
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = strcmp(name, c->pools[middle]->name);
-                if (order == 0)
-                        return middle;
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return SIZE_MAX;
+static size_t index_of(const Config *c, const char *name) {
+        PoolConfig **p = c->n_pools > 0 ? bsearch(name, c->pools, c->n_pools, sizeof *p, compare_name) : NULL;
+
+        return p ? (size_t) (p - c->pools) : SIZE_MAX;
 }
 
 /* The @n-th pool that @p waits for; *ret_key is the key that says so. NULL at the end. */

@@ -2,8 +2,8 @@
 #include "control/peer.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/file.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -75,21 +75,16 @@ bool peer_has_group(const Peer *p, gid_t gid) {
 
 static pid_t pidfd_pid(int pidfd) {
         char path[48], line[512], *at;
-        _cleanup_fd_ int fd = -EBADF;
-        ssize_t n;
 
         (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
-        if (n <= 0)
+        if (file_read_start(path, line, sizeof(line)) < 0)
                 return 0;
-        line[n] = 0;
         at = strstr(line, "\nPid:\t");
         return at ? (pid_t) strtol(at + 6, NULL, 10) : 0;
 }
 
 const char *peer_comm(int fd, char buf[static PEER_COMM_MAX]) {
-        _cleanup_fd_ int pidfd = -EBADF, comm = -EBADF;
+        _cleanup_fd_ int pidfd = -EBADF;
         socklen_t size = sizeof(pidfd);
         char path[32];
         ssize_t n = -1;
@@ -101,10 +96,8 @@ const char *peer_comm(int fd, char buf[static PEER_COMM_MAX]) {
         pid = pidfd_pid(pidfd);
         if (pid > 0) {
                 (void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
-                comm = open(path, O_RDONLY | O_CLOEXEC);
+                n = file_read_start(path, buf, PEER_COMM_MAX);
         }
-        if (comm >= 0)
-                n = read(comm, buf, PEER_COMM_MAX - 1);
         if (n > 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
                 n = -1; /* gone meanwhile: it may have been another's */
         buf[n > 0 ? n : 0] = 0;

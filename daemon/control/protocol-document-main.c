@@ -9,25 +9,11 @@
 
 #define FRAME_MAX (1u << 20)
 
-/* Text for man(7): backslashes, hyphens and quotes escaped. */
-static void put_text(Text *t, const char *s) {
-        for (; *s; s++) {
-                if (*s == '\\')
-                        text_append(t, "\\e");
-                else if (*s == '-')
-                        text_append(t, "\\-");
-                else if (*s == '"')
-                        text_append(t, "\\(dq");
-                else
-                        text_append_char(t, *s);
-        }
-}
-
 static void put_item(Text *t, const char *name, const char *text) {
         text_append(t, ".TP\n\\fB");
-        put_text(t, name);
+        text_append_manual(t, name);
         text_append(t, "\\fR\n");
-        put_text(t, text);
+        text_append_manual(t, text);
         text_append_char(t, '\n');
 }
 
@@ -35,15 +21,15 @@ static void put_params(Text *t, const Method *m) {
         text_append(t, ".RS\n");
         for (const JsonField *f = m->fields; f && f->name; f++) {
                 text_append(t, ".TP\n\\fI");
-                put_text(t, f->name);
+                text_append_manual(t, f->name);
                 text_append(t, f->required ? "\\fR (required)\n" : "\\fR\n");
-                put_text(t, f->help);
+                text_append_manual(t, f->help);
                 text_append_char(t, '\n');
         }
         if (m->takes_config)
                 text_append(t, ".PP\nand every key of a pool, as in\n.BR drover.json (5).\n");
         text_append(t, ".PP\nAnswer: ");
-        put_text(t, m->result);
+        text_append_manual(t, m->result);
         text_append(t, "\n.RE\n");
 }
 
@@ -74,11 +60,11 @@ static void put_limits(Text *t) {
 
                 (void) snprintf(value, sizeof(value), "%llu", (unsigned long long) limits[i].value);
                 text_append(t, ".TP\n\\fB");
-                put_text(t, limits[i].name);
+                text_append_manual(t, limits[i].name);
                 text_append(t, "\\fR ");
                 text_append(t, value);
                 text_append_char(t, '\n');
-                put_text(t, limits[i].help);
+                text_append_manual(t, limits[i].help);
                 text_append_char(t, '\n');
         }
 }

@@ -7,24 +7,12 @@
 #include "pool/proc-usage.h"
 
 #include "base/alloc.h"
-#include "base/fd.h"
+#include "base/file.h"
 #include "base/parse.h"
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define PARENTS_MAX 32u      /* steps up; deeper trees are the worker's own affair */
 #define CGROUP_TEXT_MAX 4200 /* a path of PATH_MAX and "0::" */
-
-static int read_cgroup(const char *path, char *buf, size_t size) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-        if (n < 0)
-                return -errno;
-        buf[n] = 0;
-        return 0;
-}
 
 /* The path of the line "0::/path\n", cut at its end; NULL when there is no such line. */
 static char *unified_path(char *text) {
@@ -48,7 +36,7 @@ char *notify_sender_cgroup_base(pid_t keeper_pid) {
         char text[CGROUP_TEXT_MAX];
         char *path;
 
-        if (read_cgroup("/proc/self/cgroup", text, sizeof text) < 0)
+        if (file_read_start("/proc/self/cgroup", text, sizeof text) < 0)
                 return NULL;
         path = unified_path(text);
         if (!path)
@@ -99,7 +87,7 @@ static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {
         Worker *w;
 
         (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
-        if (read_cgroup(path, text, sizeof text) < 0 ||
+        if (file_read_start(path, text, sizeof text) < 0 ||
             notify_sender_parse_leaf(text, base, name, &generation) < 0)
                 return NULL;
         w = pool_set_worker_by_name(s, name);

@@ -10,21 +10,14 @@ typedef struct Search {
         size_t n_stack;
 } Search;
 
+static int compare_name(const void *name, const void *node) {
+        return strcmp(name, ((const OrderNode *) node)->name);
+}
+
 static size_t node_position(const Search *s, const char *name) {
-        size_t low = 0, high = s->n;
+        const OrderNode *node = s->n > 0 ? bsearch(name, s->nodes, s->n, sizeof *node, compare_name) : NULL;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = strcmp(s->nodes[middle].name, name);
-
-                if (order == 0)
-                        return middle;
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return SIZE_MAX;
+        return node ? (size_t) (node - s->nodes) : SIZE_MAX;
 }
 
 /* Walks on to all of @names; true when @goal is one of them. */

@@ -5,8 +5,7 @@
 #include "pool/proc-usage.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include <fcntl.h>
+#include "base/file.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -47,18 +46,11 @@ int proc_usage_parse(const char *stat, ProcUsage *ret) {
 }
 
 int proc_usage_read(pid_t pid, ProcUsage *ret) {
-        _cleanup_fd_ int fd = -EBADF;
         char path[32],
                 text[1024]; /* 52 numbers of 20 digits at most, a name of 64 bytes: 24 fields end far before */
         ssize_t n;
 
         (void) snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        n = read(fd, text, sizeof text - 1);
-        if (n < 0)
-                return -errno;
-        text[n] = 0;
-        return proc_usage_parse(text, ret);
+        n = file_read_start(path, text, sizeof text);
+        return n < 0 ? (int) n : proc_usage_parse(text, ret);
 }

@@ -2,28 +2,15 @@
 #include "pool/tree-memory.h"
 #include "pool/proc-usage.h"
 
-#include "base/fd.h"
+#include "base/file.h"
 #include "base/text.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define PATH_TEXT_MAX 4200     /* a cgroup's path with its mount and a file's name */
 #define FILE_TEXT_MAX 8192     /* memory.stat is half of it; TREE_MEMORY_PROCESSES_MAX pids are a quarter */
 
 static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-
-/* Up to @size - 1 bytes of it; what is beyond is left out. */
-static int read_text(const char *path, char *buf, size_t size) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-        if (n < 0)
-                return -errno;
-        buf[n] = 0;
-        return 0;
-}
 
 uint64_t tree_memory_inactive(const char *stat) {
         static const char key[] = "inactive_file ";
@@ -43,7 +30,7 @@ static bool leaf_of(pid_t pid, const char *base, char *buf, size_t size) {
         size_t n;
 
         (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
-        if (!base || read_text(path, text, sizeof text) < 0)
+        if (!base || file_read_start(path, text, sizeof text) < 0)
                 return false;
         line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
         if (!line)
@@ -61,7 +48,7 @@ static int read_of_leaf(const char *leaf, const char *name, char *buf, size_t si
 
         for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
                 if ((size_t) snprintf(path, sizeof path, "%s%s/%s", mounts[i], leaf, name) < sizeof path &&
-                    read_text(path, buf, size) >= 0)
+                    file_read_start(path, buf, size) >= 0)
                         return 0;
         return -ENOENT;
 }
@@ -103,7 +90,7 @@ static void add_children(Pids *p, pid_t pid) {
         char path[64], text[FILE_TEXT_MAX];
 
         (void) snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int) pid, (int) pid);
-        if (read_text(path, text, sizeof text) >= 0)
+        if (file_read_start(path, text, sizeof text) >= 0)
                 add_pids(p, text);
 }
 

@@ -78,6 +78,20 @@ START_TEST(files_without_a_size_are_read_whole) {
 }
 END_TEST
 
+START_TEST(start_of_a_file_is_read) {
+        char text[6] = "left";
+
+        ck_assert_int_eq(file_read_start("/proc/self/no-such-file", text, sizeof text), -ENOENT);
+        ck_assert_str_eq(text, "left");
+        ck_assert_int_eq(file_replace("f", "0123456789", 10, 0600), 0);
+        ck_assert_int_eq(file_read_start("f", text, sizeof text), 5);
+        ck_assert_str_eq(text, "01234");
+        ck_assert_int_eq(file_replace("f", "", 0, 0600), 0);
+        ck_assert_int_eq(file_read_start("f", text, sizeof text), 0);
+        ck_assert_str_eq(text, "");
+}
+END_TEST
+
 START_TEST(directories_are_made) {
         ck_assert_int_eq(dir_make("a/b/c", 0700), 0);
         ck_assert_int_eq(dir_make("a/b/c", 0700), 0);
@@ -108,6 +122,7 @@ int main(void) {
         tcase_add_test(t, what_is_written_is_read);
         tcase_add_test(t, faults_leave_outputs_alone);
         tcase_add_test(t, files_without_a_size_are_read_whole);
+        tcase_add_test(t, start_of_a_file_is_read);
         tcase_add_test(t, directories_are_made);
         tcase_add_test(t, memfd_can_be_sealed);
         suite_add_tcase(s, t);

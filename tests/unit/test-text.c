@@ -124,6 +124,14 @@ START_TEST(taking_nothing_gives_an_empty_string) {
 }
 END_TEST
 
+START_TEST(a_manual_shows_what_was_meant) {
+        _cleanup_text_ Text t = {0};
+
+        text_append_manual(&t, "a-b \\n \"c\"");
+        ck_assert_str_eq(t.data, "a\\-b \\en \\(dqc\\(dq");
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("text");
         TCase *t = tcase_create("text");
@@ -136,6 +144,7 @@ int main(void) {
         tcase_add_loop_test(t, seconds_have_up_to_six_decimals, 0, ARRAY_SIZE(seconds));
         tcase_add_test(t, failure_is_sticky_until_cleared);
         tcase_add_test(t, taking_nothing_gives_an_empty_string);
+        tcase_add_test(t, a_manual_shows_what_was_meant);
         suite_add_tcase(s, t);
         srunner_run_all(r, CK_NORMAL);
         failed = srunner_ntests_failed(r);
