@@ -128,15 +128,18 @@ int ctl_open(Ctl *c) {
         return CTL_DONE;
 }
 
+/* Before a call: its @params could not be made when they are NULL. */
+static int open_for(Ctl *c, const json_t *params) {
+        if (params)
+                return ctl_open(c);
+        ctl_say("out of memory");
+        return CTL_FAILED;
+}
+
 int ctl_call(Ctl *c, const char *method, json_t *params_consume, json_t **ret) {
         _cleanup_json_ json_t *params = params_consume;
         _cleanup_call_error_ CallError error = {};
-
-        if (!params) {
-                ctl_say("out of memory");
-                return CTL_FAILED;
-        }
-        int status = ctl_open(c);
+        int status = open_for(c, params);
         if (status != CTL_DONE)
                 return status;
         if (session_call(c->session, method, params, c->has_timeout ? c->timeout : CALL_TIMEOUT, ret,
@@ -159,12 +162,7 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
         _cleanup_call_error_ CallError error = {};
         usec_t deadline = c->has_timeout ? usec_add(clock_now(), c->timeout) : USEC_INFINITY,
                left = c->timeout;
-
-        if (!params) {
-                ctl_say("out of memory");
-                return CTL_FAILED;
-        }
-        int status = ctl_open(c);
+        int status = open_for(c, params);
         if (status != CTL_DONE)
                 return status;
         for (;;) {

@@ -184,23 +184,21 @@ static int signal_each(int leaf_fd, const char *leaf, int sig) {
         return each_member(leaf_fd, signal_one, &job);
 }
 
+static int open_leaf(const Tree *t, const Slot *s, char buf[static SLOT_LEAF_MAX]) {
+        return s->has_leaf ? cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, buf)) : -ESRCH;
+}
+
 static int tree_each(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata) {
         char leaf[SLOT_LEAF_MAX];
-        _cleanup_fd_ int fd = -EBADF;
+        _cleanup_fd_ int fd = open_leaf(t, s, leaf);
 
-        if (!s->has_leaf)
-                return -ESRCH;
-        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         return fd < 0 ? fd : each_member(fd, what, userdata);
 }
 
 static int tree_signal(Tree *t, Slot *s, int sig) {
         char leaf[SLOT_LEAF_MAX];
-        _cleanup_fd_ int fd = -EBADF;
+        _cleanup_fd_ int fd = open_leaf(t, s, leaf);
 
-        if (!s->has_leaf)
-                return -ESRCH;
-        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         if (fd < 0)
                 return fd;
         if (sig == SIGKILL && cgroup_write(fd, "cgroup.kill", "1") == 0)
@@ -211,11 +209,8 @@ static int tree_signal(Tree *t, Slot *s, int sig) {
 /* Where the leaf has no cgroup.freeze (before Linux 5.2) each process is stopped by itself. */
 static int tree_freeze(Tree *t, Slot *s, bool is_frozen) {
         char leaf[SLOT_LEAF_MAX];
-        _cleanup_fd_ int fd = -EBADF;
+        _cleanup_fd_ int fd = open_leaf(t, s, leaf);
 
-        if (!s->has_leaf)
-                return -ESRCH;
-        fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         if (fd < 0)
                 return fd;
         if (cgroup_write(fd, "cgroup.freeze", is_frozen ? "1" : "0") == 0)
