@@ -68,6 +68,10 @@ void log_cursor_done(LogCursor *c);
  */
 int log_cursor_back(LogCursor *c, uint64_t n_lines, size_t budget);
 
+/* Between log-cursor.c and log-cursor-back.c. 1: it stands at the end of the next older file; 0: none, or none that is wanted. */
+int log_cursor_go_older(LogCursor *c);
+int log_cursor_allocate(LogCursor *c); /* its buffer; -ENOMEM */
+
 /* Somewhere in the log, whatever becomes of the file's name. */
 typedef struct LogCursorPlace {
         uint64_t dev, file_ino, ino, position; /* ino 0: nowhere, there was no file */

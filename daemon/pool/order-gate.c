@@ -1,6 +1,6 @@
 /* order-gate.c - requires and after among pools that live: who may start now, who may stop now.
  *
- * Names are resolved to pools once after each change of the set (order_refresh), in both directions. What moves in a pool
+ * Names are resolved to pools once after each change of the set (order_resolve), in both directions. What moves in a pool
  * that has neighbours only notes that a look is due; order_converge(), from pool_set_converge(), takes it:
  *   pull     a pool that is required and not wanted is wanted from now on
  *   release  workers go through the gate that has opened; stops go on whose hold has ended
@@ -13,7 +13,7 @@
 
 #define KILLS_WITHOUT_EFFECT 2u /* from then on a process holds up nobody's stop */
 
-static bool has_needs(const PoolConfig *c) {
+bool order_has_needs(const PoolConfig *c) {
         return (c->requires && *c->requires) || (c->after && *c->after);
 }
 
@@ -22,14 +22,14 @@ static bool has_needs(const PoolConfig *c) {
 void order_pool_added(Pool *p) {
         PoolSet *s = p->set;
 
-        if (has_needs(p->config) || s->n_needs_missing > 0)
+        if (order_has_needs(p->config) || s->n_needs_missing > 0)
                 s->is_order_stale = s->is_order_due = true;
 }
 
 void order_pool_gone(Pool *p) {
         PoolSet *s = p->set;
 
-        if (p->n_needs > 0 || p->n_needed_by > 0 || has_needs(p->config))
+        if (p->n_needs > 0 || p->n_needed_by > 0 || order_has_needs(p->config))
                 s->is_order_stale = s->is_order_due = true;
         free(TAKE_PTR(p->needs));
         free(TAKE_PTR(p->needed_by));
@@ -68,7 +68,7 @@ static int resolve(Pool *p) {
 }
 
 /* Short of memory: what was resolved counts, the rest is tried again at the next look. */
-static void order_refresh(PoolSet *s) {
+void order_resolve(PoolSet *s) {
         if (!s->is_order_stale)
                 return;
         s->is_order_stale = false;
@@ -131,7 +131,7 @@ static bool need_is_met(const OrderNeed *n) {
 }
 
 static const OrderNeed *obstacle(Pool *p) {
-        order_refresh(p->set);
+        order_resolve(p->set);
         for (size_t i = 0; i < p->n_needs; i++)
                 if (!need_is_met(p->needs + i))
                         return p->needs + i;
@@ -221,7 +221,7 @@ static bool leads_to(Pool *p, const Pool *goal, uint64_t stamp) {
 }
 
 static const Pool *holder(Pool *p) {
-        order_refresh(p->set);
+        order_resolve(p->set);
         if (p->n_wanted > 0)
                 return NULL;
         for (size_t i = 0; i < p->n_needed_by; i++)
@@ -254,7 +254,7 @@ bool order_converge(PoolSet *s) {
         if (!s->is_order_due)
                 return false;
         s->is_order_due = false;
-        order_refresh(s);
+        order_resolve(s);
         pull(s);
         for (size_t i = 0; i < s->n_pools; i++) {
                 Pool *p = s->pools[i];
@@ -292,7 +292,7 @@ const char *order_describe(const Worker *w, char *buf, size_t size) {
         const OrderNeed *need;
 
         *buf = 0;
-        order_refresh(p->set);
+        order_resolve(p->set);
         if (w->state == WORKER_LAUNCHING && !w->child) {
                 need = obstacle(p);
                 if (need)
@@ -308,141 +308,4 @@ const char *order_describe(const Worker *w, char *buf, size_t size) {
                                 (void) snprintf(buf, size, "runs without %s%s", p->needs[i].name,
                                                 describe_need(p->needs + i));
         return buf;
-}
-
-/* ---- wishes that concern others ---- */
-
-int order_check(PoolSet *s, const PoolConfig *c, char **ret_text) {
-        _cleanup_free_ OrderNode *nodes = NULL;
-        _cleanup_free_ char *path = NULL;
-        char **lists[] = {c->requires, c->after};
-        size_t n = 0, i;
-        bool found;
-
-        for (size_t j = 0; j < 2; j++)
-                for (char **name = lists[j]; name && *name; name++) {
-                        if (pool_find(s, *name) || streq(*name, c->name))
-                                continue;
-                        *ret_text = alloc_printf("%s: there is no pool \"%s\"; add it first", j == 0 ? "requires" : "after", *name);
-                        return *ret_text ? -ENOENT : -ENOMEM;
-                }
-        if (!has_needs(c))
-                return 0;
-        nodes = NEW0_ARRAY(OrderNode, s->n_pools + 1);
-        if (!nodes)
-                return -ENOMEM;
-        i = pool_set_position(s, c->name, &found);
-        for (size_t j = 0; j < s->n_pools + !found; j++) {
-                const PoolConfig *o = j == i ? c : s->pools[n - (!found && j > i)]->config;
-
-                nodes[n++] = (OrderNode){.name = o->name, .requires = o->requires, .after = o->after};
-        }
-        if (order_find_cycle(nodes, n, c->name, &path) < 0)
-                return -ENOMEM;
-        if (!path)
-                return 0;
-        *ret_text = alloc_printf("requires and after lead in a circle: %s; take one of them out", path);
-        return *ret_text ? -ELOOP : -ENOMEM;
-}
-
-static bool requires(const Pool *p, const Pool *other) {
-        for (size_t i = 0; i < p->n_needs; i++)
-                if (p->needs[i].is_required && p->needs[i].pool == other)
-                        return true;
-        return false;
-}
-
-const char *order_required_by(Pool *p) {
-        order_refresh(p->set);
-        for (size_t i = 0; i < p->n_needed_by; i++)
-                if (!p->needed_by[i]->is_removing && requires(p->needed_by[i], p))
-                        return pool_name(p->needed_by[i]);
-        return NULL;
-}
-
-static int add_worker(Worker ***workers, size_t *n, Worker *w, uint64_t stamp) {
-        Worker **more;
-
-        if (w->select_stamp == stamp)
-                return 0;
-        more = realloc(*workers, (*n + 2) * sizeof(Worker *));
-        if (!more)
-                return -ENOMEM;
-        w->select_stamp = stamp;
-        more[(*n)++] = w;
-        more[*n] = NULL;
-        *workers = more;
-        return 1;
-}
-
-static bool is_all_chosen(const Pool *p, uint64_t stamp) {
-        bool any = false;
-
-        for (size_t i = 0; i < p->n_workers; i++) {
-                if (p->workers[i]->select_stamp == stamp)
-                        any = true;
-                else if (p->workers[i]->is_wanted)
-                        return false;
-        }
-        return any;
-}
-
-static bool is_any_chosen(const Pool *p, uint64_t stamp) {
-        for (size_t i = 0; i < p->n_workers; i++)
-                if (p->workers[i]->select_stamp == stamp)
-                        return true;
-        return false;
-}
-
-static bool goes_too(const Worker *w) {
-        return w->is_wanted || w->child;
-}
-
-static bool comes_back(const Worker *w) {
-        return w->is_stopped_for_need;
-}
-
-/* Round by round until nobody is added any more; each round goes one step further along the needs. */
-static int add_along(PoolSet *s, Worker ***workers, size_t *n, bool (*is_source)(const Pool *, uint64_t),
-                     bool (*is_wanted)(const Worker *)) {
-        uint64_t stamp = ++s->select_stamp;
-        int again = 1;
-
-        order_refresh(s);
-        for (size_t i = 0; i < *n; i++)
-                (*workers)[i]->select_stamp = stamp;
-        while (again > 0 && s->n_needs > 0) {
-                again = 0;
-                for (size_t i = 0; i < s->n_pools; i++) {
-                        Pool *p = s->pools[i];
-
-                        for (size_t j = 0; j < p->n_needed_by && is_source(p, stamp); j++) {
-                                Pool *d = p->needed_by[j];
-
-                                for (size_t k = 0; k < d->n_workers && requires(d, p); k++) {
-                                        int r = is_wanted(d->workers[k]) ? add_worker(workers, n, d->workers[k], stamp) : 0;
-
-                                        if (r < 0)
-                                                return r;
-                                        again |= r;
-                                }
-                        }
-                }
-        }
-        return 0;
-}
-
-int order_add_dependents(PoolSet *s, Worker ***workers, size_t *n) {
-        return add_along(s, workers, n, is_all_chosen, goes_too);
-}
-
-int order_add_returning(PoolSet *s, Worker ***workers, size_t *n) {
-        return add_along(s, workers, n, is_any_chosen, comes_back);
-}
-
-void order_want_stop(Worker *w) {
-        bool returns = w->is_wanted || w->is_stopped_for_need;
-
-        worker_want_stop(w);
-        w->is_stopped_for_need = returns;
 }

@@ -3,7 +3,7 @@
  * order.c is the graph alone, pure. order-gate.c is what it means for the living: a worker's launch waits at the gate
  * until every pool it needs is ready; a stop is held while pools that need this one are still going. Nothing of this is
  * a state: the gate is a LAUNCHING worker that is not queued yet, the hold a worker that is not wanted and not told yet,
- * so both follow from the wishes alone, after droverd's own death too.
+ * so both follow from the wishes alone, after droverd's own death too. order-wish.c adds to a wish those it concerns too.
  *
  *   ready     all wanted workers run, or ended with success for good; and from then on as long as one of them runs
  *   requires  must be ready before a start; started when it is not wanted; stopped by hand only after those that need it

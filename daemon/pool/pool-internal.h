@@ -130,6 +130,8 @@ bool pool_wants_new(const Pool *p);
 uint64_t pool_n_restarts(const Pool *p);
 void pool_fill(Pool *p); /* make the slots that are missing, mark the surplus ones */
 Worker *pool_slot(Pool *p, unsigned slot, bool make); /* NULL: there is none, or memory is short */
+size_t pool_slot_position(const Pool *p, unsigned slot); /* among the workers, or where it would stand */
+void pool_emit(Pool *p, EventKind k);
 void pool_drop_worker(Pool *p, Worker *w);
 void pool_note_ended(Pool *p, bool is_ended); /* a `run` process ended, or lives again */
 Pool *pool_free(Pool *p);
@@ -144,6 +146,8 @@ Worker *pool_set_worker_by_name(PoolSet *s, const char *name);
 uint64_t pool_set_random(PoolSet *s);
 
 /* order-gate.c */
+bool order_has_needs(const PoolConfig *c);
+void order_resolve(PoolSet *s); /* names to pools, where the set has changed */
 void order_pool_added(Pool *p); /* it is in the set, or has another configuration */
 void order_pool_gone(Pool *p);  /* it leaves the set, or is about to get another configuration */
 void order_note(Pool *p);       /* something in it moved */
