@@ -14,6 +14,7 @@ static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const for_choices[] = {"exit", "ready", "stopped", "idle", NULL};
 static const char *const sort_choices[] = {"name", "cpu", "mem", NULL};
 static const char *const stream_choices[] = {"stdout", "stderr", NULL};
+static const char *const state_choices[] = {"queued", "running", "done", "failed", "cancelled", "timeout", NULL};
 static const char *const restart_choices[] = {"always", "on-failure", "never", NULL};
 
 static const CliOption options[_OPT_MAX] = {
@@ -71,6 +72,19 @@ static const CliOption options[_OPT_MAX] = {
         [OPT_ARGS] = {"args", 0, OPTION_TEXT, "JSON", "its arguments, an array; words come after them"},
         [OPT_KWARGS] = {"kwargs", 0, OPTION_TEXT, "JSON", "its arguments by name, an object"},
         [OPT_START_METHOD] = {"start-method", 0, OPTION_TEXT, "METHOD", "how its process comes to be: spawn"},
+        [OPT_WAIT] = {"wait", 0, OPTION_FLAG, NULL, "wait for its end, and print its result"},
+        [OPT_KEEP] = {"keep", 0, OPTION_FLAG, NULL, "let it go on when this droverctl ends before"},
+        [OPT_TASK_TIMEOUT] = {"task-timeout", 0, OPTION_SPAN, "SPAN",
+                              "how long one may take once a worker is at it; then that worker is killed (else tasks.timeout)"},
+        [OPT_QUEUE_TIMEOUT] = {"queue-timeout", 0, OPTION_SPAN, "SPAN", "how long it may wait for a worker (else for ever)"},
+        [OPT_ATTEMPTS] = {"attempts", 0, OPTION_COUNT, "N", "how many workers may die with one (else tasks.attempts)"},
+        [OPT_PRIORITY] = {"priority", 0, OPTION_INTEGER, "N", "-10 to 10, higher first (0)"},
+        [OPT_KEY] = {"key", 0, OPTION_TEXT, "KEY", "of your own: submitted again with it, it is the same task"},
+        [OPT_RAW] = {"raw", 0, OPTION_FLAG, NULL, "a line is a string, as it stands"},
+        [OPT_UNORDERED] = {"unordered", 0, OPTION_FLAG, NULL, "results as they come, each with its index"},
+        [OPT_CHUNK] = {"chunk", 0, OPTION_COUNT, "N", "items a worker gets at once (else by measure); they share its fate"},
+        [OPT_COUNT] = {"count", 0, OPTION_COUNT, "N", "in place of lines: the numbers from 0 to N-1"},
+        [OPT_STATE] = {"state", 0, OPTION_CHOICE, "STATE", "only those that are queued, running, done, failed, ...", state_choices},
 };
 
 const CliOption *cli_option(OptionId id) {
@@ -114,6 +128,17 @@ static int set_choice(uint64_t *ret, const CliOption *o, const char *value, Text
         return -EINVAL;
 }
 
+static int set_integer(uint64_t *ret, const CliOption *o, const char *value, Text *error) {
+        int64_t v;
+
+        if (parse_i64(value, &v) < 0) {
+                text_appendf(error, "--%s: \"%s\" is no number", o->name, value);
+                return -EINVAL;
+        }
+        *ret = (uint64_t) v;
+        return 0;
+}
+
 /* The value of a number-like option, or the sentence about what it wants. */
 static int set_number(uint64_t *ret, const CliOption *o, const char *value, Text *error) {
         int r;
@@ -133,6 +158,8 @@ static int set_number(uint64_t *ret, const CliOption *o, const char *value, Text
                         return 0;
                 text_appendf(error, "--%s: \"%s\" is no number", o->name, value);
                 return -EINVAL;
+        case OPTION_INTEGER:
+                return set_integer(ret, o, value, error);
         case OPTION_SIGNAL:
                 r = signal_from_string(value);
                 if (r > 0) {

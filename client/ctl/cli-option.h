@@ -56,6 +56,18 @@ typedef enum OptionId {
         OPT_ARGS,
         OPT_KWARGS,
         OPT_START_METHOD,
+        OPT_WAIT,
+        OPT_KEEP,
+        OPT_TASK_TIMEOUT,
+        OPT_QUEUE_TIMEOUT,
+        OPT_ATTEMPTS,
+        OPT_PRIORITY,
+        OPT_KEY,
+        OPT_RAW,
+        OPT_UNORDERED,
+        OPT_CHUNK,
+        OPT_COUNT,
+        OPT_STATE,
         _OPT_MAX,
 } OptionId;
 
@@ -70,6 +82,7 @@ typedef enum OptionKind {
         OPTION_LIST, /* may repeat; only OPT_ENV, collected in CliArgs.env */
         OPTION_SPAN, /* CliArgs.number in µs */
         OPTION_COUNT,
+        OPTION_INTEGER, /* CliArgs.number is an int64_t */
         OPTION_SIGNAL,
         OPTION_CHOICE, /* CliArgs.number is the index in .choices */
 } OptionKind;

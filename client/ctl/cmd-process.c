@@ -1,6 +1,5 @@
-/* cmd-process.c - start, stop, restart, scale, terminate, kill, wait. */
+/* cmd-process.c - start, stop, restart, scale, terminate, kill. */
 #include "ctl/command.h"
-#include "ctl/interrupt.h"
 #include "ctl/output.h"
 #include "ctl/pool-params.h"
 #include "ctl/workers-answer.h"
@@ -69,42 +68,4 @@ int cmd_terminate(Ctl *c) {
 
 int cmd_kill(Ctl *c) {
         return send_signal(c, "kill");
-}
-
-/* One process: its code. Several: done when all ended with 0. Something that never ran has nothing to wait
- * for. */
-static int status_of_wait(const Ctl *c, const json_t *workers) {
-        size_t i, n = json_array_size(workers);
-        int status = CTL_DONE;
-        const json_t *w;
-
-        json_array_foreach(workers, i, w) {
-                const json_t *code = json_object_get(w, "exitcode");
-                if (!json_is_integer(code)) {
-                        ctl_hint(c, "%s: %s, it has no exit code", member_text(w, "name", "?"),
-                                 member_text(w, "state", "?"));
-                        status = status == CTL_DONE ? CTL_NOT_RUNNING : status;
-                } else if (n == 1)
-                        return ctl_status_of_exitcode(json_integer_value(code));
-                else if (json_integer_value(code) != 0)
-                        status = CTL_FAILED;
-        }
-        return status;
-}
-
-int cmd_wait(Ctl *c) {
-        _cleanup_json_ json_t *result = NULL, *params = ctl_select_params(c);
-        const char *what = cli_given(&c->args, OPT_FOR) ? c->args.text[OPT_FOR] : "exit";
-
-        if (json_object_set_new(params, "for", json_string(what)) < 0)
-                return CTL_FAILED;
-        int status = ctl_call_waiting(c, "wait", TAKE_PTR(params), true, &result);
-        if (status != CTL_DONE)
-                return status;
-        const json_t *workers = json_object_get(result, "workers");
-        bool is_exit = streq(what, "exit");
-        /* One process speaks by its code; what it printed is not ours to add to. */
-        if (is_exit && json_array_size(workers) == 1 && c->show == SHOW_TABLE)
-                return status_of_wait(c, workers);
-        return workers_answer_show(c, result, is_exit ? status_of_wait(c, workers) : CTL_DONE);
 }

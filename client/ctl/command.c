@@ -131,12 +131,15 @@ static const CliCommand commands[] = {
                  "    droverctl kill -s HUP web           all workers reread their files\n",
          .options = OPT_BIT(OPT_SIGNAL) | OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY,
          .complete = COMPLETE_WORKERS, .run = cmd_kill},
-        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, are ready, stopped or idle", .usage = "[--for WHAT] NAME...",
+        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, are ready, stopped or idle, or for tasks", .usage = "[--for WHAT] NAME...",
          .help = "Waiting for the exit of one process, droverctl exits with its code, 128+N when signal N killed it.\n"
+                 "A name may be the id of a task, POOL-N, unless a process has that name: for one, its result is printed,\n"
+                 "or its error on stderr. The status is 0 when all are done, 6 when a task's time was over, else 1.\n"
                  "\n"
                  "    droverctl wait job-1; echo $?\n"
-                 "    droverctl wait --for ready -T 30s web\n",
-         .options = OPT_BIT(OPT_FOR), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_wait},
+                 "    droverctl wait --for ready -T 30s web\n"
+                 "    droverctl wait math-17 math-18\n",
+         .options = OPT_BIT(OPT_FOR), .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WAIT, .run = cmd_wait},
 
         {.name = "run", .group = "Run", .summary = "run one command, or one target of a module, under the daemon",
          .usage = "[--] COMMAND [ARG...] | run --module FILE --target NAME [ARG...]",
@@ -159,6 +162,51 @@ static const CliCommand commands[] = {
                     OPT_BIT(OPT_START_METHOD) | OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DETACH) | OPT_BIT(OPT_DAEMON) | OPT_BIT(OPT_ENV) | OPT_BIT(OPT_DIRECTORY) |
                     OPT_BIT(OPT_USER) | OPT_BIT(OPT_RESTART),
          .takes_command = true, .run = cmd_run},
+        {.name = "submit", .group = "Run", .summary = "let a worker of a task pool call a target",
+         .usage = "[--wait] [OPTIONS] POOL TARGET [ARG...]",
+         .help = "Prints the task's id as soon as it is on record; from then on it survives the daemon's own death. Words\n"
+                 "behind TARGET are its arguments, those as KEY=VALUE by name; what is JSON is taken as JSON, anything\n"
+                 "else as a string. Options stand before POOL.\n"
+                 "\n"
+                 "With --wait the result is printed, text bare and anything else as JSON; the status is 0. An exception\n"
+                 "goes to stderr with its traceback, and the status is 1; it is 6 when the task's time was over. Ctrl-C,\n"
+                 "-T, or any other end of droverctl, cancels the task, unless --keep or --key says that it goes on.\n"
+                 "\n"
+                 "    droverctl submit math square 5 base=2       math-1\n"
+                 "    droverctl wait math-1                       27\n"
+                 "    droverctl submit --wait math square 5 base=2\n"
+                 "    droverctl submit --key invoice-17 --attempts 3 mail send 17\n",
+         .options = OPT_BIT(OPT_WAIT) | OPT_BIT(OPT_KEEP) | OPT_BIT(OPT_TASK_TIMEOUT) | OPT_BIT(OPT_QUEUE_TIMEOUT) | OPT_BIT(OPT_ATTEMPTS) |
+                    OPT_BIT(OPT_PRIORITY) | OPT_BIT(OPT_KEY) | OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS),
+         .min_names = 2, .max_names = 2, .takes_command = true, .complete = COMPLETE_POOLS, .run = cmd_submit},
+        {.name = "map", .group = "Run", .summary = "call a target for each line of stdin",
+         .usage = "[--raw | --count N] [OPTIONS] POOL TARGET [KEY=VALUE...]",
+         .help = "Each line is a JSON value, or with --raw a string, and the target's one argument by position. For each\n"
+                 "item a line of JSON comes out: the result, in order; with --unordered or -o jsonl an object with \"index\"\n"
+                 "and \"result\". For an item that failed it is an object with \"index\" and \"error\" in any case, and the\n"
+                 "status is 1 in the end. Lines and results are passed on as they come, however many there are. Ctrl-C\n"
+                 "ends it: what no worker has begun is not done.\n"
+                 "\n"
+                 "    seq 1000000 | droverctl map math square >squares\n"
+                 "    find . -name '*.jpg' | droverctl map --raw images thumbnail size=200\n"
+                 "    droverctl map --count 100 --unordered --chunk 1 sim trial\n",
+         .options = OPT_BIT(OPT_RAW) | OPT_BIT(OPT_COUNT) | OPT_BIT(OPT_UNORDERED) | OPT_BIT(OPT_CHUNK) | OPT_BIT(OPT_TASK_TIMEOUT) |
+                    OPT_BIT(OPT_ATTEMPTS) | OPT_BIT(OPT_PRIORITY) | OPT_BIT(OPT_KWARGS),
+         .min_names = 2, .max_names = 2, .takes_command = true, .complete = COMPLETE_POOLS, .run = cmd_map},
+        {.name = "tasks", .group = "Run", .summary = "show tasks", .usage = "[--state STATE] [-n N] [POOL...]",
+         .help = "Those that wait or run, and those that ended within the pool's tasks.result_ttl, oldest first. DEATHS is\n"
+                 "how many workers have died with it, of how many may. Items of a map are no tasks of their own.\n"
+                 "\n"
+                 "    droverctl tasks math\n"
+                 "    droverctl tasks --state failed -o jsonl | jq -r .error.message\n",
+         .options = OPT_BIT(OPT_STATE) | OPT_BIT(OPT_LINES), .max_names = NAMES_MANY, .complete = COMPLETE_POOLS, .run = cmd_tasks},
+        {.name = "cancel", .group = "Run", .summary = "end tasks, queued or running", .usage = "ID...",
+         .help = "One that a worker is at is ended with that worker's process, which is replaced. The status is 3 when\n"
+                 "none of them was left to cancel.\n"
+                 "\n"
+                 "    droverctl cancel math-17\n"
+                 "    droverctl tasks -o name --state queued math | xargs droverctl cancel\n",
+         .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_TASKS, .run = cmd_cancel},
         {.name = "targets", .group = "Run", .summary = "what is in a worker module", .usage = "FILE.so",
          .help = "The targets by name, with the help the module has for each. Needs no daemon.\n"
                  "\n"

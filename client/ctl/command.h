@@ -11,6 +11,8 @@ typedef enum CompleteKind {
         COMPLETE_NOTHING,
         COMPLETE_WORKERS, /* pools, workers and run processes */
         COMPLETE_POOLS,
+        COMPLETE_TASKS,  /* ids of tasks that are not settled */
+        COMPLETE_WAIT,   /* COMPLETE_WORKERS and tasks */
         COMPLETE_VERBS,
         COMPLETE_SHELLS,
         COMPLETE_FILES,
@@ -52,7 +54,6 @@ int cmd_restart(Ctl *c);
 int cmd_scale(Ctl *c);
 int cmd_terminate(Ctl *c);
 int cmd_kill(Ctl *c);
-int cmd_wait(Ctl *c);
 /* cmd-reload.c */
 int cmd_reload(Ctl *c);
 int cmd_rollback(Ctl *c);
@@ -65,6 +66,12 @@ int cmd_top(Ctl *c);
 int cmd_run(Ctl *c);
 /* cmd-target.c */
 int cmd_targets(Ctl *c);
+/* cmd-task.c, cmd-task-map.c, cmd-wait.c */
+int cmd_submit(Ctl *c);
+int cmd_tasks(Ctl *c);
+int cmd_cancel(Ctl *c);
+int cmd_map(Ctl *c);
+int cmd_wait(Ctl *c);
 /* cmd-log.c, cmd-event.c */
 int cmd_logs(Ctl *c);
 int cmd_events(Ctl *c);

@@ -123,6 +123,25 @@ static void put_names(Text *t, const char *prefix, const char *socket, bool with
                 put(t, prefix, "all", "every worker");
 }
 
+/* Tasks that are not settled yet. */
+static void put_tasks(Text *t, const char *prefix, const char *socket) {
+        static const char *const states[] = {"running", "queued"};
+        _cleanup_(session_freep) Session *s = NULL;
+        _cleanup_call_error_ CallError error = {};
+
+        if (session_open(&s, socket, &error) < 0)
+                return;
+        for (size_t k = 0; k < ARRAY_SIZE(states); k++) {
+                _cleanup_json_ json_t *params = json_pack("{s:s}", "state", states[k]), *result = NULL;
+                const json_t *task;
+                size_t i;
+                if (session_call(s, "task.list", params, COMPLETE_TIMEOUT, &result, &error) < 0)
+                        return;
+                json_array_foreach(json_object_get(result, "tasks"), i, task)
+                        put(t, prefix, member_text(task, "task", ""), member_text(task, "target", ""));
+        }
+}
+
 /* Keys of a pool; with @of, the words that may stand for that one. The daemon knows both. */
 static void put_keys(Text *t, const char *prefix, const char *socket, const char *of) {
         _cleanup_(session_freep) Session *s = NULL;
@@ -168,7 +187,7 @@ static void put_arguments(Text *t, const char *prefix, const CliArgs *a) {
         const CliCommand *c = a->command;
         bool is_command = c->takes_command && (a->argv || a->n_names >= c->max_names);
 
-        if (is_command || c->complete == COMPLETE_FILES)
+        if ((is_command && c->complete != COMPLETE_POOLS) || c->complete == COMPLETE_FILES)
                 text_append(t, ":files\n");
         else if (a->n_names >= c->max_names)
                 return;
@@ -184,9 +203,13 @@ static void put_arguments(Text *t, const char *prefix, const CliArgs *a) {
                         put(t, prefix, shells[i], "");
         else if (c->complete == COMPLETE_KEYS && a->n_names > 0)
                 put_keys(t, prefix, a->text[OPT_SOCKET], a->n_names > 1 ? a->names[1] : NULL);
-        else if (c->complete == COMPLETE_WORKERS || c->complete == COMPLETE_KEYS ||
+        else if (c->complete == COMPLETE_TASKS)
+                put_tasks(t, prefix, a->text[OPT_SOCKET]);
+        else if (c->complete == COMPLETE_WORKERS || c->complete == COMPLETE_KEYS || c->complete == COMPLETE_WAIT ||
                  (c->complete == COMPLETE_POOLS && (a->n_names == 0 || c->max_names == NAMES_MANY)))
-                put_names(t, prefix, a->text[OPT_SOCKET], c->complete == COMPLETE_WORKERS);
+                put_names(t, prefix, a->text[OPT_SOCKET], c->complete == COMPLETE_WORKERS || c->complete == COMPLETE_WAIT);
+        if (c->complete == COMPLETE_WAIT && !strchr(prefix, '/'))
+                put_tasks(t, prefix, a->text[OPT_SOCKET]);
 }
 
 int complete_words(int n_words, char **words) {

@@ -180,6 +180,23 @@ int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is
         }
 }
 
+int ctl_call_again(Ctl *c, const char *method, json_t *params_consume, json_t **ret) {
+        usec_t timeout = c->has_timeout ? c->timeout : CALL_TIMEOUT, deadline = usec_add(clock_now(), timeout);
+        _cleanup_json_ json_t *params = params_consume;
+        _cleanup_call_error_ CallError error = {};
+        int status = params ? ctl_open(c) : CTL_FAILED;
+
+        if (status != CTL_DONE)
+                return status;
+        while (session_call(c->session, method, params, timeout, ret, &error) < 0) {
+                if (!call_error_is(&error, "disconnected") || interrupt_reopen(c->session, deadline) < 0)
+                        return ctl_fail(c, &error);
+                call_error_done(&error);
+                timeout = usec_sub(deadline, clock_now());
+        }
+        return CTL_DONE;
+}
+
 json_t *ctl_select_params(const Ctl *c) {
         _cleanup_json_ json_t *params = json_object(), *names = NULL;
 

@@ -74,6 +74,9 @@ int ctl_call(Ctl *c, const char *method, json_t *params_consume, json_t **ret);
  */
 int ctl_call_waiting(Ctl *c, const char *method, json_t *params_consume, bool is_repeatable, json_t **ret);
 
+/** ctl_call_again() - as ctl_call(), but made again on a new connection when the daemon restarts meanwhile. */
+int ctl_call_again(Ctl *c, const char *method, json_t *params_consume, json_t **ret);
+
 /** ctl_select_params() - {"select":[names...]}, or {} without names. A new reference, NULL when memory is
  * short. */
 json_t *ctl_select_params(const Ctl *c);

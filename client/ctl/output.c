@@ -2,6 +2,7 @@
 #include "ctl/output.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* Length of the UTF-8 sequence at @s, its code point in *ret; 0 when it is not one. */
@@ -177,6 +178,80 @@ void json_append(Text *t, const json_t *j, bool is_pretty) {
                 return;
         }
         append_harmless_json(t, s);
+        text_append_char(t, '\n');
+}
+
+static void put_real(Text *t, double v) {
+        char buf[40];
+
+        for (int digits = 15; digits <= 17; digits++) {
+                snprintf(buf, sizeof(buf), "%.*g", digits, v);
+                if (strtod(buf, NULL) == v)
+                        break;
+        }
+        json_put_raw(t, NULL, buf);
+        if (!strpbrk(buf, ".e"))
+                text_append(t, ".0");
+}
+
+static void put_exact(Text *t, const json_t *j);
+
+static void put_members(Text *t, const json_t *j) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach((json_t *) j, key, v) {
+                json_put_string(t, NULL, key);
+                text_append_char(t, ':');
+                put_exact(t, v);
+        }
+}
+
+/* As deep as libdrover lets a message be. */
+static void put_exact(Text *t, const json_t *j) {
+        const json_t *v;
+        size_t i;
+
+        switch (json_typeof(j)) {
+        case JSON_INTEGER:
+                json_put_i64(t, NULL, json_integer_value(j));
+                break;
+        case JSON_REAL:
+                put_real(t, json_real_value(j));
+                break;
+        case JSON_STRING:
+                json_put_string_n(t, NULL, json_string_value(j), json_string_length(j));
+                break;
+        case JSON_ARRAY:
+                json_put_array(t, NULL);
+                json_array_foreach(j, i, v)
+                        put_exact(t, v);
+                json_end_array(t);
+                break;
+        case JSON_OBJECT:
+                json_put_object(t, NULL);
+                put_members(t, j);
+                json_end_object(t);
+                break;
+        default:
+                json_put_raw(t, NULL, json_is_null(j) ? "null" : json_is_true(j) ? "true" : "false");
+        }
+}
+
+void json_append_exact(Text *t, const json_t *j) {
+        size_t begin = t->length;
+
+        put_exact(t, j);
+        if (!t->failed && strpbrk(t->data + begin, "\x7f\xc2")) {
+                _cleanup_text_ Text plain = {};
+
+                text_append_n(&plain, t->data + begin, t->length - begin);
+                text_truncate(t, begin);
+                if (text_check(&plain) >= 0)
+                        append_harmless_json(t, plain.data);
+                else
+                        t->failed = true;
+        }
         text_append_char(t, '\n');
 }
 

@@ -27,6 +27,8 @@ const char *tint_off(Tint tint);
 
 /** json_append() - @j as text, pretty or on one line, without any byte a terminal could obey. */
 void json_append(Text *t, const json_t *j, bool is_pretty);
+/** json_append_exact() - on one line, without loss: reals with as many digits as they need. For what a task gave. */
+void json_append_exact(Text *t, const json_t *j);
 /** output_write() - all of it to @fd, waiting where it must. Return: 0 or -errno; -EPIPE when nobody reads.
  */
 int output_write(int fd, const Text *t);

@@ -159,6 +159,10 @@ int session_stream(Session *s, const char *method, json_t *params, session_notif
         return session_stream_start(s, method, params, notify, on_end, userdata, NULL);
 }
 
+uint64_t session_call_id(const SessionCall *call) {
+        return call->id;
+}
+
 void session_cancel(Session *s, SessionCall *call) {
         _cleanup_json_ json_t *params = json_pack("{s:I}", "id", (json_int_t) call->id);
 

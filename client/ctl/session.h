@@ -54,6 +54,8 @@ typedef struct SessionCall SessionCall;
 /** session_stream_start() - as session_stream(), for session_cancel(). *@ret is valid until @on_end is called. */
 int session_stream_start(Session *s, const char *method, json_t *params, session_notify_cb on_notify,
                          session_reply_cb on_end, void *userdata, SessionCall **ret);
+/** session_call_id() - as the daemon knows it: for calls about this one. */
+uint64_t session_call_id(const SessionCall *call);
 /** session_cancel() - end a stream from our side; its callbacks are not called any more. */
 void session_cancel(Session *s, SessionCall *call);
 /**

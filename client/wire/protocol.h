@@ -60,7 +60,7 @@
         X(TASK_ITEMS, "task.items", "further items for a task.map of this connection", "call", "items", "more")    \
         X(TASK_WAIT, "task.wait", "wait until tasks are settled", "tasks", "timeout")                              \
         X(TASK_CANCEL, "task.cancel", "end tasks, queued or running", "tasks")                                     \
-        X(TASK_LIST, "task.list", "tasks as they are now, and those settled lately", "pool", "state", "limit")     \
+        X(TASK_LIST, "task.list", "tasks as they are now, and those settled lately", "pool", "state", "limit", "after")     \
         X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \
         X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")
 

@@ -343,6 +343,10 @@ void task_unwatch(TaskWatch *w) {
         w->task = NULL;
 }
 
+uint64_t task_number(const Task *t) {
+        return t->number;
+}
+
 void task_each(TaskRoom *r, const Pool *pool, bool (*cb)(Task *t, void *userdata), void *userdata) {
         TaskPool *p, *after;
         Task *t, *next;
@@ -384,6 +388,7 @@ void task_put_json(const Task *t, Text *out, bool with_details) {
                 json_put_raw(out, "target", t->target);
                 json_put_i64(out, "priority", t->node.priority);
                 json_put_u64(out, "deaths", t->n_deaths);
+                json_put_u64(out, "attempts", t->attempts);
                 json_put_u64(out, "uid", t->uid);
                 put_time(out, "submitted_at", t->submitted_at);
                 put_time(out, "ended_at", t->ended_at);

@@ -93,6 +93,7 @@ TaskState task_state(const Task *t);
 bool task_is_settled(const Task *t);
 uid_t task_uid(const Task *t);
 const char *task_pool_name(const Task *t);
+uint64_t task_number(const Task *t); /* of its id, POOL-N; growing */
 const char *task_id(const Task *t, char buf[static TASK_ID_MAX]);
 /** task_cancel() - queued: at once; one that a worker is at: that worker's process is killed. false: it is settled. */
 bool task_cancel(Task *t);
