@@ -1,33 +1,47 @@
-/* task-page.h - the memory that droverd shares with one process of a task pool: how far it is. A memfd, sealed in its size.
+/* task-page.h - the memory that droverd shares with one process of a task pool: how far it is, and what it has finished and
+ * not sent. A memfd, sealed in its size; what is never touched of it costs nothing.
  *
- * The first cache line is the worker's: droverd reads it when the worker has died. What follows is droverd's own, for its
- * next life: which requests it has put into the channel. A worker that writes there harms nobody but its own tasks. */
+ * Counters and kept answers are the worker's: droverd reads them when the worker has died, or is silent. The ledger is
+ * droverd's own, for its next life: which requests it has put into the channel. A worker that writes there harms nobody
+ * but its own tasks. */
 #ifndef DROVER_WIRE_TASK_PAGE_H
 #define DROVER_WIRE_TASK_PAGE_H
 
 #include <stdint.h>
 
-/* Calls are counted in the order in which they came; an item is a call of its own. Behind $DROVER_TASKS_PAGE_FD. */
-typedef struct TaskPage {
-        _Atomic uint64_t n_started, n_done;
-} TaskPage;
-
-#define TASK_LEDGER_OFFSET 64u
 #define TASK_LEDGER_MAX 128u /* requests in a channel without an answer */
+#define TASK_KEPT_MAX (128u * 1024)
 
-/* One request: its id, and how many calls it is. */
+/* One request: its id, how many calls it is, and how many of these were answered. */
 typedef struct TaskLedgerEntry {
-        uint64_t id, n_calls;
+        uint64_t id, n_calls, n_gone;
 } TaskLedgerEntry;
+
+typedef enum TaskHello {
+        TASK_HELLO_SAID = 1 << 0,
+        TASK_HELLO_ITEMS = 1 << 1, /* it takes chunks */
+        TASK_HELLO_PAGE = 1 << 2,  /* it uses the page */
+} TaskHello;
 
 /* Requests have the ids 1, 2, 3... Entry of id: id modulo TASK_LEDGER_MAX; n_calls 0: answered. */
 typedef struct TaskLedger {
         uint64_t n_begun; /* about to be sent, or sent: ids up to here */
         uint64_t n_sent;  /* certainly sent: ids up to here */
         uint64_t n_calls_answered;
+        uint64_t hello;   /* TASK_HELLO_... */
         TaskLedgerEntry entries[TASK_LEDGER_MAX];
 } TaskLedger;
 
-#define TASK_PAGE_SIZE 4096u
+/* Calls are counted in the order in which they came; an item is a call of its own. Behind $DROVER_TASKS_PAGE_FD.
+ *
+ * @kept has the bytes of the channel that the worker has not sent: @n_kept of them, whole lines, and of an answer in the
+ * making what ends with a whole item. Once they are sent @n_kept becomes 0, then @n_sends is counted up, and only then are
+ * the bytes written over: who copies them and sees another @n_sends than before throws the copy away. */
+typedef struct TaskPage {
+        _Atomic uint64_t n_started, n_done;
+        _Atomic uint64_t n_kept, n_sends;
+        _Alignas(64) TaskLedger ledger;
+        _Alignas(4096) char kept[TASK_KEPT_MAX];
+} TaskPage;
 
 #endif

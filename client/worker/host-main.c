@@ -87,7 +87,7 @@ static int call_once(const drover_module *m, void *state, const HostOptions *o) 
         request = json_pack("{s:s,s:i,s:s,s:{s:O,s:O}}", "jsonrpc", "2.0", "id", 0, "method", o->target, "params", "args", args,
                             "kwargs", kwargs);
         line = request ? json_dumps(request, JSON_COMPACT) : NULL;
-        r = line ? task_run(m, state, NULL, line, strlen(line), &out) : -ENOMEM;
+        r = line ? task_run(&(TaskRunner){.module = m, .state = state}, line, strlen(line), &out) : -ENOMEM;
         free(line);
         if (r >= 0)
                 answer = json_loadb(out.data, out.length, JSON_DISABLE_EOF_CHECK, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define PLACE_MAX 512
+#define PART_MAX (16u * 1024) /* bytes of an answer to items, about, before it goes on in another line */
 #define TYPE_DEFAULT "RuntimeError"
 #define MESSAGE_NO_MEMORY "no memory for the message"
 
@@ -56,16 +57,31 @@ json_t *drover_raise_at(drover_task *task, const char *function, const char *fil
 
 /* ---- the call ---- */
 
+/* Nobody else writes it. */
+static void count_up(_Atomic uint64_t *n) {
+        atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* What was appended since the last time is finished. What does not fit is lost with this process. */
+static void keep(TaskPage *page, const Text *t) {
+        uint64_t n = page ? atomic_load_explicit(&page->n_kept, memory_order_relaxed) : 0;
+
+        if (!page || t->failed || t->length > TASK_KEPT_MAX || t->length <= n)
+                return;
+        memcpy(page->kept + n, t->data + n, t->length - n);
+        atomic_store_explicit(&page->n_kept, t->length, memory_order_release);
+}
+
 /* Return: a new reference, or NULL with the exception in @task. */
 static json_t *call_target(drover_task *task, json_t *args, json_t *kwargs) {
         json_t *result;
 
         task_forget(task);
         if (task->page)
-                atomic_fetch_add_explicit(&task->page->n_started, 1, memory_order_relaxed);
+                count_up(&task->page->n_started);
         result = task->target->run(task, args, kwargs);
         if (task->page)
-                atomic_fetch_add_explicit(&task->page->n_done, 1, memory_order_release);
+                count_up(&task->page->n_done);
         if (task->is_raised) {
                 json_decref(result);
                 return NULL;
@@ -142,47 +158,89 @@ static void run_one(drover_task *task, const json_t *id, json_t *args, json_t *k
         answer_exception(t, id, task);
 }
 
-static void run_item(drover_task *task, size_t i, json_t *item, Text *t, Text *errors) {
+/* ---- items ---- */
+
+/* The answer to items, in the making. */
+typedef struct ItemsAnswer {
+        const TaskRunner *runner;
+        drover_task *task;
+        const json_t *id;
+        Text *out;
+        size_t begin, from; /* of this line, in @out; its first item */
+        Text errors;        /* by number from @from */
+        bool is_kept;       /* each item at once, and a line may end before the last */
+} ItemsAnswer;
+
+static void line_begin(ItemsAnswer *a, size_t from) {
+        a->from = from;
+        a->begin = a->out->length;
+        envelope_begin_reply(a->out, a->id);
+        text_append_char(a->out, '{');
+        if (from > 0)
+                json_put_u64(a->out, "from", from);
+        text_append(a->out, from > 0 ? ",\"items\":[" : "\"items\":[");
+}
+
+static void line_end(ItemsAnswer *a) {
+        text_append_char(a->out, ']');
+        if (a->errors.data) {
+                json_end_object(&a->errors);
+                if (text_check(&a->errors) < 0)
+                        a->out->failed = true;
+                else
+                        json_put_raw(a->out, "errors", a->errors.data);
+                text_done(&a->errors);
+        }
+        text_append_char(a->out, '}');
+        envelope_end(a->out);
+        envelope_end_line(a->out);
+        if (a->is_kept)
+                keep(a->task->page, a->out);
+}
+
+static void run_item(ItemsAnswer *a, size_t i, json_t *item) {
         _cleanup_json_ json_t *args = json_array(), *kwargs = json_object(), *result = NULL;
         char key[24];
 
+        if (i > a->from)
+                text_append_char(a->out, ',');
         if (args && kwargs && json_array_append(args, item) == 0)
-                result = call_target(task, args, kwargs);
-        if (result && put_value(t, result))
+                result = call_target(a->task, args, kwargs);
+        if (result && put_value(a->out, result)) {
+                if (a->is_kept && !a->errors.data)
+                        keep(a->task->page, a->out);
                 return;
+        }
         if (result)
-                unwritable(task);
-        text_append(t, "null");
-        if (!errors->data)
-                json_put_object(errors, NULL);
-        (void) snprintf(key, sizeof key, "%zu", i);
-        put_exception(errors, key, task);
+                unwritable(a->task);
+        text_append(a->out, "null");
+        if (!a->errors.data)
+                json_put_object(&a->errors, NULL);
+        (void) snprintf(key, sizeof key, "%zu", i - a->from);
+        put_exception(&a->errors, key, a->task);
 }
 
-static void run_items(drover_task *task, const json_t *id, json_t *items, Text *t) {
-        _cleanup_text_ Text errors = {0};
-        size_t i;
+static int run_items(const TaskRunner *r, drover_task *task, const json_t *id, json_t *items, bool is_kept, Text *t) {
+        ItemsAnswer a = {.runner = r, .task = task, .id = id, .out = t, .is_kept = is_kept && task->page};
+        size_t i, n = json_array_size(items);
         json_t *item;
+        int error = 0;
 
-        envelope_begin_reply(t, id);
-        text_append(t, "{\"items\":[");
+        line_begin(&a, 0);
         json_array_foreach(items, i, item) {
-                if (i > 0)
-                        text_append_char(t, ',');
-                run_item(task, i, item, t, &errors);
+                run_item(&a, i, item);
+                if (!a.is_kept || i + 1 == n || (!a.errors.data && t->length - a.begin < PART_MAX))
+                        continue;
+                line_end(&a);
+                if (r->on_part && (error = r->on_part(r->userdata)) < 0)
+                        return error;
+                line_begin(&a, i + 1);
         }
-        text_append_char(t, ']');
-        if (errors.data) {
-                json_end_object(&errors);
-                if (text_check(&errors) < 0)
-                        t->failed = true;
-                else
-                        json_put_raw(t, "errors", errors.data);
-        }
-        text_append_char(t, '}');
-        envelope_end(t);
-        envelope_end_line(t);
+        line_end(&a);
+        return 0;
 }
+
+/* ---- requests ---- */
 
 static void answer_unknown(const drover_module *m, const Envelope *e, Text *t) {
         const char *near = module_nearest(m, e->method);
@@ -200,22 +258,23 @@ static void answer_invalid(Text *t, const json_t *id, int code, const char *mess
         envelope_end_line(t);
 }
 
-static void run_call(const drover_module *m, void *state, TaskPage *page, const Envelope *e, Text *t) {
-        drover_task task = {.target = module_find(m, e->method), .state = state, .page = page};
+static int run_call(const TaskRunner *r, const Envelope *e, Text *t) {
+        drover_task task = {.target = module_find(r->module, e->method), .state = r->state, .page = r->page};
         _cleanup_json_ json_t *no_args = NULL, *no_kwargs = NULL;
         json_t *args = json_is_array(e->params) ? e->params : json_object_get(e->params, "args");
         json_t *kwargs = json_object_get(e->params, "kwargs"), *items = json_object_get(e->params, "items");
+        int error = 0;
 
         if (!task.target) {
-                answer_unknown(m, e, t);
-                return;
+                answer_unknown(r->module, e, t);
+                return 0;
         }
         if ((args && !json_is_array(args)) || (kwargs && !json_is_object(kwargs)) || (items && !json_is_array(items))) {
                 answer_invalid(t, e->id, -32602, "params are {\"args\":[...],\"kwargs\":{...}}, an array, or {\"items\":[...]}");
-                return;
+                return 0;
         }
         if (items)
-                run_items(&task, e->id, items, t);
+                error = run_items(r, &task, e->id, items, e->kind == ENVELOPE_CALL, t);
         else {
                 args = args ? args : (no_args = json_array());
                 kwargs = kwargs ? kwargs : (no_kwargs = json_object());
@@ -225,24 +284,27 @@ static void run_call(const drover_module *m, void *state, TaskPage *page, const 
                         t->failed = true;
         }
         task_forget(&task);
+        return error;
 }
 
-int task_run(const drover_module *m, void *state, TaskPage *page, const char *line, size_t length, Text *out) {
+int task_run(const TaskRunner *r, const char *line, size_t length, Text *out) {
         size_t before = out->length;
-        json_error_t error;
-        _cleanup_json_ json_t *message = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+        json_error_t fault;
+        _cleanup_json_ json_t *message = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
         Envelope e;
+        int error = 0;
 
         if (!message) {
-                answer_invalid(out, NULL, -32700, error.text);
+                answer_invalid(out, NULL, -32700, fault.text);
                 return text_check(out);
         }
         envelope_unpack(message, &e);
         if (e.kind == ENVELOPE_CALL || e.kind == ENVELOPE_NOTIFICATION)
-                run_call(m, state, page, &e, out);
+                error = run_call(r, &e, out);
         else
                 answer_invalid(out, e.id, -32600, e.fault ? e.fault : "a worker takes requests, one a line");
         if (e.kind == ENVELOPE_NOTIFICATION && text_check(out) >= 0)
                 text_truncate(out, before);
-        return text_check(out);
+        keep(r->page, out);
+        return error < 0 ? error : text_check(out);
 }

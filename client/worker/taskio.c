@@ -2,14 +2,15 @@
 #include "worker/taskio.h"
 
 #include "base/fd.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define READ_SIZE (64u * 1024)
 
-void taskio_init(TaskIo *io, int fd) {
-        *io = (TaskIo){.fd = fd};
+void taskio_init(TaskIo *io, int fd, TaskPage *page) {
+        *io = (TaskIo){.fd = fd, .page = page};
 }
 
 void taskio_done(TaskIo *io) {
@@ -29,6 +30,12 @@ int taskio_take_fd(TaskIo *io) {
         return fd;
 }
 
+/* See task-page.h for the order. */
+static void page_sent(TaskPage *p) {
+        atomic_store_explicit(&p->n_kept, 0, memory_order_release);
+        atomic_fetch_add_explicit(&p->n_sends, 1, memory_order_seq_cst);
+}
+
 int taskio_flush(TaskIo *io) {
         size_t done = 0;
 
@@ -43,8 +50,11 @@ int taskio_flush(TaskIo *io) {
                         return -errno;
                 done += (size_t) n;
         }
+        if (done > 0)
+                io->written_at = clock_now();
+        if (io->page && done > 0)
+                page_sent(io->page);
         text_clear(&io->out);
-        io->out_since = 0;
         return 0;
 }
 
@@ -56,14 +66,9 @@ static bool has_line(TaskIo *io) {
 }
 
 int taskio_written(TaskIo *io) {
-        usec_t now;
-
-        if (io->out.length >= TASKIO_OUT_MAX || !has_line(io))
+        if (io->out.length >= TASKIO_OUT_MAX || !has_line(io) || usec_sub(clock_now(), io->written_at) >= TASKIO_DELAY_USEC)
                 return taskio_flush(io);
-        now = clock_now();
-        if (io->out_since == 0)
-                io->out_since = now;
-        return usec_sub(now, io->out_since) >= TASKIO_DELAY_USEC ? taskio_flush(io) : 0;
+        return 0;
 }
 
 /* Room for one more read behind @end. */

@@ -2,13 +2,14 @@
  *
  * The channel is a blocking stream socket of which droverd holds the other end. One object a process, one thread.
  * Answers are gathered while whole requests are at hand, and written when there is none, when they are many, or when
- * the oldest has waited for TASKIO_DELAY_USEC: so a fast worker makes few system calls and a slow one withholds
- * nothing. */
+ * the last writing is TASKIO_DELAY_USEC ago: so a fast worker makes few system calls and a slow one withholds nothing but
+ * what it finished within that time before something slow; that is in the page, where droverd looks for it. */
 #ifndef DROVER_WORKER_TASKIO_H
 #define DROVER_WORKER_TASKIO_H
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "wire/task-page.h"
 
 #define TASKIO_DELAY_USEC 200u
 #define TASKIO_OUT_MAX (32u * 1024)
@@ -19,12 +20,13 @@ typedef struct TaskIo {
         char *in;
         size_t begin, end, capacity, scanned;
         Text out;
-        usec_t out_since; /* CLOCK_MONOTONIC of the first answer in @out */
+        usec_t written_at; /* CLOCK_MONOTONIC */
+        TaskPage *page;    /* borrowed; NULL: there is none */
         int fds[TASKIO_FDS_MAX];
         size_t n_fds;
 } TaskIo;
 
-void taskio_init(TaskIo *io, int fd);
+void taskio_init(TaskIo *io, int fd, TaskPage *page);
 void taskio_done(TaskIo *io); /* closes descriptors not taken; not the channel */
 /**
  * taskio_next() - the next request: its line without the newline, NUL-terminated, valid until the next call

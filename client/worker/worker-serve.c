@@ -44,7 +44,7 @@ static TaskPage *open_page(void) {
         struct stat st;
         void *m;
 
-        if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t) sizeof(TaskPage))
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_size != (off_t) sizeof(TaskPage))
                 return NULL;
         m = mmap(NULL, sizeof(TaskPage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         (void) fd_close(fd);
@@ -99,7 +99,12 @@ static void say_hello(const drover_module *m, bool has_page, Text *t) {
         envelope_end_line(t);
 }
 
+static int on_part(void *io) {
+        return taskio_written(io);
+}
+
 static int serve(const drover_module *m, void *state, TaskPage *page, TaskIo *io) {
+        TaskRunner runner = {.module = m, .state = state, .page = page, .on_part = on_part, .userdata = io};
         char *line;
         size_t length;
         int r;
@@ -110,7 +115,7 @@ static int serve(const drover_module *m, void *state, TaskPage *page, TaskIo *io
                 r = taskio_next(io, &line, &length);
                 if (r <= 0)
                         break;
-                r = task_run(m, state, page, line, length, taskio_out(io));
+                r = task_run(&runner, line, length, taskio_out(io));
                 if (r >= 0)
                         r = taskio_written(io);
         }
@@ -130,7 +135,7 @@ static int run(const drover_module *m, int fd) {
                 return 1;
         }
         handle_timeouts();
-        taskio_init(&io, fd);
+        taskio_init(&io, fd, page);
         r = serve(m, state, page, &io);
         taskio_done(&io);
         if (r < 0)

@@ -46,7 +46,7 @@ static void channel_garbage(Channel *c, const char *what, const char *line, size
         (void) snprintf(message, sizeof message, "%s: %s: %s", worker_name(c->worker), what, said);
         if (p)
                 piece_fail(c, p, ERROR_FAILED, message);
-        c->is_over = true;
+        c->is_over = c->is_garbled = true;
         channel_condemn(c, what);
 }
 
@@ -61,9 +61,8 @@ bool channel_take_hello(Channel *c, Slice params) {
 
         if (!params.at || slice_object(params.at, params.n, m, ARRAY_SIZE(m), NULL) < 0)
                 return false;
-        c->has_hello = true;
-        c->takes_items = is_true(m[0].value);
-        c->has_page = is_true(m[1].value);
+        c->ledger->hello = TASK_HELLO_SAID | (is_true(m[0].value) ? TASK_HELLO_ITEMS : 0) | (is_true(m[1].value) ? TASK_HELLO_PAGE : 0);
+        channel_hello(c);
         worker_hear_hello(c->worker, c->generation);
         task_pool_mark(c->pool);
         return true;
@@ -99,23 +98,30 @@ static void answer_task(Task *t, const Answer *a) {
                 task_settle(t, a->error.at ? TASK_FAILED : TASK_DONE, member.data);
 }
 
-static void answer_map(TaskMap *m, const Piece *p, const Answer *a) {
+static void answer_map(const Piece *p, const Answer *a) {
         _cleanup_text_ Text error = {0};
 
-        if (a->error.at)
-                error_from_worker(&error, NULL, a->error);
-        m->n_open--;
-        map_answered(m, p, a->result, a->error.at ? (text_check(&error) < 0 ? "null" : error.data) : NULL);
+        p->map->n_open--;
+        if (!a->error.at) {
+                map_answered(p->map, p->first, a->result);
+                return;
+        }
+        error_from_worker(&error, NULL, a->error);
+        map_failed(p->map, p->first, p->n, text_check(&error) < 0 ? "null" : error.data);
 }
 
 static void answer_take(Channel *c, Piece *p, const Answer *a) {
         Piece was = *p;
 
+        if (p->as_items && a->result.at) {
+                chunk_take(c, p, a->result);
+                return;
+        }
         channel_answered(c, p, has_run(a));
         if (was.task)
                 answer_task(was.task, a);
         else if (was.map)
-                answer_map(was.map, &was, a);
+                answer_map(&was, a);
 }
 
 /* With id null it could not even tell which: the one that it is at. */
@@ -131,6 +137,20 @@ static bool is_old(const Channel *c, const Answer *a) {
         uint64_t id;
 
         return slice_u64(a->id, &id) >= 0 && id > 0 && id < c->next_id;
+}
+
+void answer_take_kept(Channel *c, const char *line, size_t size) {
+        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}};
+        int r = slice_object(line, size, m, ARRAY_SIZE(m), NULL);
+        Answer a = {.id = m[0].value, .result = m[1].value, .error = m[2].value};
+        uint64_t id;
+        Piece *p;
+
+        if (r < 0 || !a.id.at || slice_u64(a.id, &id) < 0 || (a.result.at != NULL) == (a.error.at != NULL))
+                return;
+        p = channel_piece(c, id);
+        if (p)
+                answer_take(c, p, &a);
 }
 
 static void take_line(Channel *c, const char *line, size_t size) {

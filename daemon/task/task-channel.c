@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define PREFETCH_MAX 64u
 #define SOCKET_BUFFER (1 << 20)
@@ -41,12 +42,19 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
 }
 
 static int channel_map(Channel *c) {
-        void *m = mmap(NULL, TASK_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, c->page_fd, 0);
+        struct stat st;
+        void *m;
+
+        if (fstat(c->page_fd, &st) < 0)
+                return -errno;
+        if (st.st_size != (off_t) sizeof(TaskPage)) /* of another version */
+                return -EPROTO;
+        m = mmap(NULL, sizeof(TaskPage), PROT_READ | PROT_WRITE, MAP_SHARED, c->page_fd, 0);
 
         if (m == MAP_FAILED)
                 return -errno;
         c->page = m;
-        c->ledger = (TaskLedger *) ((char *) m + TASK_LEDGER_OFFSET);
+        c->ledger = &c->page->ledger;
         return 0;
 }
 
@@ -54,7 +62,7 @@ static int make_page(Channel *c) {
         c->page_fd = memfd_new("drover-task-page");
         if (c->page_fd < 0)
                 return c->page_fd;
-        if (ftruncate(c->page_fd, TASK_PAGE_SIZE) < 0 ||
+        if (ftruncate(c->page_fd, (off_t) sizeof(TaskPage)) < 0 ||
             fcntl(c->page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
         return channel_map(c);
@@ -110,7 +118,7 @@ Channel *channel_free(Channel *c) {
                 HASH_DEL(r->channels, c);
         sd_event_source_disable_unref(c->io);
         if (c->page)
-                (void) munmap(c->page, TASK_PAGE_SIZE);
+                (void) munmap(c->page, sizeof(TaskPage));
         fd_close(c->fd);
         fd_close(c->page_fd);
         fd_close(c->worker_fd);
@@ -154,6 +162,12 @@ void channel_bind(Channel *c, uint64_t generation) {
                 log_warning("%s: its task channel cannot be kept: %s", worker_name(c->worker), strerrordesc_np(-r));
 }
 
+void channel_hello(Channel *c) {
+        c->has_hello = c->ledger->hello & TASK_HELLO_SAID;
+        c->takes_items = c->ledger->hello & TASK_HELLO_ITEMS;
+        c->has_page = c->ledger->hello & TASK_HELLO_PAGE;
+}
+
 /* What the life before had sent and not seen answered. */
 static void inherit_ledger(Channel *c) {
         const TaskLedger *l = c->ledger;
@@ -162,12 +176,14 @@ static void inherit_ledger(Channel *c) {
         c->next_id = begun + 1;
         c->head = c->next_id;
         c->n_calls_answered = l->n_calls_answered;
+        channel_hello(c);
         for (uint64_t id = begun > PIECES_MAX ? begun - PIECES_MAX + 1 : 1; id <= begun; id++) {
                 const TaskLedgerEntry *e = &l->entries[id % PIECES_MAX];
 
-                if (e->id != id || e->n_calls == 0 || e->n_calls > UINT32_MAX)
+                if (e->id != id || e->n_calls == 0 || e->n_calls > UINT32_MAX || e->n_gone > UINT32_MAX)
                         continue;
-                c->pieces[id % PIECES_MAX] = (Piece){.id = id, .n = (uint32_t) e->n_calls};
+                c->pieces[id % PIECES_MAX] = (Piece){
+                        .id = id, .n = (uint32_t) e->n_calls, .n_gone = (uint32_t) e->n_gone, .as_items = e->n_calls + e->n_gone > 1};
                 c->n_open++;
                 c->head = MIN(c->head, id);
         }
@@ -270,16 +286,17 @@ void channel_added(Channel *c, Piece *p, size_t out_before) {
         channel_mark(c);
 }
 
-/* How long a request takes, as a moving average over the pool. */
-static void measure(Channel *c, Piece *p) {
+/* How long a request takes, as a moving average over the pool; of a map, how long an item. */
+static void measure(Channel *c, const Piece *p, uint32_t n_calls) {
         usec_t now = clock_now();
         double usec = (double) usec_sub(now, c->measured_at);
         TaskPool *pool = c->pool;
 
         c->measured_at = now;
-        pool->usec_per_piece = pool->usec_per_piece > 0 ? pool->usec_per_piece * 0.9 + usec * 0.1 : usec;
+        if (n_calls == p->n)
+                pool->usec_per_piece = pool->usec_per_piece > 0 ? pool->usec_per_piece * 0.9 + usec * 0.1 : usec;
         if (p->map) {
-                double each = usec / p->n, *of = &p->map->usec_per_item;
+                double each = usec / n_calls, *of = &p->map->usec_per_item;
 
                 *of = *of > 0 ? *of * 0.7 + each * 0.3 : each;
         }
@@ -288,18 +305,32 @@ static void measure(Channel *c, Piece *p) {
 void channel_answered(Channel *c, Piece *p, bool has_run) {
         bool was_head = p->id == c->head;
 
-        measure(c, p);
+        measure(c, p, p->n);
         if (has_run)
                 c->n_calls_answered += p->n;
         c->n_done += has_run ? p->n : 0;
         c->bytes_open -= p->bytes;
         c->n_open--;
         p->n = 0;
+        c->is_ledger_old = true;
         while (c->head < c->next_id && !channel_piece(c, c->head))
                 c->head++;
         if (was_head)
                 head_begins(c);
+        channel_look_later(c, c->measured_at);
         task_pool_mark(c->pool);
+        channel_mark(c);
+}
+
+void channel_part_answered(Channel *c, Piece *p, uint32_t n) {
+        measure(c, p, n);
+        c->n_calls_answered += n;
+        c->n_done += n;
+        p->first += n;
+        p->n -= n;
+        p->n_gone += n;
+        c->is_ledger_old = true;
+        c->is_load_new = true;
         channel_mark(c);
 }
 
@@ -353,13 +384,17 @@ static void send_out(Channel *c) {
 }
 
 void channel_flush(Channel *c) {
-        if (c->n_consume > 0) {
+        if (c->is_ledger_old) {
+                c->is_ledger_old = false;
                 for (size_t i = 0; i < PIECES_MAX; i++)
-                        if (c->pieces[i].n == 0 && c->ledger->entries[i].id == c->pieces[i].id)
-                                c->ledger->entries[i].n_calls = 0;
+                        if (c->ledger->entries[i].id == c->pieces[i].id) {
+                                c->ledger->entries[i].n_calls = c->pieces[i].n;
+                                c->ledger->entries[i].n_gone = c->pieces[i].n_gone;
+                        }
                 c->ledger->n_calls_answered = c->n_calls_answered;
-                consume(c);
         }
+        if (c->n_consume > 0)
+                consume(c);
         if (c->out.length > 0)
                 send_out(c);
         if (c->is_closing && c->out.length == 0 && !c->is_half_closed) {
@@ -424,9 +459,29 @@ static void time_out(Channel *c, Piece *p) {
         channel_condemn(c, message);
 }
 
-usec_t channel_check(Channel *c, usec_t now) {
-        Piece *p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
+static usec_t check_timeout(Channel *c, Piece *p, usec_t now) {
         usec_t due;
+
+        if (p->timeout == 0 || (!p->task && !p->map))
+                return USEC_INFINITY;
+        due = c->warned_at > 0 ? usec_add(c->warned_at, TASK_GRACE_USEC) : usec_add(c->head_since, p->timeout);
+        if (now < due)
+                return due;
+        if (c->warned_at > 0 || !c->has_page) { /* the signal is for libdrover's workers: others do not know it */
+                channel_take_kept(c); /* finished, and not told yet? */
+                if (channel_piece(c, c->head) != p || !channel_piece(c, p->id))
+                        return now;
+                time_out(c, p);
+                return USEC_INFINITY;
+        }
+        c->warned_at = now;
+        (void) worker_signal_process(c->worker, c->generation, SIGUSR2, false);
+        return usec_add(now, TASK_GRACE_USEC);
+}
+
+usec_t channel_check(Channel *c, usec_t now) {
+        usec_t due, look = USEC_INFINITY;
+        Piece *p;
 
         if (c->closed_at > 0 && !c->is_condemned) {
                 due = usec_add(c->closed_at, CHANNEL_CLOSED_USEC);
@@ -434,22 +489,19 @@ usec_t channel_check(Channel *c, usec_t now) {
                         return due;
                 channel_condemn(c, "it closed its task channel");
         }
+        if (c->look_at > 0 && c->look_at <= now) {
+                c->look_at = 0;
+                channel_take_kept(c);
+        }
+        if (c->look_at > 0)
+                look = c->look_at;
+        p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
         if (!p || c->is_condemned)
-                return USEC_INFINITY;
+                return look;
         if (p->is_unwanted) {
                 channel_condemn(c, "the task that it is at was cancelled");
                 return USEC_INFINITY;
         }
-        if (p->timeout == 0 || (!p->task && !p->map))
-                return USEC_INFINITY;
-        due = c->warned_at > 0 ? usec_add(c->warned_at, TASK_GRACE_USEC) : usec_add(c->head_since, p->timeout);
-        if (now < due)
-                return due;
-        if (c->warned_at > 0 || !c->has_page) { /* the signal is for libdrover's workers: others do not know it */
-                time_out(c, p);
-                return USEC_INFINITY;
-        }
-        c->warned_at = now;
-        (void) worker_signal_process(c->worker, c->generation, SIGUSR2, false);
-        return usec_add(now, TASK_GRACE_USEC);
+        due = check_timeout(c, p, now);
+        return MIN(due, look);
 }

@@ -1,6 +1,6 @@
 /* task-death.c - a worker is gone: who is to blame?
  *
- * What it said before is taken first. Of what is left without an answer, the request that it was at is charged: by the page,
+ * What it said before is taken first, and what it finished and did not come to say. Of what is left without an answer, the request that it was at is charged: by the page,
  * which counts calls begun; without one, the first. All others were only waiting in its channel and go back to the front
  * of the queue, in order, as if nothing had been. */
 #include "task/task-internal.h"
@@ -25,7 +25,8 @@ static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
         return 1;
 }
 
-/* Items that were done before the one that killed it have no answer either: they ran, and may run again only by leave. */
+/* Of a worker without a page, items that were done before the one that killed it have no answer either: they ran, and may run
+ * again only by leave. */
 static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e) {
         TaskMap *m = p->map;
         _cleanup_text_ Text error = {0};
@@ -65,6 +66,7 @@ void channel_ended(Channel *c, const ExitStatus *e) {
                 c->n_consume = 0;
                 answer_receive(c);
         }
+        channel_take_kept(c);
         n_started = started_since_answer(c, e);
         first = c->head;
         last = c->next_id;

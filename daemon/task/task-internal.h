@@ -96,11 +96,12 @@ typedef struct Piece {
         Task *task;   /* one of both, or neither: nobody wants the answer */
         TaskMap *map;
         size_t first;
-        uint32_t n;   /* calls; 0: answered */
+        uint32_t n;   /* calls without an answer; 0: answered */
+        uint32_t n_gone; /* of a chunk: those before @first that were answered */
         unsigned n_deaths;
         size_t bytes;
         usec_t timeout;
-        bool as_items;    /* of a map: as a chunk */
+        bool as_items;    /* as a chunk */
         bool is_unwanted; /* cancelled: once a worker is at it, it is killed */
 } Piece;
 
@@ -123,10 +124,11 @@ struct Channel {
         bool has_hello, takes_items, has_page;
         bool is_closing, is_half_closed; /* no more requests; told so */
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
-        bool is_load_new, is_dirty;
+        bool is_garbled;                 /* what it says has no meaning any more */
+        bool is_load_new, is_ledger_old, is_dirty;
         uint64_t n_done, n_calls_answered;
         usec_t head_since, warned_at, closed_at; /* CLOCK_MONOTONIC; 0: none */
-        usec_t measured_at;
+        usec_t measured_at, look_at;
         Channel *prev, *next, *dirty_prev, *dirty_next;
         UT_hash_handle hh;
 };
@@ -213,6 +215,8 @@ Piece *channel_piece(Channel *c, uint64_t id); /* without an answer; NULL: there
 Piece *channel_add(Channel *c, uint32_t n, usec_t timeout); /* id given, entered; the line is the caller's to append */
 void channel_added(Channel *c, Piece *p, size_t out_before);
 void channel_answered(Channel *c, Piece *p, bool has_run);
+void channel_part_answered(Channel *c, Piece *p, uint32_t n); /* its first @n calls, not all */
+void channel_hello(Channel *c); /* as the ledger has it */
 void channel_mark(Channel *c);
 void channel_flush(Channel *c);
 void channel_half_close(Channel *c);
@@ -223,6 +227,19 @@ usec_t channel_check(Channel *c, usec_t now); /* timeouts; when to look again */
 /* task-answer.c */
 void answer_receive(Channel *c);
 bool channel_take_hello(Channel *c, Slice params);
+void answer_take_kept(Channel *c, const char *line, size_t size); /* one that makes no sense is passed over */
+
+/* task-chunk.c */
+typedef struct ChunkAnswer {
+        Slice items, errors; /* items: between brackets, or a comma and a bracket; errors: by number from @skip items before */
+        size_t skip;
+        uint32_t n;
+} ChunkAnswer;
+void chunk_take(Channel *c, Piece *p, Slice result);
+
+/* task-kept.c */
+void channel_take_kept(Channel *c); /* what the page has */
+void channel_look_later(Channel *c, usec_t now);
 
 /* task-death.c */
 void channel_ended(Channel *c, const ExitStatus *e);
@@ -230,7 +247,8 @@ void channel_ended(Channel *c, const ExitStatus *e);
 /* task-map.c */
 void map_give(TaskMap *m, Channel *c);
 bool map_can_give(const TaskMap *m);
-void map_answered(TaskMap *m, const Piece *p, Slice result, const char *error);
+void map_answered(TaskMap *m, size_t item, Slice result);
+void map_answered_items(TaskMap *m, size_t first, const ChunkAnswer *a);
 void map_failed(TaskMap *m, size_t first, size_t n, const char *error);
 void map_redo(TaskMap *m, size_t first, size_t n, unsigned n_deaths);
 void map_give_up(TaskMap *m, const char *error); /* the next items fail unasked */

@@ -435,52 +435,36 @@ void map_give_up(TaskMap *m, const char *error) {
         map_failed(m, first, n, error);
 }
 
-/* {"0":{ERROR},...} of a worker: how many, and as errors of ours. */
-static size_t take_errors(Slice errors, size_t n, Text *t) {
+/* {"0":{ERROR},...} of a worker, counted from @skip items before the first: how many, and as errors of ours. */
+static size_t take_errors(Slice errors, size_t skip, size_t n, Text *t) {
         size_t count = 0;
 
         json_put_object(t, NULL);
         for (size_t i = 0; i < n; i++) {
-                char key[24];
+                char key[24], own[24];
                 SliceMember m[] = {{.key = key}};
 
-                (void) snprintf(key, sizeof key, "%zu", i);
+                (void) snprintf(key, sizeof key, "%zu", i + skip);
                 if (!memmem(errors.at, errors.n, key, strlen(key)) || slice_object(errors.at, errors.n, m, 1, NULL) < 0 || !m[0].value.at)
                         continue;
-                error_from_worker(t, key, m[0].value);
+                (void) snprintf(own, sizeof own, "%zu", i);
+                error_from_worker(t, own, m[0].value);
                 count++;
         }
         json_end_object(t);
         return count;
 }
 
-static void answered_items(TaskMap *m, const Piece *p, Slice result) {
-        SliceMember r[] = {{.key = "items"}, {.key = "errors"}};
+void map_answered_items(TaskMap *m, size_t first, const ChunkAnswer *a) {
         _cleanup_text_ Text errors = {0};
-        Slice items;
-        ssize_t n = slice_object(result.at, result.n, r, ARRAY_SIZE(r), NULL);
+        Slice items = {.at = a->items.at + 1, .n = a->items.n - 2};
 
-        if (n >= 0)
-                n = r[0].value.at ? slice_array(r[0].value.at, r[0].value.n, NULL, p->n, NULL, NULL) : -1;
-        if (n != (ssize_t) p->n) {
-                _cleanup_text_ Text error = {0};
-
-                error_plain(&error, NULL, ERROR_FAILED, "the worker answered a chunk with another number of items");
-                map_failed(m, p->first, p->n, text_check(&error) < 0 ? "null" : error.data);
-                return;
-        }
-        items = (Slice){.at = r[0].value.at + 1, .n = r[0].value.n - 2};
-        if (r[1].value.at)
-                m->n_failed += take_errors(r[1].value, p->n, &errors);
-        deliver(m, p->first, p->n, items,
+        if (a->errors.at)
+                m->n_failed += take_errors(a->errors, a->skip, a->n, &errors);
+        deliver(m, first, a->n, items,
                 errors.length > 2 && text_check(&errors) >= 0 ? (Slice){.at = errors.data, .n = errors.length} : (Slice){0});
 }
 
-void map_answered(TaskMap *m, const Piece *p, Slice result, const char *error) {
-        if (error)
-                map_failed(m, p->first, p->n, error);
-        else if (p->as_items)
-                answered_items(m, p, result);
-        else
-                deliver(m, p->first, 1, result, (Slice){0});
+void map_answered(TaskMap *m, size_t item, Slice result) {
+        deliver(m, item, 1, result, (Slice){0});
 }

@@ -65,6 +65,7 @@ static const drover_target targets[] = {
         {NULL},
 };
 static const drover_module math = {.abi = DROVER_MODULE_ABI, .name = "math", .targets = targets};
+static const TaskRunner plain = {.module = &math};
 
 static const struct {
         const char *request, *answer; /* the answer up to the traceback, which has addresses */
@@ -107,7 +108,7 @@ START_TEST(an_exchange) {
         size_t n = strlen(exchanges[_i].answer);
         bool is_whole = n == 0 || exchanges[_i].answer[n - 1] == '\n';
 
-        ck_assert_int_eq(task_run(&math, NULL, NULL, exchanges[_i].request, strlen(exchanges[_i].request), &out), 0);
+        ck_assert_int_eq(task_run(&plain, exchanges[_i].request, strlen(exchanges[_i].request), &out), 0);
         if (is_whole)
                 ck_assert_str_eq(out.data ? out.data : "", exchanges[_i].answer);
         else {
@@ -128,7 +129,7 @@ START_TEST(a_traceback_names_the_target) {
         json_t *o;
         const char *traceback;
 
-        ck_assert_int_eq(task_run(&math, NULL, NULL, request, strlen(request), &out), 0);
+        ck_assert_int_eq(task_run(&plain, request, strlen(request), &out), 0);
         o = json_loads(out.data, 0, NULL);
         traceback = json_string_value(json_object_get(json_object_get(json_object_get(o, "error"), "data"), "traceback"));
         ck_assert_msg(strncmp(traceback, "#0 square (", 11) == 0, "%s", traceback);
@@ -139,16 +140,59 @@ START_TEST(a_traceback_names_the_target) {
 END_TEST
 
 START_TEST(calls_are_counted_on_the_page) {
-        TaskPage page = {0};
+        static TaskPage page;
         int state = 0;
+        const TaskRunner runner = {.module = &math, .state = &state, .page = &page};
         Text out = {0};
         const char *request = "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"count\",\"params\":{\"items\":[0,0,0]}}";
 
-        ck_assert_int_eq(task_run(&math, &state, &page, request, strlen(request), &out), 0);
+        ck_assert_int_eq(task_run(&runner, request, strlen(request), &out), 0);
         ck_assert_str_eq(out.data, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"items\":[1,2,3]}}\n");
         ck_assert_uint_eq(page.n_started, 3);
         ck_assert_uint_eq(page.n_done, 3);
+        ck_assert_uint_eq(page.n_kept, out.length);
+        ck_assert_int_eq(memcmp(page.kept, out.data, out.length), 0);
         text_done(&out);
+}
+END_TEST
+
+static const struct {
+        const char *before, *after; /* in the page when the fourth item is begun; added by then */
+} in_the_making[] = {
+        {"[1,2,3,0]", "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"items\":[1,4,9"},
+        {"[1,\"x\",3,0]", "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"from\":2,\"items\":[9"},
+};
+
+/* Dies of 0, of all others makes a square. */
+static json_t *square_or_die(drover_task *task, json_t *args, json_t *kwargs) {
+        if (json_is_integer(json_array_get(args, 0)) && json_integer_value(json_array_get(args, 0)) == 0)
+                (void) raise(SIGKILL);
+        return square(task, args, kwargs);
+}
+
+START_TEST(finished_items_outlive_the_worker) {
+        static const drover_target mortal[] = {{"square", square_or_die, NULL}, {NULL}};
+        static const drover_module module = {.abi = DROVER_MODULE_ABI, .name = "math", .targets = mortal};
+        TaskPage *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        const TaskRunner runner = {.module = &module, .page = page};
+        const char *last;
+        char request[128];
+        int status;
+        pid_t pid;
+        Text out = {0};
+
+        (void) snprintf(request, sizeof request, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"square\",\"params\":{\"items\":%s}}",
+                        in_the_making[_i].before);
+        pid = fork();
+        if (pid == 0)
+                _exit(task_run(&runner, request, strlen(request), &out));
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        ck_assert_uint_eq(page->n_started, 4);
+        last = memrchr(page->kept, '\n', page->n_kept);
+        last = last ? last + 1 : page->kept;
+        ck_assert_str_eq(last, in_the_making[_i].after);
+        (void) munmap(page, sizeof *page);
 }
 END_TEST
 
@@ -367,6 +411,7 @@ int main(void) {
         tcase_add_loop_test(c, an_exchange, 0, (int) (sizeof exchanges / sizeof *exchanges));
         tcase_add_test(c, a_traceback_names_the_target);
         tcase_add_test(c, calls_are_counted_on_the_page);
+        tcase_add_loop_test(c, finished_items_outlive_the_worker, 0, (int) (sizeof in_the_making / sizeof *in_the_making));
         tcase_add_loop_test(c, an_integer_of_any_size, 0, (int) (sizeof integers / sizeof *integers));
         tcase_add_test(c, tables_that_are_none);
         tcase_add_test(c, a_worker_serves_its_channel);

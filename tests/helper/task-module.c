@@ -1,0 +1,89 @@
+/* task-module.c - a worker module for tests and benches: targets that cost next to nothing, one that computes, and some
+ * that end their worker. */
+#include <drover.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* nothing(...): null */
+static json_t *nothing(drover_task *task, json_t *args, json_t *kwargs) {
+        return json_null();
+}
+
+/* same(x): x */
+static json_t *same(drover_task *task, json_t *args, json_t *kwargs) {
+        return json_incref(json_array_get(args, 0));
+}
+
+/* sum_of_squares(first, n) */
+static json_t *sum_of_squares(drover_task *task, json_t *args, json_t *kwargs) {
+        json_int_t first = json_integer_value(json_array_get(args, 0)), n = json_integer_value(json_array_get(args, 1));
+        volatile double sum = 0; /* each addition is to be done */
+
+        for (json_int_t i = first; i < first + n; i++)
+                sum += (double) i * (double) i;
+        return json_real(sum);
+}
+
+/* die(PID...): kills all of them and then its own process */
+static json_t *die(drover_task *task, json_t *args, json_t *kwargs) {
+        size_t i;
+        json_t *pid;
+
+        json_array_foreach(args, i, pid)
+                (void) kill((pid_t) json_integer_value(pid), SIGKILL);
+        (void) raise(SIGKILL);
+        return NULL;
+}
+
+/* mortal(x): x * x; raises for 13; the process dies of a negative number */
+static json_t *mortal(drover_task *task, json_t *args, json_t *kwargs) {
+        json_int_t x = json_integer_value(json_array_get(args, 0));
+
+        if (x == 13)
+                return drover_raise(task, "ValueError", "13 brings no luck");
+        if (x < 0)
+                (void) raise(SIGKILL);
+        return json_integer(x * x);
+}
+
+static json_t *wait_for_bytes(drover_task *task, json_t *args, json_t *kwargs) {
+        const char *path = json_string_value(json_array_get(args, 0));
+        FILE *f = path ? fopen(path, "r") : NULL;
+        char byte;
+
+        if (!f)
+                return drover_raise(task, "OSError", "cannot open %s", path ? path : "nothing");
+        (void) !fread(&byte, 1, 1, f);
+        (void) fclose(f);
+        return json_null();
+}
+
+/* long_text(n): a string of n bytes */
+static json_t *long_text(drover_task *task, json_t *args, json_t *kwargs) {
+        size_t n = (size_t) json_integer_value(json_array_get(args, 0));
+        char *s = malloc(n + 1);
+        json_t *o;
+
+        if (!s)
+                return NULL;
+        memset(s, 'x', n);
+        s[n] = 0;
+        o = json_string(s);
+        free(s);
+        return o;
+}
+
+static const drover_target targets[] = {
+        {"nothing", nothing, "nothing(...): null"},
+        {"same", same, "same(x): x"},
+        {"sum_of_squares", sum_of_squares, "sum_of_squares(first, n): of that many numbers, as a real"},
+        {"die", die, "die(PID...): kills them, then its own process"},
+        {"mortal", mortal, "mortal(x): x * x; raises for 13, dies of a negative number"},
+        {"wait_for_bytes", wait_for_bytes, "wait_for_bytes(FIFO): null, once there are some"},
+        {"long_text", long_text, "long_text(n): a string of n bytes"},
+        {NULL, NULL, NULL},
+};
+
+const drover_module drover_module_table = {.abi = DROVER_MODULE_ABI, .name = "task-module", .targets = targets};

@@ -1,0 +1,112 @@
+"""A task that is finished stays so, whatever its worker does then: answers outlive the process that has not sent them."""
+import json
+import os
+import sys
+
+from daemon_util import Daemon
+from test_tasks import results
+
+MODULE = os.environ["TASK_MODULE"]
+N = 40  # requests that a worker has at hand at once
+
+
+def daemon(workers=1):
+    return Daemon({"pools": {"m": {"module": MODULE, "workers": workers, "tasks": {"prefetch": 64},
+                                   "restart": {"delay": 0.01, "max_delay": 0.01}}}})
+
+
+def submit(d, *calls):
+    """All in one write, so that droverd and the worker see them together."""
+    lines, ids = [], []
+    for target, *args in calls:
+        d.client.last_id += 1
+        ids.append(d.client.last_id)
+        lines.append('{"jsonrpc":"2.0","id":%d,"method":"task.submit","params":{"pool":"m","target":"%s","args":%s}}\n'
+                     % (d.client.last_id, target, json.dumps(args)))
+    d.client.socket.sendall("".join(lines).encode())
+    return [d.client.answer(i)["task"] for i in ids]
+
+
+def check_one_died(d, tasks):
+    outcomes = d.call("task.wait", tasks=tasks)["tasks"]
+    for i, o in enumerate(outcomes[:N]):
+        assert o["state"] == "done" and o["result"] == i, o
+    assert outcomes[N]["state"] == "failed" and outcomes[N]["error"]["data"]["name"] == "worker-died", outcomes[N]
+    for i, o in enumerate(outcomes[N + 1:]):
+        assert o["state"] == "done" and o["result"] == i, o
+
+
+def test_before_a_death():
+    with daemon() as d:
+        d.start()
+        for _ in range(20):
+            d.call("wait", select="m", **{"for": "ready"})
+            same = [("same", i) for i in range(N)]
+            check_one_died(d, submit(d, *same, ("die",), *same[:10]))
+
+
+def test_before_two_deaths():
+    """The worker kills droverd and then itself: the next droverd finds what was finished."""
+    with daemon() as d:
+        d.start()
+        for _ in range(5):
+            d.call("wait", select="m", **{"for": "ready"})
+            same = [("same", i) for i in range(N)]
+            fifo = d.place + "/gate"
+            os.mkfifo(fifo)
+            tasks = submit(d, ("wait_for_bytes", fifo), *same, ("die", d.call("daemon.info")["pid"]), *same[:10])
+            with open(fifo, "w", encoding="ascii") as f:
+                f.write("x")
+            os.unlink(fifo)
+            d.connect_again()
+            check_one_died(d, tasks[1:])
+
+
+def test_in_a_chunk():
+    """Of a chunk only the item that killed is charged; items before it, also those that raised, have their answers."""
+    with daemon(workers=2) as d:
+        d.start()
+        for chunk in (1, 10, 100):
+            items = list(range(30)) + [-1] + list(range(30))
+            assert d.call("task.map", pool="m", target="mortal", items=items, chunk=chunk) == {"items": 61, "failed": 3}
+            found = results(d.client)
+            for i, x in enumerate(items):
+                if x == 13:
+                    assert found[i]["data"]["type"] == "ValueError", found[i]
+                elif x < 0:
+                    assert found[i]["data"]["name"] == "worker-died", found[i]
+                else:
+                    assert found[i] == x * x, (i, found[i])
+
+
+def test_long_answers_of_a_chunk():
+    with daemon() as d:
+        d.start()
+        sizes = [10000] * 100
+        assert d.call("task.map", pool="m", target="long_text", items=sizes, chunk=100) == {"items": 100, "failed": 0}
+        assert {len(v) for v in results(d.client).values()} == {10000}
+
+
+def test_not_withheld():
+    """What is finished is told although the next task lasts."""
+    with daemon() as d:
+        d.start()
+        d.call("wait", select="m", **{"for": "ready"})
+        first, gate = d.place + "/first", d.place + "/gate"
+        os.mkfifo(first)
+        os.mkfifo(gate)
+        tasks = submit(d, ("wait_for_bytes", first), *[("same", i) for i in range(N)], ("wait_for_bytes", gate))
+        with open(first, "w", encoding="ascii") as f:
+            f.write("x")
+        outcomes = d.call("task.wait", tasks=tasks[:-1])["tasks"]
+        assert [o["result"] for o in outcomes[1:]] == list(range(N))
+        with open(gate, "w", encoding="ascii") as f:
+            f.write("x")
+        assert d.call("task.wait", tasks=tasks)["tasks"][-1]["state"] == "done"
+
+
+if __name__ == "__main__":
+    for name, test in list(globals().items()):
+        if name.startswith("test_") and (len(sys.argv) < 2 or sys.argv[1] in name):
+            print(name, flush=True)
+            test()
