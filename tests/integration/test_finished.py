@@ -58,6 +58,7 @@ def test_before_two_deaths():
             with open(fifo, "w", encoding="ascii") as f:
                 f.write("x")
             os.unlink(fifo)
+            d.client.socket.recv(1)  # the end of that droverd
             d.connect_again()
             check_one_died(d, tasks[1:])
 
