@@ -1,6 +1,8 @@
 /* slice.c - see slice.h. Recursion is bounded by SLICE_DEPTH_MAX. */
 #include "wire/slice.h"
 
+#include "base/alloc.h"
+
 #include "base/text.h"
 #include <sys/types.h>
 
@@ -301,4 +303,40 @@ int slice_u64(Slice s, uint64_t *ret) {
         }
         *ret = v;
         return 0;
+}
+
+/* Nothing to do, nearly always. */
+static bool has_odd_line_end(Slice s) {
+        return memchr(s.at, '\r', s.n) || memmem(s.at, s.n, "\xe2\x80\xa8", 3) || memmem(s.at, s.n, "\xe2\x80\xa9", 3);
+}
+
+void slice_append(Text *t, Slice s) {
+        size_t from = 0;
+
+        if (!has_odd_line_end(s)) {
+                text_append_n(t, s.at, s.n);
+                return;
+        }
+        for (size_t i = 0; i < s.n; i++) {
+                bool is_separator = i + 2 < s.n && memcmp(s.at + i, "\xe2\x80", 2) == 0 && ((unsigned char) s.at[i + 2] | 1) == 0xa9;
+
+                if (s.at[i] != '\r' && !is_separator)
+                        continue;
+                text_append_n(t, s.at + from, i - from);
+                text_append(t, !is_separator ? " " : s.at[i + 2] & 1 ? "\\u2029" : "\\u2028");
+                i += is_separator ? 2 : 0;
+                from = i + 1;
+        }
+        text_append_n(t, s.at + from, s.n - from);
+}
+
+char *slice_dup(Slice s, size_t *ret_n) {
+        _cleanup_text_ Text t = {0};
+
+        *ret_n = s.n;
+        if (!has_odd_line_end(s))
+                return alloc_strndup(s.at, s.n);
+        slice_append(&t, s);
+        *ret_n = t.length;
+        return text_take(&t);
 }

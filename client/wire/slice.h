@@ -6,7 +6,7 @@
 #ifndef DROVER_WIRE_SLICE_H
 #define DROVER_WIRE_SLICE_H
 
-#include "base/macro.h"
+#include "base/text.h"
 #include <sys/types.h>
 
 #define SLICE_DEPTH_MAX 64u
@@ -45,6 +45,13 @@ int slice_object(const char *text, size_t size, SliceMember *members, size_t n, 
 ssize_t slice_array(const char *text, size_t size, uint32_t *ends, size_t max_n, size_t *ret_first, SliceFault *fault);
 /** slice_u64() - a whole number without sign. -EINVAL. */
 int slice_u64(Slice s, uint64_t *ret);
+/**
+ * slice_append() - @s as it is, but for what readers of lines take for an end of one though JSON does not: carriage returns
+ * (white space, there) become blanks, U+2028 and U+2029 in strings their escapes. @s is JSON.
+ */
+void slice_append(Text *t, Slice s);
+/** slice_dup() - the same as a string of its own, of length *@ret_n. NULL: memory is short. */
+char *slice_dup(Slice s, size_t *ret_n);
 static inline bool slice_is_empty(Slice s) { /* {} or [], as the scanner left it */
         return s.n == 2;
 }

@@ -52,7 +52,7 @@ static void notify(MapCall *m, size_t first, Slice results, Slice errors) {
 
         json_put_u64(t, "index", first);
         text_append(t, ",\"results\":[");
-        text_append_n(t, results.at, results.n);
+        slice_append(t, results);
         text_append_char(t, ']');
         if (errors.at) {
                 text_append(t, ",\"errors\":");

@@ -18,7 +18,7 @@ static void put_slice(Text *t, const char *key, Slice s) {
         if (t->length > 0 && !strchr("{[:,", t->data[t->length - 1]))
                 text_append_char(t, ',');
         text_appendf(t, "\"%s\":", key);
-        text_append_n(t, s.at, s.n);
+        slice_append(t, s);
 }
 
 /* What a worker's code means to the caller. */
@@ -43,7 +43,7 @@ static void put_data(Text *t, Slice data) {
         if (slice_is_empty(data) || data.n < 3)
                 return;
         text_append_char(t, ',');
-        text_append_n(t, data.at + 1, data.n - 2);
+        slice_append(t, (Slice){.at = data.at + 1, .n = data.n - 2});
 }
 
 /* An object is only white space and braces when it has no name in it. */

@@ -68,12 +68,13 @@ int task_map_new(TaskMap **ret, TaskRoom *r, Pool *pool, const TaskMapSpec *s, c
         TaskPool *p = task_pool_get(r, pool);
         TaskMap *m = p ? NEW0(TaskMap) : NULL;
         _cleanup_text_ Text target = {0};
+        size_t length;
 
         if (!m)
                 return -ENOMEM;
         json_put_string(&target, NULL, s->target);
         m->target = text_take(&target);
-        m->kwargs = s->kwargs.at && s->kwargs.n > 2 ? alloc_strndup(s->kwargs.at, s->kwargs.n) : NULL;
+        m->kwargs = s->kwargs.at && s->kwargs.n > 2 ? slice_dup(s->kwargs, &length) : NULL;
         if (!m->target || (s->kwargs.at && s->kwargs.n > 2 && !m->kwargs)) {
                 free(m->target);
                 free(m->kwargs);
@@ -101,20 +102,20 @@ int task_map_new(TaskMap **ret, TaskRoom *r, Pool *pool, const TaskMapSpec *s, c
 
 static int block_make(Slice items, MapBlock **ret) {
         MapBlock *b = NEW0(MapBlock);
-        size_t most = items.n / 2 + 1;
+        size_t most = items.n / 2 + 1, length;
         ssize_t n;
 
         if (!b)
                 return -ENOMEM;
         b->ends = NEW0_ARRAY(uint32_t, most);
-        b->text = alloc_strndup(items.at, items.n);
-        n = b->ends && b->text ? slice_array(b->text, items.n, b->ends, most, &b->begin, NULL) : -ENOMEM;
+        b->text = slice_dup(items, &length);
+        n = b->ends && b->text ? slice_array(b->text, length, b->ends, most, &b->begin, NULL) : -ENOMEM;
         if (n < 0) {
                 block_free(b);
                 return (int) n;
         }
         b->n = b->n_left = (size_t) n;
-        b->size = items.n + b->n * sizeof *b->ends;
+        b->size = length + b->n * sizeof *b->ends;
         for (size_t i = 0; i < b->n; i++)
                 if (b->ends[i] - item_begin(b, i) > ITEM_BYTES_MAX) {
                         block_free(b);

@@ -76,9 +76,9 @@ static char *params_of(const TaskSpec *s) {
         _cleanup_text_ Text t = {0};
 
         text_append(&t, "{\"args\":");
-        text_append_n(&t, s->args.at ? s->args.at : "[]", s->args.at ? s->args.n : 2);
+        slice_append(&t, s->args.at ? s->args : slice_of("[]"));
         text_append(&t, ",\"kwargs\":");
-        text_append_n(&t, s->kwargs.at ? s->kwargs.at : "{}", s->kwargs.at ? s->kwargs.n : 2);
+        slice_append(&t, s->kwargs.at ? s->kwargs : slice_of("{}"));
         text_append(&t, "}");
         return text_take(&t);
 }

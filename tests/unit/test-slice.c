@@ -103,6 +103,22 @@ START_TEST(test_numbers) {
 }
 END_TEST
 
+START_TEST(test_append) {
+        static const char *const texts[][2] = {
+                {"[1]", "[1]"}, {"[\r1,\r\n2]\r", "[ 1, \n2] "}, {"\"\xe2\x80\xa8 \xe2\x80\xa9\"", "\"\\u2028 \\u2029\""},
+                {"\"\xe2\x80\xa6\xe2\x80\xa8\xe2\x81\xa8\"", "\"\xe2\x80\xa6\\u2028\xe2\x81\xa8\""},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                _cleanup_text_ Text t = {0};
+
+                slice_append(&t, slice_of(texts[i][0]));
+                ck_assert_int_eq(text_check(&t), 0);
+                ck_assert_str_eq(t.data, texts[i][1]);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("slice");
         TCase *t = tcase_create("slice");
@@ -115,6 +131,7 @@ int main(void) {
         tcase_add_test(t, test_object);
         tcase_add_test(t, test_array);
         tcase_add_test(t, test_numbers);
+        tcase_add_test(t, test_append);
         suite_add_tcase(s, t);
         runner = srunner_create(s);
         srunner_run_all(runner, CK_NORMAL);
