@@ -84,12 +84,16 @@ static bool is_always(const Method *m, const Call *c) {
         return (m->class >= ACCESS_ADMINISTER || m->is_rare) && call_level(c) >= ACCESS_ADMINISTER;
 }
 
+static bool is_refusal(const char *result) {
+        return streq(result, protocol_error_name(ERROR_DENIED));
+}
+
 void audit_call(Call *c, const char *result) {
         const Method *m = methods[c->method];
         Audit *a = &call_control(c)->audit;
         Record r = {.n_silent = 0};
 
-        if (!m->is_changing || c->is_audited)
+        if (!m->is_changing || c->is_audited || (m->is_unaudited && !is_refusal(result)))
                 return;
         c->is_audited = true;
         if (!audit_admit(a, is_always(m, c), clock_now(), &r.n_silent))

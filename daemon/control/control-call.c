@@ -21,7 +21,7 @@ int call_new(Call **ret, Connection *connection, ProtocolMethodId method, json_t
         c->method = method;
         c->id = json_incref(id);
         c->params = json_incref(params);
-        c->begun = methods[method]->is_changing && !methods[method]->is_unaudited ? clock_now() : 0;
+        c->begun = methods[method]->is_changing ? clock_now() : 0;
         c->batch = batch;
         if (batch)
                 batch->n_open++;

@@ -22,7 +22,7 @@ typedef struct Method {
         MethodScope scope;
         bool is_stream;    /* answers in the course of time: counted among the user's streams */
         bool is_changing;  /* audited; refused while the daemon shuts down */
-        bool is_unaudited; /* but too frequent for a line each */
+        bool is_unaudited; /* but too frequent for a line each: only when it is denied */
         bool is_rare;      /* audited whenever an administrator calls it, though others may; so is what needs that role */
         bool takes_config; /* members that are not in the table are keys of a pool: the handler checks them */
         /* Answers now, or keeps the call by call_keep(). @params: the struct filled by the table; its strings live while
