@@ -57,11 +57,13 @@ static bool is_true(Slice s) {
 }
 
 bool channel_take_hello(Channel *c, Slice params) {
-        SliceMember m[] = {{.key = "items"}, {.key = "page"}};
+        SliceMember m[] = {{.key = "items"}, {.key = "page"}, {.key = "signal"}};
 
         if (!params.at || slice_object(params.at, params.n, m, ARRAY_SIZE(m), NULL) < 0)
                 return false;
-        c->ledger->hello = TASK_HELLO_SAID | (is_true(m[0].value) ? TASK_HELLO_ITEMS : 0) | (is_true(m[1].value) ? TASK_HELLO_PAGE : 0);
+        c->ledger->hello = TASK_HELLO_SAID | (is_true(m[0].value) ? TASK_HELLO_ITEMS : 0) |
+                           (is_true(m[1].value) ? TASK_HELLO_PAGE | TASK_HELLO_SIGNAL : 0) |
+                           (is_true(m[2].value) ? TASK_HELLO_SIGNAL : 0);
         channel_hello(c);
         worker_hear_hello(c->worker, c->generation);
         task_pool_mark(c->pool);
@@ -90,7 +92,7 @@ static void answer_task(Task *t, const Answer *a) {
                 error_from_worker(&member, "error", a->error);
         } else {
                 text_append(&member, "\"result\":");
-                text_append_n(&member, a->result.at, a->result.n);
+                slice_append(&member, a->result);
         }
         if (text_check(&member) < 0)
                 task_fail(t, TASK_FAILED, ERROR_INTERNAL, "the daemon is short of memory for the result");
@@ -178,6 +180,13 @@ static void take_line(Channel *c, const char *line, size_t size) {
         } /* else answered before, or in the life before: once is enough */
 }
 
+static bool is_blank(const char *line, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+                        return false;
+        return true;
+}
+
 static void take_lines(Channel *c, const char *data, size_t size) {
         size_t at = 0;
 
@@ -191,7 +200,7 @@ static void take_lines(Channel *c, const char *data, size_t size) {
                 }
                 if (!end)
                         break;
-                if (n > 0)
+                if (!is_blank(data + at, n))
                         take_line(c, data + at, n);
                 at += n + 1;
         }

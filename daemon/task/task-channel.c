@@ -166,6 +166,7 @@ void channel_hello(Channel *c) {
         c->has_hello = c->ledger->hello & TASK_HELLO_SAID;
         c->takes_items = c->ledger->hello & TASK_HELLO_ITEMS;
         c->has_page = c->ledger->hello & TASK_HELLO_PAGE;
+        c->has_signal = c->ledger->hello & TASK_HELLO_SIGNAL;
 }
 
 /* What the life before had sent and not seen answered. */
@@ -467,7 +468,7 @@ static usec_t check_timeout(Channel *c, Piece *p, usec_t now) {
         due = c->warned_at > 0 ? usec_add(c->warned_at, TASK_GRACE_USEC) : usec_add(c->head_since, p->timeout);
         if (now < due)
                 return due;
-        if (c->warned_at > 0 || !c->has_page) { /* the signal is for libdrover's workers: others do not know it */
+        if (c->warned_at > 0 || !c->has_signal) { /* which kills those who do not know it */
                 channel_take_kept(c); /* finished, and not told yet? */
                 if (channel_piece(c, c->head) != p || !channel_piece(c, p->id))
                         return now;

@@ -1,8 +1,8 @@
 /* task-death.c - a worker is gone: who is to blame?
  *
- * What it said before is taken first, and what it finished and did not come to say. Of what is left without an answer, the request that it was at is charged: by the page,
- * which counts calls begun; without one, the first. All others were only waiting in its channel and go back to the front
- * of the queue, in order, as if nothing had been. */
+ * What it said before is taken first, and what it finished and did not come to say. Of what is left without an answer, the
+ * request that it was at is charged: by the page, which counts calls begun; without one, all of the first. All others were
+ * only waiting in its channel and go back to the front of the queue, in order, as if nothing had been. */
 #include "task/task-internal.h"
 
 #include "base/log.h"
@@ -22,7 +22,7 @@ static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
         }
         if (c->is_half_closed && exit_status_exitcode(e) == 0) /* it came to the end of what it was given */
                 return 0;
-        return 1;
+        return c->n_open > 0 ? c->pieces[c->head % PIECES_MAX].n : 0; /* of a chunk nobody knows how much */
 }
 
 /* Of a worker without a page, items that were done before the one that killed it have no answer either: they ran, and may run

@@ -121,7 +121,7 @@ struct Channel {
         size_t bytes_open;
         Text out; /* whole lines, but for what the socket did not take of the first */
         size_t n_consume;
-        bool has_hello, takes_items, has_page;
+        bool has_hello, takes_items, has_page, has_signal; /* as it said; noted in the ledger */
         bool is_closing, is_half_closed; /* no more requests; told so */
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
         bool is_garbled;                 /* what it says has no meaning any more */
