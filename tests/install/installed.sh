@@ -32,7 +32,7 @@ for file in sbin/droverd bin/droverctl libexec/drover/drover-keeper libexec/drov
         share/man/man1/droverctl.1 share/man/man8/droverd.8 share/man/man5/drover.json.5 share/man/man7/drover-protocol.7 \
         share/man/man3/libdrover.3 share/drover/schema.json lib/sysusers.d/drover.conf lib/tmpfiles.d/drover.conf \
         share/bash-completion/completions/droverctl.bash share/zsh/site-functions/_droverctl \
-        share/fish/vendor_completions.d/droverctl.fish share/doc/drover/relax.conf; do
+        share/fish/vendor_completions.d/droverctl.fish share/doc/drover/relax.conf share/doc/drover/examples/workers/worker.py; do
         [ -e "$root$prefix/$file" ] || fail "$prefix/$file is not installed"
 done
 for name in drover.json droverd.service droverd.socket drover.pc libdrover.so; do

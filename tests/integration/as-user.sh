@@ -21,7 +21,8 @@ trap 'rm -rf "$place"' EXIT
 mkdir "$place/bin" "$place/libexec" "$place/home" "$place/run"
 
 for variable in DROVERD DROVERCTL DROVER_KEEPER DROVER_LOGGER DROVER_HOST EXAMPLE_BASICS EXAMPLE_MATH HELPER \
-        DROVER_TEST_DROVERD DROVER_TEST_HELPER DROVER_TEST_LOGGER PREFORK_HTTP; do
+        DROVER_TEST_DROVERD DROVER_TEST_HELPER DROVER_TEST_LOGGER PREFORK_HTTP \
+        WORKER_C WORKER_JS WORKER_PY WORKER_SH; do
         eval "path=\${$variable-}"
         [ -n "$path" ] || continue
         cp -L -- "$path" "$place/bin/"
