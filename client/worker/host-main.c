@@ -3,6 +3,8 @@
  *   drover-host --module FILE                                  serve the tasks of a pool ($DROVER_TASKS_FD)
  *   drover-host --module FILE --target NAME [--args JSON] [--kwargs JSON]
  *                                                              call one target and end: 0, or 1 after an exception
+ *   drover-host --template --module FILE                       fork processes that do the one or the other, when asked to
+ *                                                              ($DROVER_TEMPLATE_FD, see drover-protocol(7))
  *   drover-host --module FILE --list                           its targets, one a line: name, tab, help
  *
  * An exception goes to stderr as Python prints one: where, then type and message. */
@@ -11,14 +13,17 @@
 #include "base/json.h"
 #include "worker/module.h"
 #include "worker/task-run.h"
+#include "worker/template.h"
+#include "worker/worker-serve.h"
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define EXIT_USAGE 2
 
 typedef struct HostOptions {
         const char *module, *target, *args, *kwargs;
-        bool list;
+        bool list, is_template;
 } HostOptions;
 
 static int usage(const char *what) {
@@ -31,7 +36,8 @@ static int read_options(int argc, char **argv, HostOptions *ret) {
         static const struct option options[] = {
                 {"module", required_argument, NULL, 'm'}, {"target", required_argument, NULL, 't'},
                 {"args", required_argument, NULL, 'a'},   {"kwargs", required_argument, NULL, 'k'},
-                {"list", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
+                {"list", no_argument, NULL, 'l'},         {"template", no_argument, NULL, 'T'},
+                {NULL, 0, NULL, 0},
         };
         int c;
 
@@ -42,6 +48,7 @@ static int read_options(int argc, char **argv, HostOptions *ret) {
                 case 'a': ret->args = optarg; break;
                 case 'k': ret->kwargs = optarg; break;
                 case 'l': ret->list = true; break;
+                case 'T': ret->is_template = true; break;
                 default: return usage("unknown option");
                 }
         if (!ret->module || optind < argc)
@@ -75,16 +82,13 @@ static int tell_exception(const json_t *error) {
         return 1;
 }
 
-static int call_once(const drover_module *m, void *state, const HostOptions *o) {
-        _cleanup_json_ json_t *args = value_of(o->args, "[]", JSON_ARRAY), *kwargs = value_of(o->kwargs, "{}", JSON_OBJECT);
+static int call_once(const drover_module *m, void *state, const char *target, json_t *args, json_t *kwargs) {
         _cleanup_json_ json_t *request = NULL, *answer = NULL;
         _cleanup_text_ Text out = {0};
         char *line;
         int r;
 
-        if (!args || !kwargs)
-                return usage("--args takes a JSON array and --kwargs a JSON object");
-        request = json_pack("{s:s,s:i,s:s,s:{s:O,s:O}}", "jsonrpc", "2.0", "id", 0, "method", o->target, "params", "args", args,
+        request = json_pack("{s:s,s:i,s:s,s:{s:O,s:O}}", "jsonrpc", "2.0", "id", 0, "method", target, "params", "args", args,
                             "kwargs", kwargs);
         line = request ? json_dumps(request, JSON_COMPACT) : NULL;
         r = line ? task_run(&(TaskRunner){.module = m, .state = state}, line, strlen(line), &out) : -ENOMEM;
@@ -98,32 +102,106 @@ static int call_once(const drover_module *m, void *state, const HostOptions *o) 
         return json_object_get(answer, "error") ? tell_exception(json_object_get(answer, "error")) : 0;
 }
 
-static int run_target(const drover_module *m, const HostOptions *o) {
-        void *state = NULL;
-        int r = m->init ? m->init(&state) : 0;
+static int call_and_exit(const drover_module *m, void *state, const char *target, json_t *args, json_t *kwargs) {
+        int r = call_once(m, state, target, args, kwargs);
 
-        if (r < 0) {
-                (void) fprintf(stderr, "%s: init failed: %s\n", m->name, strerrordesc_np(-r) ? strerrordesc_np(-r) : "?");
-                return 1;
-        }
-        r = call_once(m, state, o);
         if (m->exit)
                 m->exit(state);
         return r;
 }
 
+static int run_target(const drover_module *m, const HostOptions *o) {
+        _cleanup_json_ json_t *args = value_of(o->args, "[]", JSON_ARRAY), *kwargs = value_of(o->kwargs, "{}", JSON_OBJECT);
+        void *state = NULL;
+
+        if (!args || !kwargs)
+                return usage("--args takes a JSON array and --kwargs a JSON object");
+        return worker_init(m, &state) < 0 ? 1 : call_and_exit(m, state, o->target, args, kwargs);
+}
+
+static int open_module(const char *path, const drover_module **ret) {
+        _cleanup_text_ Text error = {0};
+        int r = module_open(path, ret, &error);
+
+        if (r < 0)
+                (void) fprintf(stderr, "drover-host: %s: %s\n", path, error.data ? error.data : "out of memory");
+        return r;
+}
+
+/* ---- a template ---- */
+
+typedef struct Loaded {
+        const char *path;
+        const drover_module *module; /* NULL: each new process loads it */
+        void *state;
+        struct stat st; /* of the file that was loaded */
+} Loaded;
+
+/* Another file is there now: the next processes are to have that one. */
+static bool is_stale(void *userdata) {
+        const Loaded *l = userdata;
+        struct stat st;
+
+        return stat(l->path, &st) == 0 && (st.st_dev != l->st.st_dev || st.st_ino != l->st.st_ino || st.st_size != l->st.st_size ||
+                                           st.st_mtim.tv_sec != l->st.st_mtim.tv_sec || st.st_mtim.tv_nsec != l->st.st_mtim.tv_nsec);
+}
+
+static int load(Loaded *l) {
+        if (stat(l->path, &l->st) < 0 || open_module(l->path, &l->module) < 0)
+                return EXIT_USAGE;
+        return 0;
+}
+
+/* One of its processes, from "go" on. */
+static int run_forked(Loaded *l, json_t *request) {
+        const char *target = json_string_value(json_object_get(request, "target"));
+        _cleanup_json_ json_t *args = json_incref(json_object_get(request, "args")), *kwargs = json_incref(json_object_get(request, "kwargs"));
+        bool has_state = l->module != NULL;
+
+        args = args ? args : json_array();
+        kwargs = kwargs ? kwargs : json_object();
+        if (!l->module && load(l) != 0)
+                return EXIT_USAGE;
+        if (!target)
+                return worker_serve(l->module, l->state, has_state);
+        if (!has_state && worker_init(l->module, &l->state) < 0)
+                return 1;
+        return call_and_exit(l->module, l->state, target, args, kwargs);
+}
+
+static int run_template(const char *path) {
+        bool loads_first = template_loads_first();
+        _cleanup_json_ json_t *request = NULL;
+        Loaded l = {.path = path};
+        int r;
+
+        if (template_descriptor() < 0)
+                return usage("--template is for droverd: there is no $DROVER_TEMPLATE_FD");
+        template_reserve();
+        r = loads_first ? load(&l) : 0;
+        if (r != 0)
+                return r;
+        if (loads_first && worker_init(l.module, &l.state) < 0)
+                return 1;
+        r = template_serve(template_descriptor(), loads_first ? is_stale : NULL, &l, &request);
+        if (r > 0)
+                return run_forked(&l, request);
+        if (r < 0)
+                (void) fprintf(stderr, "drover-host: the line to drover-keeper is broken: %s\n", strerrordesc_np(-r));
+        return r < 0;
+}
+
 int main(int argc, char **argv) {
         HostOptions o = {.module = NULL};
         const drover_module *m = NULL;
-        _cleanup_text_ Text error = {0};
         int r = argc < 1 ? EXIT_USAGE : read_options(argc, argv, &o);
 
         if (r != 0)
                 return r;
-        if (module_open(o.module, &m, &error) < 0) {
-                (void) fprintf(stderr, "drover-host: %s: %s\n", o.module, error.data ? error.data : "out of memory");
+        if (o.is_template)
+                return run_template(o.module);
+        if (open_module(o.module, &m) < 0)
                 return EXIT_USAGE;
-        }
         if (o.list)
                 return list_targets(m);
         return o.target ? run_target(m, &o) : drover_worker_run(m);

@@ -10,6 +10,8 @@
 #include "wire/envelope.h"
 #include "worker/task-run.h"
 #include "worker/taskio.h"
+#include "worker/template.h"
+#include "worker/worker-serve.h"
 #include "worker/traceback.h"
 #include <signal.h>
 #include <stdio.h>
@@ -122,18 +124,22 @@ static int serve(const drover_module *m, void *state, TaskPage *page, TaskIo *io
         return r;
 }
 
-static int run(const drover_module *m, int fd) {
+int worker_init(const drover_module *m, void **ret_state) {
+        int r = m->init ? m->init(ret_state) : 0;
+
+        if (r < 0)
+                (void) fprintf(stderr, "%s: init failed: %s\n", m->name, strerrordesc_np(-r) ? strerrordesc_np(-r) : "?");
+        return r;
+}
+
+static int run(const drover_module *m, int fd, void *state, bool has_state) {
         TaskPage *page = open_page();
-        void *state = NULL;
         TaskIo io;
         int r;
 
         forget_environment();
-        r = m->init ? m->init(&state) : 0;
-        if (r < 0) {
-                (void) fprintf(stderr, "%s: init failed: %s\n", m->name, strerrordesc_np(-r) ? strerrordesc_np(-r) : "?");
+        if (!has_state && worker_init(m, &state) < 0)
                 return 1;
-        }
         handle_timeouts();
         taskio_init(&io, fd, page);
         r = serve(m, state, page, &io);
@@ -147,15 +153,9 @@ static int run(const drover_module *m, int fd) {
         return r < 0 ? 1 : 0;
 }
 
-int drover_worker_run(const drover_module *module) {
-        _cleanup_text_ Text error = {0};
-        int fd;
+int worker_serve(const drover_module *module, void *state, bool has_state) {
+        int fd = open_channel();
 
-        if (module_check(module, &error) < 0) {
-                (void) fprintf(stderr, "drover_worker_run: %s\n", error.data ? error.data : "out of memory");
-                return 2;
-        }
-        fd = open_channel();
         if (fd < 0) {
                 (void) fprintf(stderr,
                                "%s: no task channel: this program is a worker of drover, to be started by a pool with \"protocol\": "
@@ -163,5 +163,29 @@ int drover_worker_run(const drover_module *module) {
                                module->name);
                 return 2;
         }
-        return run(module, fd);
+        return run(module, fd, state, has_state);
+}
+
+/* A program of a pool with start_method: this process forks the workers, each of which goes on from here. */
+static int run_template(const drover_module *m, int fd) {
+        bool loads_first = template_loads_first();
+        json_t *request = NULL;
+        void *state = NULL;
+        int r;
+
+        if (loads_first && worker_init(m, &state) < 0)
+                return 1;
+        r = template_serve(fd, NULL, NULL, &request);
+        json_decref(request);
+        return r <= 0 ? r < 0 : worker_serve(m, state, loads_first);
+}
+
+int drover_worker_run(const drover_module *module) {
+        _cleanup_text_ Text error = {0};
+
+        if (module_check(module, &error) < 0) {
+                (void) fprintf(stderr, "drover_worker_run: %s\n", error.data ? error.data : "out of memory");
+                return 2;
+        }
+        return template_descriptor() >= 0 ? run_template(module, template_descriptor()) : worker_serve(module, NULL, false);
 }

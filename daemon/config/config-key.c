@@ -51,7 +51,10 @@ static const ConfigWord protocol_words[] = {
         WORD_END,
 };
 static const ConfigWord start_words[] = {
-        { "spawn", START_SPAWN, "a fresh process that loads the module" },
+        { "spawn", START_SPAWN, "a fresh process: exec" },
+        { "forkserver", START_FORKSERVER, "forked from a template process, which has loaded the module and called its init; a command speaks the template "
+          "protocol of drover-protocol(7)" },
+        { "fork", START_FORK, "forked from a template process that has loaded nothing yet" },
         WORD_END,
 };
 
@@ -113,7 +116,9 @@ const ConfigKey config_keys[] = {
              .help = "Arguments of target; whoever may list processes can read them."),
         POOL("kwargs", kwargs, kwargs, .default_text = "{}", .cost = CONFIG_RESTART, .help = "Arguments of target by name."),
         POOL("start_method", word, start_method, .words = start_words, .default_json = "\"spawn\"", .cost = CONFIG_RESTART,
-             .help = "How a worker comes to be."),
+             .default_text = "\"spawn\"; of a pool with module \"forkserver\"",
+             .help = "How a worker comes to be. A template is supervised, started anew by a reload, and shares its private /tmp with its workers; "
+                     "its output is logged as POOL/template, its death touches no worker."),
         POOL("protocol", word, protocol, .words = protocol_words, .default_json = "\"none\"", .cost = CONFIG_RESTART,
              .default_text = "\"none\"; of a module without target \"tasks\"", .help = "What the command speaks with droverd."),
         POOL("workers", workers, workers, .short_type = &config_type_workers, .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,

@@ -147,14 +147,16 @@ static void make_command(ConfigCheck *c, const Spot *at, PoolConfig *p) {
                 config_fault_value(c, &here, "drover-host, which runs modules, was found nowhere: not in $DROVER_LIBEXEC and not beside droverd");
         if (host && a.items) {
                 put(&a, host);
+                if (p->start_method != START_SPAWN)
+                        put(&a, "--template"); /* each launch tells the target */
                 put(&a, "--module");
                 put(&a, p->module);
-                if (p->target) {
+                if (p->target && p->start_method == START_SPAWN) {
                         put(&a, "--target");
                         put(&a, p->target);
                 }
-                put_json(&a, "--args", p->args);
-                put_json(&a, "--kwargs", p->kwargs);
+                put_json(&a, "--args", p->start_method == START_SPAWN ? p->args : NULL);
+                put_json(&a, "--kwargs", p->start_method == START_SPAWN ? p->kwargs : NULL);
         }
         if (!a.items || a.failed)
                 c->error = -ENOMEM;
@@ -165,6 +167,8 @@ static void make_command(ConfigCheck *c, const Spot *at, PoolConfig *p) {
 void config_module_finish(ConfigCheck *c, const Spot *at, json_t *o, PoolConfig *p) {
         bool has_module = json_object_get(o, "module");
 
+        if (!json_object_get(o, "start_method"))
+                p->start_method = has_module && !c->is_run ? START_FORKSERVER : START_SPAWN;
         p->is_task_pool = has_module ? !p->target : p->protocol == PROTOCOL_TASKS;
         if (has_module)
                 check_module(c, at, o);

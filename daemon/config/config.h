@@ -100,8 +100,8 @@ typedef struct IsolationConfig {
         uint64_t capabilities; /* those kept, a bit per CAP_*; without: all of root's, none of another user's */
 } IsolationConfig;
 
-/* How the process of a module comes to be. */
-typedef enum StartMethod { START_SPAWN } StartMethod;
+/* How a worker comes to be. */
+typedef enum StartMethod { START_SPAWN, START_FORK, START_FORKSERVER } StartMethod;
 /* What the command of a pool speaks on the descriptor in $DROVER_TASKS_FD. */
 typedef enum PoolProtocol { PROTOCOL_NONE, PROTOCOL_TASKS } PoolProtocol;
 
@@ -203,6 +203,7 @@ typedef struct PoolConfig {
         OutputOnFull output_on_full;    /* block */
         OnDaemonExit on_daemon_exit;
         bool is_run;        /* made with the defaults of `run` */
+        uint64_t template_hash; /* for pool/template.c: of what its template is launched with; 0: not looked at yet */
         json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
 } PoolConfig;
 

@@ -125,6 +125,19 @@ static void tree_discard(Tree *t, Slot *s) {
                 s->has_leaf = false;
 }
 
+/* Moving a process takes the kernel up to 16 ms when it is rare (it waits for all processors): whoever can is born inside. */
+static int tree_enter(Tree *t, int leaf_fd, pid_t pid) {
+        char text[4096], number[16];
+
+        (void) t;
+        (void) snprintf(number, sizeof(number), "%d\n", pid);
+        if (leaf_fd < 0)
+                return -ENOENT;
+        if (cgroup_read(leaf_fd, "cgroup.procs", text, sizeof(text)) > 0 && strncmp(text, number, strlen(number)) == 0)
+                return 0;
+        return cgroup_write(leaf_fd, "cgroup.procs", number);
+}
+
 /* Is @pid, held by a pidfd already, still in the cgroup named @leaf? Then the number was not reused. */
 static bool is_member(pid_t pid, const char *leaf) {
         char path[64], text[4096];
@@ -306,6 +319,7 @@ const TreeOps tree_cgroup = {
         .mode = KEEPER_TREE_CGROUP,
         .make = tree_make,
         .discard = tree_discard,
+        .enter = tree_enter,
         .set = tree_set,
         .account = tree_account,
         .send = tree_signal,

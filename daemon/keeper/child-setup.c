@@ -281,14 +281,14 @@ static int lift(int fd, int above) {
 }
 
 int child_place_descriptors(const LaunchSpec *s, const ChildPlan *plan, int *report_fd, int *ret_detail) {
-        int sources[LAUNCH_FDS_MAX], ready = -EBADF, report, above = s->ready_fd;
+        int sources[LAUNCH_FDS_MAX], ready = -EBADF, template = -EBADF, report, above = MAX(s->ready_fd, s->template_fd);
 
         *ret_detail = -1;
         if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
                 return -errno;
         for (size_t i = 0; i < s->n_fds; i++)
                 above = MAX(above, s->fd_targets[i]);
-        if (above < 0)
+        if (above <= 0 && s->n_fds == 0)
                 return 0;
         *ret_detail = above;
         report = lift(*report_fd, above + 1);
@@ -305,11 +305,19 @@ int child_place_descriptors(const LaunchSpec *s, const ChildPlan *plan, int *rep
                 if (ready < 0)
                         return ready;
         }
+        if (s->template_fd > 0) {
+                template = lift(plan->template_fd, above + 1);
+                if (template < 0)
+                        return template;
+        }
         for (size_t i = 0; i < s->n_fds; i++) {
                 *ret_detail = s->fd_targets[i];
                 if (dup2(sources[i], s->fd_targets[i]) < 0)
                         return -errno;
         }
+        *ret_detail = s->template_fd;
+        if (s->template_fd > 0 && dup2(template, s->template_fd) < 0)
+                return -errno;
         *ret_detail = s->ready_fd;
         return s->ready_fd >= 0 && dup2(ready, s->ready_fd) < 0 ? -errno : 0;
 }
@@ -372,7 +380,8 @@ void child_setup(const ChildPlan *plan) {
         if (r < 0)
                 fail(report_fd, LAUNCH_CGROUP, r, 0);
         r = load_request(plan->request_fd, &s);
-        if (r >= 0 && (s.n_fds != plan->n_extra || (s.ready_fd >= 0) != (plan->ready_fd >= 0)))
+        if (r >= 0 && (s.n_fds != plan->n_extra || (s.ready_fd >= 0) != (plan->ready_fd >= 0) ||
+                       (s.template_fd > 0) != (plan->template_fd >= 0)))
                 r = -EBADMSG;
         if (r < 0)
                 fail(report_fd, LAUNCH_REQUEST, r, 0);

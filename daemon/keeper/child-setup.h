@@ -24,6 +24,7 @@ typedef struct ChildPlan {
         bool is_inside;      /* of the leaf already */
         int stdio[3];        /* for 1 and 2 what the keeper gives; -EBADF: /dev/null */
         int ready_fd;        /* write end of the ready pipe, or -EBADF */
+        int template_fd;     /* a template's end of its socket, or -EBADF */
         int extra_fds[LAUNCH_FDS_MAX];
         size_t n_extra;
         uint64_t n_fds_soft; /* soft limit of descriptors when the request says nothing */

@@ -39,6 +39,8 @@ static void on_signal(Keeper *k, const KeeperMessage *m, const int *fds, size_t 
 static void on_kill_tree(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         Slot *s = slot_find(k->table, m->slot, m->generation);
 
+        if (s && s->is_awaited)
+                template_abandon(k, s);
         if (!s || s->pid <= 0)
                 return;
         s->last_signal = SIGKILL;

@@ -115,6 +115,9 @@ static void on_timer(Keeper *k, KeeperTimer timer, bool is_late) {
         case TIMER_QUIT:
                 lives_quit_step(k, true);
                 break;
+        case TIMER_CLAIMS:
+                template_look_at_claims(k);
+                break;
         default: /* TREES, LINES: waking up was all, see the end of the turn */
                 break;
         }
@@ -163,7 +166,9 @@ static void on_slot(Keeper *k, KeeperSource source, uint64_t tag) {
         if (source == SOURCE_SLOT_DEATH) {
                 reap_slot(k, s);
                 reap_put_off_scan(k);
-        } else if (source == SOURCE_SLOT_REPORT)
+        } else if (source == SOURCE_SLOT_TEMPLATE)
+                template_hear(k, s);
+        else if (source == SOURCE_SLOT_REPORT)
                 launch_read_report(k, s);
         else
                 launch_read_ready(k, s);

@@ -29,6 +29,7 @@ typedef enum KeeperSource {
         SOURCE_SLOT_DEATH,
         SOURCE_SLOT_REPORT,
         SOURCE_SLOT_READY,
+        SOURCE_SLOT_TEMPLATE,
         _SOURCE_MAX,
 } KeeperSource;
 
@@ -42,6 +43,7 @@ typedef enum KeeperTimer {
         TIMER_LINES,    /* the kernel was short of memory for a packet */
         TIMER_ATTACH,   /* outputs that the logger had no room for */
         TIMER_PEER,     /* a new line between droverd and the logger */
+        TIMER_CLAIMS,   /* who says to be a template's child, and is not ours yet */
         TIMER_QUIT,     /* patience with the present step of the end */
         _TIMER_MAX,
 } KeeperTimer;
@@ -66,6 +68,7 @@ typedef struct Keeper {
         unsigned n_deaths_since_scan_wanted;
 
         SlotTable *table;
+        unsigned n_awaited; /* slots that wait for a template's child */
         Tree tree;
         Means means;
         OomWatch oom;
@@ -116,7 +119,15 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
 void launch_read_report(Keeper *k, Slot *s);
 void launch_read_ready(Keeper *k, Slot *s);
 
+/* launch-template.c */
+void template_hear(Keeper *k, Slot *s);        /* its socket: ready, or closed */
+void template_read_claim(Keeper *k, Slot *s);  /* the report socket of a slot that is awaited */
+void template_look_at_claims(Keeper *k);       /* TIMER_CLAIMS */
+void template_abandon(Keeper *k, Slot *s);     /* nobody wants what is awaited any more */
+void template_gone(Keeper *k, Slot *s);        /* its main process is dead: what was asked of it fails */
+
 /* reap.c */
+void reap_begin_ending(Keeper *k, Slot *s); /* no main process (any more): its tree is to end, then it is ENDED */
 void reap_slot(Keeper *k, Slot *s);
 void reap_scan(Keeper *k);
 void reap_put_off_scan(Keeper *k); /* while workers known by their pidfds are dying */

@@ -7,6 +7,7 @@
  * Whatever fails before there is a process fails the slot at once; whatever fails after that, when it is dead. */
 #include "keeper/keeper.h"
 #include "keeper/child-setup.h"
+#include "keeper/launch-job.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include <fcntl.h>
@@ -16,23 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Everything that is made for one launch; what the slot takes over is taken out of it. */
-typedef struct Job {
-        int leaf_fd;
-        int report[2]; /* [0] ours, [1] the child's */
-        int ready[2];  /* pipes: [0] read, [1] write */
-        int out[2], err[2];
-} Job;
-
-static void job_done(Job *j) {
-        j->leaf_fd = fd_close(j->leaf_fd);
-        fd_close_many(j->report, 2);
-        fd_close_many(j->ready, 2);
-        fd_close_many(j->out, 2);
-        fd_close_many(j->err, 2);
-}
-
-static void fail_now(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
+void launch_fail_now(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
         uint32_t index = slot_index(k->table, s);
 
         k->tree.ops->discard(&k->tree, s);
@@ -59,7 +44,17 @@ static int make_pipe(int ends[2]) {
         return 0;
 }
 
-static int make_channels(Job *j, const Slot *s, bool wants_ready) {
+static int make_pair(int ends[2]) {
+        int p[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) < 0)
+                return -errno;
+        ends[0] = p[0];
+        ends[1] = p[1];
+        return 0;
+}
+
+static int make_channels(Job *j, const Slot *s, bool wants_ready, bool is_template) {
         int r = 0;
 
         if (has_pipes(&s->log)) {
@@ -74,11 +69,12 @@ static int make_channels(Job *j, const Slot *s, bool wants_ready) {
         }
         if (r < 0)
                 return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, j->report) < 0) {
-                j->report[0] = j->report[1] = -EBADF;
-                return -errno;
+        if (is_template) {
+                r = make_pair(j->template);
+                if (r >= 0)
+                        r = fd_set_nonblock(j->template[0], true);
         }
-        return 0;
+        return r < 0 ? r : make_pair(j->report);
 }
 
 static ChildPlan make_plan(const Keeper *k, const Job *j, const Slot *s, const int *fds, size_t n_fds) {
@@ -90,6 +86,7 @@ static ChildPlan make_plan(const Keeper *k, const Job *j, const Slot *s, const i
                 .cgroup_fd = j->leaf_fd,
                 .stdio = {-EBADF, inherits ? STDOUT_FILENO : j->out[1], inherits ? STDERR_FILENO : j->err[1]},
                 .ready_fd = j->ready[1],
+                .template_fd = j->template[1],
                 .n_extra = n_fds - 1,
                 .n_fds_soft = k->n_fds_soft,
                 .reset_oom_score = k->reset_oom_score,
@@ -111,6 +108,8 @@ static int watch_process(Keeper *k, Slot *s) {
                 r = keeper_watch_slot(k, s->report_fd, 0, SOURCE_SLOT_REPORT, s); /* hang-up only */
         if (r >= 0 && s->ready_fd >= 0)
                 r = keeper_watch_slot(k, s->ready_fd, EPOLLIN, SOURCE_SLOT_READY, s);
+        if (r >= 0 && s->template_fd >= 0)
+                r = keeper_watch_slot(k, s->template_fd, EPOLLIN, SOURCE_SLOT_TEMPLATE, s);
         if (r >= 0 && send(s->report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
                 r = -errno;
         return r;
@@ -123,6 +122,8 @@ static void adopt_process(Keeper *k, Slot *s, Job *j, pid_t pid, int pidfd) {
         s->started_usec = clock_realtime();
         s->report_fd = TAKE_FD(j->report[0]);
         s->ready_fd = TAKE_FD(j->ready[0]);
+        s->template_fd = TAKE_FD(j->template[0]);
+        s->is_template = s->template_fd >= 0;
         s->out_fds[0] = TAKE_FD(j->out[0]);
         s->out_fds[1] = TAKE_FD(j->err[0]);
         slot_set_pid(k->table, s, pid);
@@ -150,13 +151,13 @@ static void start_process(Keeper *k, Slot *s, Job *j, const int *fds, size_t n_f
                 child_setup(&plan);
         }
         if (pid < 0)
-                fail_now(k, s, LAUNCH_FORK, pid, 0);
+                launch_fail_now(k, s, LAUNCH_FORK, pid, 0);
         else
                 adopt_process(k, s, j, pid, pidfd);
 }
 
 void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
-        _cleanup_(job_done) Job j = {-EBADF, {-EBADF, -EBADF}, {-EBADF, -EBADF}, {-EBADF, -EBADF}, {-EBADF, -EBADF}};
+        _cleanup_(job_done) Job j = JOB_EMPTY;
         char name[KEEPER_NAME_MAX];
         Slot *s;
         int r;
@@ -170,28 +171,32 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         }
         /* Descriptors that did not arrive are descriptors that we had no room for. */
         if (n_fds == 0 || n_fds - 1 != m->launch.n_fds || m->launch.n_fds > LAUNCH_FDS_MAX) {
-                fail_now(k, s, LAUNCH_PIPE, m->launch.n_fds > LAUNCH_FDS_MAX ? -EBADMSG : -EMFILE, 0);
+                launch_fail_now(k, s, LAUNCH_PIPE, m->launch.n_fds > LAUNCH_FDS_MAX ? -EBADMSG : -EMFILE, 0);
                 return;
         }
         r = k->tree.ops->make(&k->tree, s, &j.leaf_fd);
         if (r < 0) {
-                fail_now(k, s, LAUNCH_CGROUP, r, 0);
+                launch_fail_now(k, s, LAUNCH_CGROUP, r, 0);
                 return;
         }
         r = controller_has_values(&m->launch.cgroup) ? k->tree.ops->set(&k->tree, s, &m->launch.cgroup) : 0;
         if (r < 0 && r != -EOPNOTSUPP) {
-                fail_now(k, s, LAUNCH_CGROUP, r, 1);
+                launch_fail_now(k, s, LAUNCH_CGROUP, r, 1);
                 return;
         }
-        r = make_channels(&j, s, m->launch.flags & KEEPER_LAUNCH_READY_PIPE);
+        r = make_channels(&j, s, m->launch.flags & KEEPER_LAUNCH_READY_PIPE, m->launch.flags & KEEPER_LAUNCH_TEMPLATE);
         if (r < 0) {
-                fail_now(k, s, LAUNCH_PIPE, r, 0);
+                launch_fail_now(k, s, LAUNCH_PIPE, r, 0);
+                return;
+        }
+        if (m->launch.flags & KEEPER_LAUNCH_FROM_TEMPLATE) {
+                template_ask(k, s, &j, m, fds, n_fds);
                 return;
         }
         start_process(k, s, &j, fds, n_fds);
 }
 
-static void note_started(Keeper *k, Slot *s) {
+void launch_note_started(Keeper *k, Slot *s) {
         s->state = KEEPER_SLOT_RUNNING;
         peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_STARTED);
 }
@@ -205,6 +210,10 @@ void launch_read_report(Keeper *k, Slot *s) {
         ChildReport report;
         bool will_exec = false;
 
+        if (s->is_awaited) {
+                template_read_claim(k, s);
+                return;
+        }
         if (s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)
                 return;
         for (unsigned tries = 0; tries < 4 && !s->is_failed; tries++) {
@@ -222,7 +231,7 @@ void launch_read_report(Keeper *k, Slot *s) {
         }
         s->report_fd = keeper_unwatch_close(k, s->report_fd);
         if (!s->is_failed && will_exec)
-                note_started(k, s);
+                launch_note_started(k, s);
         else if (!s->is_failed)
                 note_failed(s, &(ChildReport) {.stage = LAUNCH_KILLED, .error = ESRCH});
 }

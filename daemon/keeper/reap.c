@@ -52,6 +52,12 @@ static void note_circumstances(Keeper *k, Slot *s) {
                 e->oom = KEEPER_OOM_MACHINE;
 }
 
+void reap_begin_ending(Keeper *k, Slot *s) {
+        s->end_limit_usec = usec_add(k->now_usec, TREE_END_LIMIT_USEC);
+        slot_add_ending(k->table, s);
+        k->tree_delay_usec = 0;
+}
+
 void reap_slot(Keeper *k, Slot *s) {
         struct rusage usage = {};
         siginfo_t info;
@@ -75,9 +81,9 @@ void reap_slot(Keeper *k, Slot *s) {
         slot_clear_pid(k->table, s);
         s->pidfd = keeper_unwatch_close(k, s->pidfd);
         s->ready_fd = keeper_unwatch_close(k, s->ready_fd);
-        s->end_limit_usec = usec_add(k->now_usec, TREE_END_LIMIT_USEC);
-        slot_add_ending(k->table, s);
-        k->tree_delay_usec = 0;
+        if (s->is_template)
+                template_gone(k, s);
+        reap_begin_ending(k, s);
 }
 
 void reap_release(Keeper *k, Slot *s) {

@@ -48,6 +48,8 @@ Slot *slot_take(SlotTable *t, uint32_t index, uint64_t generation, const char *n
                 .report_fd = -EBADF,
                 .ready_fd = -EBADF,
                 .out_fds = {-EBADF, -EBADF},
+                .template_fd = -EBADF,
+                .leaf_fd = -EBADF,
                 .log = *log,
         };
         s->log.worker[sizeof(s->log.worker) - 1] = '\0';
@@ -123,6 +125,8 @@ void slot_release(SlotTable *t, Slot *s) {
         s->pidfd = fd_close(s->pidfd);
         s->report_fd = fd_close(s->report_fd);
         s->ready_fd = fd_close(s->ready_fd);
+        s->template_fd = fd_close(s->template_fd);
+        s->leaf_fd = fd_close(s->leaf_fd);
         fd_close_many(s->out_fds, ARRAY_SIZE(s->out_fds));
         s->state = KEEPER_SLOT_FREE;
         t->n_used--;

@@ -23,13 +23,19 @@ typedef struct Slot {
         uint64_t generation;
         uint8_t state; /* KeeperSlotState */
         uint8_t last_signal; /* that droverd has had sent to its main process; 0: none */
-        bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused;
+        bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused, is_template, is_awaited;
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */
         int pidfd;      /* -EBADF where the kernel has none: then SIGCHLD alone tells */
         int report_fd;  /* our end of the go and report socket, until exec */
         int ready_fd;   /* read end of the ready pipe, until the newline */
         int out_fds[2]; /* read ends of stdout and stderr, until DETACHED */
+        int template_fd; /* of a template: our end of its socket, while it takes launches */
+        int leaf_fd;     /* asked of a template and not born yet: its leaf, where there are leaves */
+        pid_t claimed;   /* the same: who says to be it, not our child yet; 0: nobody has */
+        uint32_t by_slot; /* by_generation > 0: born of this template */
+        uint64_t by_generation;
+        usec_t claim_limit_usec; /* CLOCK_MONOTONIC */
         uint32_t next_by_pid;
         uint64_t started_usec;  /* CLOCK_REALTIME */
         usec_t end_limit_usec;  /* CLOCK_MONOTONIC: no more waiting for the tree after this */

@@ -252,6 +252,13 @@ static void sweep_discard(Tree *t, Slot *s) {
         (void) s;
 }
 
+static int sweep_enter(Tree *t, int leaf_fd, pid_t pid) {
+        (void) t;
+        (void) leaf_fd;
+        (void) pid;
+        return 0;
+}
+
 static int sweep_set(Tree *t, Slot *s, const KeeperCgroup *values) {
         (void) t;
         (void) s;
@@ -308,6 +315,7 @@ const TreeOps tree_sweep = {
         .mode = KEEPER_TREE_SWEEP,
         .make = sweep_make,
         .discard = sweep_discard,
+        .enter = sweep_enter,
         .set = sweep_set,
         .account = sweep_account,
         .send = sweep_signal,

@@ -23,6 +23,7 @@ typedef struct TreeOps {
         /* A place for a new process. *ret_fd: the leaf's directory, the caller's; -EBADF where there is none. */
         int (*make)(Tree *t, Slot *s, int *ret_fd);
         void (*discard)(Tree *t, Slot *s); /* no process was made after all */
+        int (*enter)(Tree *t, int leaf_fd, pid_t pid); /* a process into a leaf, unless it was born there */
         int (*set)(Tree *t, Slot *s, const KeeperCgroup *values); /* -EOPNOTSUPP where there is no leaf at all */
         void (*account)(Tree *t, Slot *s); /* its main process is dead: what its leaf knows goes to s->exited */
         /* @sig to every process of it; 0, -ESRCH when there was none, or the first other error. */

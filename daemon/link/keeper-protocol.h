@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-#define KEEPER_PROTOCOL_VERSION 1u
+#define KEEPER_PROTOCOL_VERSION 2u
 #define KEEPER_SLOTS_MAX 32768u
 #define KEEPER_KEPT_MAX 4096u /* listening sockets of pools, and a handful of droverd's own */
 #define KEEPER_KEPT_NAME_MAX 160 /* "listen.POOL.SOCKET.N.HASH"; systemd's FDNAME holds 255 */
@@ -79,6 +79,11 @@ typedef enum KeeperTreeMode {
 #define KEEPER_SIGNAL_TREE 1u    /* every process of its tree */
 
 #define KEEPER_LAUNCH_READY_PIPE 1u /* make a ready pipe and watch it */
+/* It is a template: it gets a SOCK_SEQPACKET socket of which the keeper has the other end. Its first packet there is its
+ * READY; from then on launches may be made from it. */
+#define KEEPER_LAUNCH_TEMPLATE 2u
+/* No exec: the template in the named slot is asked to fork. The memfd is a text that the keeper passes on unread. */
+#define KEEPER_LAUNCH_FROM_TEMPLATE 4u
 
 /* Controllers of cgroup v2, as bits. */
 #define KEEPER_CONTROLLER_MEMORY 1u
@@ -147,6 +152,9 @@ typedef struct KeeperMessage {
                         char name[KEEPER_NAME_MAX]; /* "web/0" */
                         LogSpec log;
                         KeeperCgroup cgroup;
+                        uint64_t template_generation; /* FROM_TEMPLATE: which */
+                        uint32_t template_slot;
+                        uint32_t pad;
                 } launch;
                 struct {
                         int32_t number; /* 1..64; SIGKILL allowed */

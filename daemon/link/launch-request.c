@@ -16,7 +16,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define IMAGE_MAGIC 0x32727672646c6e63u /* changes with the layout */
+#define IMAGE_MAGIC 0x33727672646c6e63u /* changes with the layout */
 #define IMAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 enum {
@@ -47,7 +47,7 @@ typedef struct LaunchImage {
         uint64_t capabilities;
         uint32_t n_limits, n_groups, n_fds;
         uint32_t uid, gid, umask;
-        int32_t nice, oom_score_adj, ready_fd;
+        int32_t nice, oom_score_adj, ready_fd, template_fd;
         int32_t fd_targets[LAUNCH_FDS_MAX];
         cpu_set_t affinity;
 } LaunchImage;
@@ -103,6 +103,7 @@ static void image_put(Pen *p, const LaunchSpec *s) {
                 .nice = s->nice,
                 .oom_score_adj = s->oom_score_adj,
                 .ready_fd = s->ready_fd,
+                .template_fd = s->template_fd,
         };
 
         memcpy(image.fd_targets, s->fd_targets, sizeof(image.fd_targets));
@@ -136,12 +137,15 @@ static void image_put(Pen *p, const LaunchSpec *s) {
 static bool targets_are_sane(const LaunchImage *image) {
         for (uint32_t i = 0; i < image->n_fds; i++) {
                 if (image->fd_targets[i] < 0 || image->fd_targets[i] == 1 || image->fd_targets[i] == 2 ||
-                    image->fd_targets[i] == image->ready_fd)
+                    image->fd_targets[i] == image->ready_fd ||
+                    (image->template_fd > 0 && image->fd_targets[i] == image->template_fd))
                         return false;
                 for (uint32_t j = 0; j < i; j++)
                         if (image->fd_targets[j] == image->fd_targets[i])
                                 return false;
         }
+        if (image->template_fd != 0 && (image->template_fd < 3 || image->template_fd == image->ready_fd))
+                return false;
         return image->ready_fd == -1 || image->ready_fd >= 3;
 }
 
@@ -175,9 +179,9 @@ static int image_to_memfd(const char *data, size_t size, int *ret_fd) {
         return 0;
 }
 
-int launch_request_pack(const LaunchSpec *spec, int *ret_fd) {
+/* The whole as bytes, the caller's. */
+static int spec_to_bytes(const LaunchSpec *spec, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
-        LaunchImage image;
         Pen pen = {};
 
         if (!spec->argv || !spec->argv[0] || !spec->candidates || !spec->candidates[0])
@@ -192,10 +196,40 @@ int launch_request_pack(const LaunchSpec *spec, int *ret_fd) {
                 return -ENOMEM;
         pen = (Pen) { .data = data };
         image_put(&pen, spec);
+        *ret = TAKE_PTR(data);
+        *ret_size = pen.at;
+        return 0;
+}
+
+int launch_request_pack(const LaunchSpec *spec, int *ret_fd) {
+        _cleanup_free_ char *data = NULL;
+        LaunchImage image;
+        size_t size;
+        int r = spec_to_bytes(spec, &data, &size);
+
+        if (r < 0)
+                return r;
         memcpy(&image, data, sizeof(image));
-        if (!image_is_sane(&image, pen.at))
-                return -EINVAL;
-        return image_to_memfd(data, pen.at, ret_fd);
+        return image_is_sane(&image, size) ? image_to_memfd(data, size, ret_fd) : -EINVAL;
+}
+
+/* FNV-1a: it is only to tell apart what one daemon launches. */
+int launch_request_hash(const LaunchSpec *spec, uint64_t *ret) {
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r = spec_to_bytes(spec, &data, &size);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (unsigned char) data[i]) * UINT64_C(0x100000001b3);
+        *ret = hash;
+        return 0;
+}
+
+int launch_text_pack(const char *text, size_t n, int *ret_fd) {
+        return image_to_memfd(text, n, ret_fd);
 }
 
 /* Reading: what is left of the data, and what is left of the arena. */
@@ -328,6 +362,7 @@ static void image_to_spec(const LaunchImage *image, LaunchSpec *s) {
                 .affinity = image->affinity,
                 .n_fds = image->n_fds,
                 .ready_fd = image->ready_fd,
+                .template_fd = image->template_fd,
         };
         memcpy(s->fd_targets, image->fd_targets, sizeof(s->fd_targets));
 }

@@ -39,9 +39,11 @@ typedef enum LaunchStage {
         LAUNCH_EXEC,
         LAUNCH_KILLED,    /* gone before exec without a word */
         LAUNCH_LISTEN,    /* droverd: a listening socket could not be opened; detail: which of the configuration */
+        LAUNCH_TEMPLATE,  /* the template: ESRCH, it is gone, which is not the worker's doing; else it could not, or not in time */
         _LAUNCH_STAGE_MAX,
 } LaunchStage;
 const char *launch_stage_to_string(LaunchStage s); /* "fork" "cgroup" ... */
+int launch_stage_from_string(const char *s);       /* -EINVAL: none */
 
 typedef struct LaunchLimit {
         int resource; /* RLIMIT_* */
@@ -100,10 +102,15 @@ typedef struct LaunchSpec {
         int fd_targets[LAUNCH_FDS_MAX];
         size_t n_fds;
         int ready_fd; /* where the write end of the keeper's ready pipe goes; -1: none */
+        int template_fd; /* a template: where its end of the keeper's socket goes, 3 or more; 0: it is none */
 } LaunchSpec;
 
 /** launch_request_pack() - a sealed memfd in *ret_fd (the caller's). -E2BIG, -EINVAL, -ENOMEM, memfd errors. */
 int launch_request_pack(const LaunchSpec *spec, int *ret_fd);
+/** launch_request_hash() - of all that launch_request_pack() would write: equal for launches that are alike. As it, and 0. */
+int launch_request_hash(const LaunchSpec *spec, uint64_t *ret);
+/** launch_text_pack() - a sealed memfd with @n bytes of text, for a process that is forked. -errno of memfd. */
+int launch_text_pack(const char *text, size_t n, int *ret_fd);
 /**
  * launch_request_unpack() - check and point into @data; strings must end inside it
  * @arena, @arena_size: room for the pointer arrays and groups (no malloc: this runs after fork)

@@ -27,7 +27,15 @@ static const char *const names[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_EXEC] = "exec",
         [LAUNCH_KILLED] = "killed",
         [LAUNCH_LISTEN] = "listen",
+        [LAUNCH_TEMPLATE] = "template",
 };
+
+int launch_stage_from_string(const char *s) {
+        for (int i = 0; i < _LAUNCH_STAGE_MAX; i++)
+                if (streq(s, names[i]))
+                        return i;
+        return -EINVAL;
+}
 
 const char *launch_stage_to_string(LaunchStage s) {
         return (unsigned) s < ARRAY_SIZE(names) ? names[s] : "unknown";

@@ -2,6 +2,7 @@
  * workers must go for it, or the one before it again. */
 #include "pool/bounds.h"
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost cost) {
         PoolConfig *old = p->config;
@@ -23,6 +24,7 @@ void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost c
         }
         size_mark(p);
         recycle_mark(p);
+        p->is_template_due = p->set->is_template_due = true; /* the old one's may go */
         pool_config_unref(old);
         pool_changed(p, false);
 }
@@ -65,6 +67,7 @@ int pool_reconfigure(Pool *p, PoolConfig *c, ConfigCost cost) {
 }
 
 int pool_reload(Pool *p, const ReloadConfig *how, Worker *const *workers, size_t n) {
+        template_renew(p);
         return rolling_begin(p, NULL, NULL, how, workers, n);
 }
 

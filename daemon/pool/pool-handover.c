@@ -1,5 +1,6 @@
 /* pool-handover.c - pools over droverd's own death: written, read, and the keeper's table given out. */
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include "base/json.h"
@@ -143,6 +144,8 @@ int pool_set_adopt(PoolSet *s, const KeeperMessage *slots, size_t n, const Keepe
         for (size_t i = 0; i < n; i++) {
                 Worker *w = worker_of_entry(s, slots + i);
 
+                if (!w && template_adopt(s, slots + i))
+                        continue;
                 if (!w || worker_adopt(w, slots + i) < 0)
                         orphans[n_orphans++] = slots + i;
         }

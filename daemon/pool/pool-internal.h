@@ -76,7 +76,7 @@ struct Pool {
         sd_event_source *size_timer, *recycle_timer;
         usec_t size_arrived_at;    /* somebody came to a socket; 0: not since the queues were empty */
         usec_t recycle_sampled_at; /* memory, the last time */
-        bool is_size_due, is_size_watching, is_recycle_due;
+        bool is_size_due, is_size_watching, is_recycle_due, is_template_due;
         bool has_floor; /* it was scaled: never fewer than `floor` */
         unsigned floor;
 };
@@ -90,6 +90,8 @@ struct PoolSet {
         Pool *ring;
         Pool *ended;
         size_t n_ended;
+        struct Template *templates; /* template.c */
+        bool is_template_due;
         Errand *errands, *errands_waiting;
         unsigned n_checks;    /* of the errands that run */
         bool has_errand_work; /* one waits for its turn, or to be freed */

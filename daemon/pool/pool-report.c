@@ -1,5 +1,6 @@
 /* pool-report.c - a pool for others to see: the pool object of `status`. */
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include <stdio.h>
 
@@ -55,6 +56,7 @@ void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, si
         json_put_bool(t, "enabled", p->config->autostart);
         json_put_bool(t, "removing", p->is_removing);
         json_put_bool(t, "reloading", p->rolling != NULL);
+        template_put_json(p, t);
         pool_put_note(p, t);
         json_put_array(t, "workers");
         if (!workers)

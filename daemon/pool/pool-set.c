@@ -4,6 +4,7 @@
  * most POOL_LAUNCHES_MAX without an answer, one of each pool in turn, so that a pool of a thousand does not keep a
  * pool of one waiting. It goes on with the next round of the loop, which an answer of the keeper begins. */
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include "base/path.h"
@@ -48,6 +49,7 @@ PoolSet *pool_set_free(PoolSet *s) {
         s->is_freeing = true;
         while (s->n_pools > 0)
                 pool_set_forget(s, s->pools[s->n_pools - 1]);
+        template_set_done(s);
         errand_set_done(s);
         usage_round_done(&s->usage);
         sd_event_source_disable_unref(s->drain_timer);
@@ -209,7 +211,7 @@ static void pool_set_launch(PoolSet *s) {
         while (s->ring && keeper_link_n_launching(s->world.keeper) < POOL_LAUNCHES_MAX) {
                 Worker *w = pool_set_next_launch(s);
 
-                if (w->state == WORKER_LAUNCHING && !w->child)
+                if (w->state == WORKER_LAUNCHING && !w->child && template_admits(w))
                         worker_launch(w);
         }
 }
@@ -254,6 +256,7 @@ void pool_set_converge(PoolSet *s) {
         } while (rolling_converge(s) || s->changed || s->is_size_due || s->is_demand_due);
         if (!s->is_stopping)
                 pool_set_launch(s);
+        template_set_converge(s);
         errand_set_converge(s);
         if (s->changed || s->is_order_due) /* launches that were refused on this side, errands that could not be run */
                 pool_set_settle(s);
@@ -274,6 +277,7 @@ static bool pool_is_kept(const Pool *p) {
 
 void pool_set_want_stop_all(PoolSet *s) {
         s->is_stopping = true;
+        template_set_stop(s);
         for (size_t i = 0; i < s->n_pools; i++)
                 if (!pool_is_kept(s->pools[i]))
                         pool_want_stop(s->pools[i]);

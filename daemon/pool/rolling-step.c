@@ -1,6 +1,7 @@
 /* rolling-step.c - a rolling replacement on its way: what its workers do is gathered, rolling-next.c says what follows,
  * and that is done, until nothing more follows. See rolling.c. */
 #include "pool/rolling-internal.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include "priority.h"
@@ -238,6 +239,13 @@ static bool step(Rolling *r) {
                 end_soak(r);
         switch (rolling_next(&f, &r->bounds, &n)) {
         case ROLLING_TAKE:
+                if (template_holds_reload(r->pool))
+                        return false; /* its readiness, or its end, is marked */
+                if (template_fault(r->pool)) {
+                        r->reason = r->reason ? r->reason : alloc_strdup(template_fault(r->pool));
+                        put_back(r);
+                        return true;
+                }
                 take(r, n, f.n_due_down > 0);
                 return true;
         case ROLLING_SOAK:

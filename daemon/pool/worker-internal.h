@@ -127,6 +127,10 @@ struct Worker {
         Child *child;       /* 0..1; in LAUNCHING the asked-for one, or none before its turn */
         PoolConfig *config; /* counted: what the present process was launched with; else NULL */
         PoolConfig *config_live; /* counted: a later one whose live keys it follows, the others waiting for its next start; NULL: .config */
+        uint64_t template_hash; /* LAUNCHING: the template it waits for, or that was asked to fork it; 0: none */
+        struct Template *forker; /* was asked to fork it and has not answered; NULL: none */
+        bool is_relaunch;       /* its next launch is one more try of the last one */
+        char *refusal;          /* why its template could not be had, the last time; NULL */
         Departed departed[WORKER_DEPARTED_MAX];
         unsigned n_departed;
         uint64_t booked[WORKER_DEPARTED_MAX]; /* over droverd's own death: generations of those that were departed */
@@ -211,6 +215,8 @@ void worker_reconfigured(Worker *w, PoolConfig *old, ConfigCost cost);
 
 /* worker-launch.c */
 extern const ChildHooks worker_child_hooks;
+/* It cannot be launched for want of a template: START_FAILED. @text may be NULL. */
+void worker_refuse(Worker *w, const KeeperFailure *f, const char *text);
 void worker_launch(Worker *w); /* its turn: asks the keeper; a refusal is START_FAILED at once */
 int worker_launch_errand(Child **ret, const Worker *w, ErrandKind kind, char **command, const ChildHooks *hooks,
                          void *userdata);

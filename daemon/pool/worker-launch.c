@@ -4,163 +4,14 @@
  * slot, no memory, no descriptor, an argv too long) is a failed start like one of the keeper's, and takes the way of
  * the policy. */
 #include "pool/bounds.h"
-#include "pool/pool-internal.h"
+#include "pool/launch-parts.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "base/path.h"
 #include "process/candidates.h"
 #include <stdio.h>
-
-#define ENV_ADDED_MAX 14
-#define LISTEN_FDS_START 3
-
-/* ---- environment ---- */
-
-/* @env: borrowed strings of the configuration, then the added ones, which @added owns. */
-typedef struct LaunchEnv {
-        char **env;
-        char *added[ENV_ADDED_MAX];
-        size_t n_added;
-        bool failed;
-} LaunchEnv;
-
-static void launch_env_done(LaunchEnv *e) {
-        for (size_t i = 0; i < e->n_added; i++)
-                free(e->added[i]);
-        free(e->env);
-}
-
-static void launch_env_add(LaunchEnv *e, const char *key, const char *value) {
-        char *s = alloc_printf("%s=%s", key, value);
-
-        if (!s)
-                e->failed = true;
-        else
-                e->added[e->n_added++] = s;
-}
-
-static bool has_reason_to_notify(const PoolConfig *c) {
-        return c->ready == READY_NOTIFY || c->watchdog > 0 || c->recycle.tasks > 0 || c->workers_max > 0;
-}
-
-/* What lets the worker speak for itself; its own pid is filled in by itself. */
-static void launch_env_add_notify(LaunchEnv *e, const PoolSet *s, const PoolConfig *c) {
-        char span[24];
-
-        if (!s->notify_socket || !has_reason_to_notify(c))
-                return;
-        launch_env_add(e, "NOTIFY_SOCKET", s->notify_socket);
-        if (c->watchdog == 0)
-                return;
-        (void) snprintf(span, sizeof span, "%llu", (unsigned long long) c->watchdog);
-        launch_env_add(e, "WATCHDOG_USEC", span);
-        launch_env_add(e, "WATCHDOG_PID", "");
-}
-
-/* As sd_listen_fds(3) reads it. LISTEN_PID too is filled in by the new process itself. */
-static void launch_env_add_listen(LaunchEnv *e, const PoolConfig *c) {
-        _cleanup_text_ Text names = {0};
-        char n[24];
-
-        if (c->n_listen == 0)
-                return;
-        for (size_t i = 0; i < c->n_listen; i++)
-                text_appendf(&names, "%s%s", i > 0 ? ":" : "", c->listen[i].name);
-        (void) snprintf(n, sizeof n, "%zu", c->n_listen);
-        launch_env_add(e, "LISTEN_FDS", n);
-        launch_env_add(e, "LISTEN_PID", "");
-        if (text_check(&names) < 0)
-                e->failed = true;
-        else
-                launch_env_add(e, "LISTEN_FDNAMES", names.data);
-}
-
-/* Behind the listening sockets. */
-static void launch_env_add_tasks(LaunchEnv *e, const PoolConfig *c) {
-        char number[24];
-
-        if (!c->is_task_pool)
-                return;
-        (void) snprintf(number, sizeof number, "%zu", LISTEN_FDS_START + c->n_listen);
-        launch_env_add(e, "DROVER_TASKS_FD", number);
-        (void) snprintf(number, sizeof number, "%zu", LISTEN_FDS_START + c->n_listen + 1);
-        launch_env_add(e, "DROVER_TASKS_PAGE_FD", number);
-}
-
-/* For the worker itself (@main_pid NULL), or for a command that does something about one of its processes. */
-static int launch_env_make(const Worker *w, const PoolConfig *c, const pid_t *main_pid, LaunchEnv *e) {
-        const PoolSet *s = w->pool->set;
-        size_t n = strv_length((const char *const *) c->env);
-        char slot[12], pid[12];
-
-        (void) snprintf(slot, sizeof slot, "%u", w->slot);
-        launch_env_add(e, "DROVER_POOL", c->name);
-        launch_env_add(e, "DROVER_WORKER", slot);
-        launch_env_add(e, "DROVER_NAME", w->name);
-        if (s->control_socket)
-                launch_env_add(e, "DROVER_SOCKET", s->control_socket);
-        if (main_pid) {
-                (void) snprintf(pid, sizeof pid, "%d", (int) *main_pid);
-                launch_env_add(e, "MAINPID", pid);
-        } else {
-                launch_env_add_notify(e, s, c);
-                launch_env_add_listen(e, c);
-                launch_env_add_tasks(e, c);
-        }
-        e->env = NEW0_ARRAY(char *, n + e->n_added + 1);
-        if (e->failed || !e->env)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                e->env[i] = c->env[i];
-        for (size_t i = 0; i < e->n_added; i++)
-                e->env[n + i] = e->added[i];
-        return 0;
-}
-
-/* ---- the program ---- */
-
-static const char *path_of(const PoolConfig *c) {
-        for (char **e = c->env; e && *e; e++)
-                if (strncmp(*e, "PATH=", 5) == 0)
-                        return *e + 5;
-        return CANDIDATES_PATH_DEFAULT;
-}
-
-static size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLIMITS]) {
-        size_t n = 0;
-
-        for (int i = 0; i < RLIM_NLIMITS; i++)
-                if (c->has_limit[i])
-                        out[n++] = (LaunchLimit){.resource = i, .value = c->limits[i]};
-        return n;
-}
-
-static void launch_spec_fill(const Worker *w, const PoolConfig *c, LaunchSpec *spec) {
-        *spec = (LaunchSpec){
-                .argv = c->command,
-                .directory = c->directory,
-                .set_identity = c->has_identity,
-                .uid = c->uid,
-                .gid = c->gid,
-                .groups = c->groups,
-                .n_groups = c->n_groups,
-                .umask = c->umask,
-                .has_nice = c->has_nice,
-                .nice = c->nice,
-                .has_oom_score_adj = c->has_oom_score_adj,
-                .oom_score_adj = c->oom_score_adj,
-                .has_affinity = c->has_affinity,
-                .affinity = c->affinity,
-                .no_new_privs = c->no_new_privs,
-                .ready_fd = c->ready == READY_FD ? c->ready_fd : -1,
-                .paths = {[LAUNCH_PATH_READ_ONLY] = c->isolation.read_only_paths,
-                          [LAUNCH_PATH_READ_WRITE] = c->isolation.read_write_paths,
-                          [LAUNCH_PATH_INACCESSIBLE] = c->isolation.inaccessible_paths},
-        };
-        for (int i = 0; i < 3; i++)
-                spec->stdio_path[i] = w->pool->stdio_path[i];
-}
 
 /* ---- its output ---- */
 
@@ -264,6 +115,7 @@ static int launch_tasks(Worker *w, LaunchSpec *spec, int *fds) {
 /* @ret_failure: of a socket, its stage and index; else left alone. */
 static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         const PoolConfig *c = worker_next_config(w);
+        bool is_forked = config_uses_template(c);
         _cleanup_(launch_env_done) LaunchEnv env = {0};
         _cleanup_(strv_freep) char **candidates = NULL;
         _cleanup_(bounds_paths_done) BoundsPaths bounds = {0};
@@ -273,17 +125,22 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
         LogSpec log;
         size_t index = 0;
 
-        launch_spec_fill(w, c, &spec);
+        launch_spec_fill(c, w->pool, &spec);
         r = launch_listen(w, &spec, fds, &index);
         if (r < 0) {
                 *ret_failure = (KeeperFailure){.stage = LAUNCH_LISTEN, .detail = (int32_t) index};
                 return r;
         }
         r = worker_log_spec(w, &log);
+        if (r >= 0 && is_forked)
+                r = launch_tasks(w, &spec, fds);
+        if (r >= 0 && is_forked)
+                r = template_fork(w, c, &log, fds, spec.fd_targets, spec.n_fds);
+        if (r < 0 || is_forked)
+                return r;
+        r = launch_env_make(w, c, NULL, &env);
         if (r >= 0)
-                r = launch_env_make(w, c, NULL, &env);
-        if (r >= 0)
-                r = candidates_make(c->command[0], path_of(c), c->directory, &candidates);
+                r = candidates_make(c->command[0], launch_path(c), c->directory, &candidates);
         if (r < 0)
                 return r;
         spec.env = env.env;
@@ -316,14 +173,12 @@ int worker_launch_errand(Child **ret, const Worker *w, ErrandKind kind, char **c
         int r = launch_env_make(w, c, kind == ERRAND_STOP_ELDER ? &w->elder.pid : &w->pid, &env);
 
         if (r >= 0)
-                r = candidates_make(command[0], path_of(c), c->directory, &candidates);
+                r = candidates_make(command[0], launch_path(c), c->directory, &candidates);
         if (r < 0)
                 return r;
-        launch_spec_fill(w, c, &spec);
+        launch_spec_fill(c, NULL, &spec);
         spec.argv = command;
         spec.ready_fd = -1;
-        for (int i = 0; i < 3; i++)
-                spec.stdio_path[i] = NULL;
         spec.env = env.env;
         spec.candidates = candidates;
         spec.limits = limits;
@@ -349,11 +204,20 @@ static void launch_refused(Worker *w, const KeeperFailure *f) {
         worker_handle(w, WORKER_ON_START_FAILED);
 }
 
+void worker_refuse(Worker *w, const KeeperFailure *f, const char *text) {
+        restart_note_start(&w->history, clock_now());
+        free(w->refusal);
+        w->refusal = alloc_strdup(text);
+        launch_refused(w, f);
+}
+
 void worker_launch(Worker *w) {
         KeeperFailure failure = {.stage = _LAUNCH_STAGE_MAX};
         int r;
 
-        restart_note_start(&w->history, clock_now());
+        if (!w->is_relaunch)
+                restart_note_start(&w->history, clock_now());
+        w->is_relaunch = false;
         r = worker_ask_keeper(w, &failure);
         tasking_launched(w, r < 0 ? 0 : child_generation(w->child));
         if (r < 0) {
@@ -387,7 +251,7 @@ void worker_describe_exit(const Worker *w, char *buf, size_t size) {
         ExitStatus e = w->exit;
         size_t n;
 
-        launch_spec_fill(w, c, &spec);
+        launch_spec_fill(c, w->pool, &spec);
         (void) snprintf(buf, size, "%s%s", fault, *fault ? ", " : "");
         if (w->has_exit && w->has_ended_overdue)
                 describe_overdue(w, buf + strlen(buf), size - strlen(buf));
@@ -396,6 +260,8 @@ void worker_describe_exit(const Worker *w, char *buf, size_t size) {
         n = strlen(buf);
         if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_LISTEN && (size_t) f->detail < c->n_listen)
                 listen_describe(&c->listen[f->detail], f->error, buf + n, size - n);
+        else if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_TEMPLATE && w->refusal)
+                (void) snprintf(buf + n, size - n, "%s", w->refusal);
         else if (w->has_exit && n < size)
                 exit_status_describe(&e, &spec, buf + n, size - n);
 }
@@ -405,8 +271,10 @@ void worker_describe_exit(const Worker *w, char *buf, size_t size) {
 static void worker_on_started(Child *c, void *userdata) {
         Worker *w = userdata;
 
-        if (c == w->child)
-                worker_handle(w, WORKER_ON_SPAWNED);
+        if (c != w->child)
+                return;
+        template_answered(w, true);
+        worker_handle(w, WORKER_ON_SPAWNED);
 }
 
 static void worker_on_ready(Child *c, void *userdata) {
@@ -426,6 +294,12 @@ static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         }
         if (c != w->child) /* booked in the life before */
                 return;
+        template_answered(w, !e->is_failure_to_start);
+        if (template_is_to_blame(w, e)) {
+                w->is_relaunch = true;
+                worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
+                return;
+        }
         w->exit = *e;
         w->has_exit = true;
         worker_book_fault(w);

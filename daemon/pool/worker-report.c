@@ -4,6 +4,7 @@
  * thousand workers is mostly copying. CPU and memory are sampled when asked for (usage-round.h). */
 #include "pool/bounds.h"
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include <stdio.h>
@@ -130,7 +131,7 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
                 (void) snprintf(buf, size, "says it is reloading");
         else if (w->is_paused || w->is_draining)
                 (void) snprintf(buf, size, "%s", w->is_paused ? "paused" : "draining");
-        else if (!health_note(w, buf, size))
+        else if (!health_note(w, buf, size) && !template_describe(w, buf, size))
                 (void) order_describe(w, buf, size);
         return buf;
 }

@@ -3,6 +3,7 @@
  * A wish sets a mark and puts the worker into the set's `changed` list; worker_converge(), run from the loop's post
  * source, compares the marks with the state and gives the table in worker.c START or STOP. */
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include "base/alloc.h"
 #include <utlist.h>
@@ -79,6 +80,7 @@ Worker *worker_free(Worker *w) {
                 return NULL;
         p = w->pool;
         worker_unlist(w);
+        template_answered(w, false);
         worker_set_wanted(w, false);
         w->timer = sd_event_source_disable_unref(w->timer);
         w->words = last_words_free(w->words);
@@ -94,6 +96,7 @@ Worker *worker_free(Worker *w) {
         faulty_clear(&w->fault);
         faulty_clear(&w->ended_fault);
         free(w->facts);
+        free(w->refusal);
         free(w->name);
         free(w);
         return NULL;

@@ -35,6 +35,7 @@
  *     the policy decides.
  *   - Every state with a deadline has exactly one one-shot timer, allocated on entry and freed on leaving. */
 #include "pool/pool-internal.h"
+#include "pool/template.h"
 
 #include "base/log.h"
 #include "priority.h"
@@ -138,6 +139,8 @@ static void worker_clear_marks(Worker *w, WorkerState state) {
                 w->stop_errand = errand_drop(w->stop_errand);
                 faulty_clear(&w->fault);
         }
+        if (state != WORKER_LAUNCHING)
+                w->template_hash = 0;
         if (state == WORKER_LAUNCHING) {
                 w->start_due = w->restart_due = w->succeed_due = w->recall_due = false;
                 w->extended_to = 0;
@@ -158,6 +161,7 @@ void worker_enter(Worker *w, WorkerState state, usec_t due_usec) {
         order_note(p);
         size_mark(p);
         recycle_mark(p);
+        template_mark(p);
         if (state == WORKER_RUNNING)
                 w->ready_at = MAX(clock_now(), (usec_t) 1);
         worker_arm(w, due_usec);

@@ -120,6 +120,12 @@ static int child_new(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *
         return 0;
 }
 
+static void launch_fill(KeeperMessage *m, const char *name, const LogSpec *log, size_t n_fds) {
+        m->launch.n_fds = (uint32_t) n_fds;
+        m->launch.log = *log;
+        (void) snprintf(m->launch.name, sizeof(m->launch.name), "%s", name);
+}
+
 static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log) {
         KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
         int all[1 + LAUNCH_FDS_MAX];
@@ -131,11 +137,9 @@ static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, cons
         all[0] = memfd;
         if (spec->n_fds > 0)
                 memcpy(all + 1, fds, spec->n_fds * sizeof(int));
-        m.launch.flags = spec->ready_fd >= 0 ? KEEPER_LAUNCH_READY_PIPE : 0;
-        m.launch.n_fds = (uint32_t) spec->n_fds;
-        m.launch.log = *log;
+        launch_fill(&m, name, log, spec->n_fds);
+        m.launch.flags = (spec->ready_fd >= 0 ? KEEPER_LAUNCH_READY_PIPE : 0) | (spec->template_fd > 0 ? KEEPER_LAUNCH_TEMPLATE : 0);
         m.launch.cgroup = spec->cgroup;
-        (void) snprintf(m.launch.name, sizeof(m.launch.name), "%s", name);
         return keeper_queue_message(c->link, &m, all, 1 + spec->n_fds);
 }
 
@@ -153,6 +157,42 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         if (r < 0)
                 return r;
         r = launch_queue(c, name, spec, fds, log);
+        if (r < 0) {
+                keeper_slot_untake(l, c->slot);
+                return r;
+        }
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const LogSpec *log) {
+        KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
+        int all[1 + LAUNCH_FDS_MAX] = {spec->request_fd};
+
+        if (spec->n_fds > 0)
+                memcpy(all + 1, spec->fds, spec->n_fds * sizeof(int));
+        launch_fill(&m, name, log, spec->n_fds);
+        m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE | (spec->wants_ready_pipe ? KEEPER_LAUNCH_READY_PIPE : 0);
+        m.launch.cgroup = spec->cgroup;
+        m.launch.template_slot = spec->template->slot;
+        m.launch.template_generation = spec->template->generation;
+        return keeper_queue_message(c->link, &m, all, 1 + spec->n_fds);
+}
+
+int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
+               void *userdata) {
+        _cleanup_free_ Child *c = NULL;
+        int r;
+
+        if (spec->n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
+                return -EINVAL;
+        r = child_new(&c, l, hooks, userdata);
+        if (r < 0)
+                return r;
+        r = keeper_slot_take(l, c, &c->slot, &c->generation);
+        if (r < 0)
+                return r;
+        r = fork_queue(c, name, spec, log);
         if (r < 0) {
                 keeper_slot_untake(l, c->slot);
                 return r;

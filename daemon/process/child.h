@@ -24,6 +24,18 @@ typedef struct ChildHooks {
  */
 int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
                  const ChildHooks *hooks, void *userdata);
+/* A launch without exec, by a template; all borrowed. */
+typedef struct ForkSpec {
+        Child *template;  /* started and ready */
+        int request_fd;   /* the text for the new process; see client/worker/template.h */
+        const int *fds;   /* the descriptors that the text names */
+        size_t n_fds;     /* LAUNCH_FDS_MAX at most */
+        bool wants_ready_pipe; /* one more, at the end: the write end of a ready pipe */
+        KeeperCgroup cgroup;
+} ForkSpec;
+/** child_fork() - as child_launch(), by a template. Does it die meanwhile, then on_end tells LAUNCH_TEMPLATE and ESRCH. */
+int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
+               void *userdata);
 /** child_adopt() - take over one entry of the table after a restart of droverd. An end that is already known comes
  *  through on_end and on_drained from the loop. */
 int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *slot_info, const ChildHooks *hooks, void *userdata);

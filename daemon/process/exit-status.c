@@ -36,6 +36,7 @@ static const char *const stage_sentences[_LAUNCH_STAGE_MAX] = {
         [LAUNCH_EXEC] = "cannot execute",
         [LAUNCH_KILLED] = "killed before it could execute",
         [LAUNCH_LISTEN] = "cannot open a listening socket",
+        [LAUNCH_TEMPLATE] = "its template cannot fork it",
 };
 
 static const char *const limit_names[RLIM_NLIMITS] = {
@@ -50,6 +51,8 @@ static const char *const limit_names[RLIM_NLIMITS] = {
 static const char *const stdio_names[3] = {"standard input", "standard output", "standard error"};
 
 int exit_status_exitcode(const ExitStatus *e) {
+        if (e->is_failure_to_start && e->failure.stage == LAUNCH_TEMPLATE && e->failure.detail > 0)
+                return e->failure.detail;
         if (e->is_failure_to_start)
                 return e->failure.stage == LAUNCH_EXEC && (e->failure.error == ENOENT || e->failure.error == ENOTDIR)
                                ? EXITCODE_NOT_FOUND

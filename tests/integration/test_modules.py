@@ -122,7 +122,7 @@ class Modules(unittest.TestCase):
             self.assertIn("name it by target", self.refused(d, module=BASICS))
             self.assertIn("expected an array", self.refused(d, module=BASICS, target="f", args="x"))
             self.assertIn("expected an object", self.refused(d, module=BASICS, target="f", kwargs=[1]))
-            self.assertIn('expected "spawn"', self.refused(d, module=BASICS, target="f", start_method="fork"))
+            self.assertIn('did you mean "fork"?', self.refused(d, module=BASICS, target="f", start_method="frok"))
             self.assertIn("absolute path", self.refused(d, module="./basics.so", target="f"))
             self.assertEqual(d.workers(), {})
 

@@ -33,6 +33,7 @@ struct Child {
         char *read_write; /* joined with newlines */
         uint64_t capabilities;
         unsigned n_updates;
+        const Child *template; /* NULL: launched, not forked */
 };
 
 #define FAKE_CHILDREN_MAX 8192
@@ -144,6 +145,20 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         c->capabilities = spec->set_capabilities ? spec->capabilities : UINT64_MAX;
         fake.n_launching++;
         fake.n_launching_max = MAX(fake.n_launching_max, fake.n_launching);
+        *ret = c;
+        return 0;
+}
+
+int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
+               void *userdata) {
+        Child *c;
+
+        if (fake.refuse < 0)
+                return fake.refuse;
+        c = fake_new(name, hooks, userdata);
+        c->log = *log;
+        c->template = spec->template;
+        fake.n_launching++;
         *ret = c;
         return 0;
 }

@@ -421,7 +421,7 @@ static const struct {
         { "\"target\": \"x\"", "target", "only with a module" },
         { "\"args\": [1]", "args", "only with a module" },
         { "\"protocol\": \"task\"", "protocol", "did you mean \"tasks\"?" },
-        { "\"start_method\": \"forkserver\"", "start_method", "expected \"spawn\"" },
+        { "\"start_method\": \"forkservr\"", "start_method", "did you mean \"forkserver\"?" },
         { "\"tasks\": {\"attempts\": 2}", "tasks", "only of a pool that takes them" },
         { "\"protocol\": \"tasks\", \"tasks\": {\"attempts\": 0}", "tasks.attempts", "1 to 100" },
         { "\"protocol\": \"tasks\", \"tasks\": {\"queue_max\": 0}", "tasks.queue_max", "out of bounds" },

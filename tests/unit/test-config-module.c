@@ -37,10 +37,12 @@ static const struct {
         const char *pool, *command; /* joined by blanks, without DIR */
         bool is_task_pool;
 } good_cases[] = {
-        { "{\"module\":\"DIR/m.so\"}", "--module DIR/m.so", true },
-        { "{\"module\":\"m.so\"}", "--module DIR/m.so", true },
-        { "{\"module\":\"m.so\",\"workers\":\"cpus\",\"tasks\":{\"attempts\":3,\"prefetch\":4}}", "--module DIR/m.so", true },
-        { "{\"module\":\"m.so\",\"target\":\"square\"}", "--module DIR/m.so --target square", false },
+        { "{\"module\":\"DIR/m.so\"}", "--template --module DIR/m.so", true },
+        { "{\"module\":\"m.so\"}", "--template --module DIR/m.so", true },
+        { "{\"module\":\"m.so\",\"start_method\":\"spawn\"}", "--module DIR/m.so", true },
+        { "{\"module\":\"m.so\",\"workers\":\"cpus\",\"tasks\":{\"attempts\":3,\"prefetch\":4}}", "--template --module DIR/m.so", true },
+        { "{\"module\":\"m.so\",\"target\":\"square\"}", "--template --module DIR/m.so", false },
+        { "{\"module\":\"m.so\",\"target\":\"square\",\"start_method\":\"fork\"}", "--template --module DIR/m.so", false },
         { "{\"module\":\"m.so\",\"target\":\"f\",\"args\":[5,\"a b\",null],\"kwargs\":{\"base\":2.5},\"start_method\":\"spawn\"}",
           "--module DIR/m.so --target f --args [5,\"a b\",null] --kwargs {\"base\":2.5}", false },
 };

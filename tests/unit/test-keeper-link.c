@@ -541,7 +541,7 @@ static const struct {
 } bad_starts[] = {
         {KEEPER_TABLE_END, 1, false, -EPROTO},
         {KEEPER_HELLO, 99, false, -EPROTO},
-        {KEEPER_HELLO, 1, true, -ECONNRESET},
+        {KEEPER_HELLO, KEEPER_PROTOCOL_VERSION, true, -ECONNRESET},
 };
 
 START_TEST(a_bad_table_is_refused) {

@@ -1,0 +1,190 @@
+/* template-child.c - a new process of a template, from its fork to the keeper's "go".
+ *
+ * It becomes what exec would have made of it: its own session, signals as a fresh process has them, its own environment
+ * variables, descriptors in their places. What its template opened by itself it keeps: that is what the state of a module
+ * is made of. Then it shows itself to the keeper and waits; nothing foreign has run so far. */
+#include "worker/template.h"
+
+#include "base/fd.h"
+#include "base/json.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXIT_NOT_BEGUN 126
+#define REQUEST_MAX (64u << 20)
+
+_noreturn_ static void fail(int report, const char *stage, int error, int detail) {
+        char text[96];
+        int n = snprintf(text, sizeof text, "failed %s %d %d", stage, error > 0 ? error : EINVAL, detail);
+
+        (void) send(report, text, (size_t) n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        _exit(EXIT_NOT_BEGUN);
+}
+
+static void reset_signals(void) {
+        struct sigaction by_default = {.sa_handler = SIG_DFL};
+        stack_t no_stack = {.ss_flags = SS_DISABLE};
+        sigset_t none;
+
+        for (int sig = 1; sig < NSIG; sig++)
+                if (sig != SIGKILL && sig != SIGSTOP)
+                        (void) sigaction(sig, &by_default, NULL); /* EINVAL for the library's own two */
+        (void) sigaltstack(&no_stack, NULL);
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static json_t *read_request(const TemplateRequest *r) {
+        json_t *request = NULL;
+        struct stat st;
+        char *text;
+
+        if (fstat(r->text, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t) REQUEST_MAX)
+                fail(r->report, "request", EBADMSG, 0);
+        text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, r->text, 0);
+        if (text != MAP_FAILED) {
+                request = json_loadb(text, (size_t) st.st_size, 0, NULL);
+                (void) munmap(text, (size_t) st.st_size);
+        }
+        if (!json_is_object(request))
+                fail(r->report, "request", EBADMSG, 0);
+        return request;
+}
+
+/* ---- descriptors ---- */
+
+static int number_of(const json_t *fds, size_t i) {
+        return (int) json_integer_value(json_array_get(fds, i));
+}
+
+/* Above every number that is about to be given away. */
+static void lift(const TemplateRequest *r, int *fd, int above) {
+        int lifted = *fd > above ? *fd : fcntl(*fd, F_DUPFD_CLOEXEC, above + 1);
+
+        if (lifted < 0)
+                fail(r->report, "descriptor", errno, *fd);
+        if (lifted != *fd)
+                (void) fd_close(*fd);
+        *fd = lifted;
+}
+
+static void place_extra(TemplateRequest *r, const json_t *fds) {
+        int above = 2;
+
+        if (json_array_size(fds) != r->n_extra)
+                fail(r->report, "request", EBADMSG, 1);
+        for (size_t i = 0; i < r->n_extra; i++)
+                above = number_of(fds, i) > above ? number_of(fds, i) : above;
+        lift(r, &r->report, above);
+        lift(r, &r->out, above);
+        lift(r, &r->err, above);
+        for (size_t i = 0; i < r->n_extra; i++)
+                lift(r, &r->extra[i], above);
+        for (size_t i = 0; i < r->n_extra; i++) {
+                int to = number_of(fds, i);
+
+                if (to < 3 || dup2(r->extra[i], to) < 0)
+                        fail(r->report, "descriptor", errno, to);
+                template_reserved &= to < 64 ? ~(1ull << to) : ~0ull;
+                r->extra[i] = fd_close(r->extra[i]);
+        }
+        for (int fd = 3; template_reserved != 0 && fd < 64; fd++)
+                if (template_reserved & 1ull << fd)
+                        (void) close(fd);
+        template_reserved = 0;
+}
+
+/* @path NULL: what came along, and /dev/null for input. As drover-keeper opens them for a program. */
+static void place_stdio(const TemplateRequest *r, int number, int given, const char *path) {
+        int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (number == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND), fd = given;
+
+        if (path)
+                fd = open(path, flags, 0666);
+        else if (given < 0)
+                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || (path && fd_set_nonblock(fd, false) < 0) || dup2(fd, number) < 0)
+                fail(r->report, "stdio", errno, number);
+        if (fd != given)
+                (void) fd_close(fd);
+}
+
+static void place_all_stdio(TemplateRequest *r, const json_t *paths) {
+        const char *out = json_string_value(json_array_get(paths, 1)), *err = json_string_value(json_array_get(paths, 2));
+
+        place_stdio(r, 0, -EBADF, json_string_value(json_array_get(paths, 0)));
+        place_stdio(r, 1, r->out, out);
+        if (out && err && streq(out, err))
+                place_stdio(r, 2, 1, NULL);
+        else
+                place_stdio(r, 2, r->err, err);
+        r->out = fd_close(r->out);
+        r->err = fd_close(r->err);
+}
+
+/* ---- environment ---- */
+
+/* These two say for whom they are: for the process that has this number. */
+static bool is_own_pid(const char *key) {
+        return streq(key, "LISTEN_PID") || streq(key, "WATCHDOG_PID");
+}
+
+static void set_environment(const TemplateRequest *r, json_t *env) {
+        const char *key;
+        json_t *value;
+
+        (void) unsetenv("DROVER_TEMPLATE_FD");
+        (void) unsetenv("DROVER_START_METHOD");
+        json_object_foreach(env, key, value) {
+                char pid[16];
+
+                (void) snprintf(pid, sizeof pid, "%d", (int) getpid());
+                if (setenv(key, is_own_pid(key) ? pid : json_string_value(value) ? json_string_value(value) : "", 1) < 0)
+                        fail(r->report, "request", errno, 2);
+        }
+}
+
+/* ---- the keeper ---- */
+
+static void show_oneself(TemplateRequest *r) {
+        ssize_t n;
+        char go;
+
+        if (send(r->report, "hello", 5, MSG_NOSIGNAL) != 5)
+                _exit(EXIT_NOT_BEGUN);
+        do
+                n = recv(r->report, &go, 1, 0);
+        while (n < 0 && errno == EINTR);
+        if (n != 1)
+                _exit(EXIT_NOT_BEGUN);
+        r->report = fd_close(r->report);
+}
+
+json_t *template_child(TemplateRequest *r, int template_fd) {
+        json_t *request;
+        const char *name;
+
+        (void) close(template_fd);
+        if (template_fd < 64)
+                template_reserved &= ~(1ull << template_fd);
+        if (setsid() < 0)
+                fail(r->report, "session", errno, 0);
+        reset_signals();
+        request = read_request(r);
+        r->text = fd_close(r->text);
+        r->cgroup = fd_close(r->cgroup);
+        place_extra(r, json_object_get(request, "fds"));
+        place_all_stdio(r, json_object_get(request, "stdio"));
+        set_environment(r, json_object_get(request, "env"));
+        name = json_string_value(json_object_get(request, "name"));
+        if (name)
+                (void) prctl(PR_SET_NAME, name);
+        show_oneself(r);
+        return request;
+}
