@@ -254,6 +254,15 @@ static int restore_basics(const char *key, json_t *value, void *userdata) {
         return 0;
 }
 
+static int restore_all_basics(Supervisor *s) {
+        static const char *const keys[] = {"seq", "config", "daemon"};
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys) && r >= 0; i++)
+                r = journal_replay(s->journal, keys[i], restore_basics, s);
+        return r;
+}
+
 int state_open(Supervisor *s, KeeperTable *t) {
         static const JournalHooks hooks = {.on_new_fd = journal_on_new_fd};
         int fd = keeper_table_take_fd(t, "journal"), r;
@@ -266,7 +275,7 @@ int state_open(Supervisor *s, KeeperTable *t) {
         }
         if (r < 0)
                 return r;
-        r = journal_replay(s->journal, restore_basics, s);
+        r = restore_all_basics(s);
         if (r > 0)
                 log_warning("%d records of the life before are unreadable and skipped", r);
         return hub_new(&s->hub, EVENT_RING_MAX, EVENT_RING_BYTES_MAX, s->seq_reserved + 1);
@@ -331,15 +340,16 @@ void state_restore(Supervisor *s, KeeperTable *t) {
         size_t n = drop_acknowledged(t->slots, t->n_slots), n_orphans = 0;
         int r;
 
-        (void) journal_replay(s->journal, restore_wish, s);
+        (void) journal_replay(s->journal, "wish:", restore_wish, s);
+        (void) journal_replay(s->journal, "pending:", restore_wish, s);
         if (s->is_later_life)
                 wish_inherit(s);
-        (void) journal_replay(s->journal, restore_pool, s);
-        (void) journal_replay(s->journal, restore_worker, s);
+        (void) journal_replay(s->journal, "pool:", restore_pool, s);
+        (void) journal_replay(s->journal, "worker:", restore_worker, s);
         r = pool_set_adopt(s->pools, t->slots, n, &orphans, &n_orphans);
         if (r < 0)
                 log_error("cannot take over all running workers: %s", strerrordesc_np(-r));
-        (void) journal_replay(s->journal, task_room_restore, s->tasks);
+        (void) journal_replay(s->journal, "task", task_room_restore, s->tasks);
         task_room_catch_up(s->tasks);
         for (size_t i = 0; r >= 0 && i < n_orphans; i++) {
                 if (!errand_is_name(orphans[i]->slot_info.name)) /* those are begun anew where still needed */

@@ -15,12 +15,13 @@
 #include "base/file.h"
 #include "handover/journal-record.h"
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
 
-#define JOURNAL_FILE_MAX (256u << 20)
+#define COPY_BLOCK (1u << 20)
 
 typedef struct Entry {
         char *value; /* dirty: the new value; NULL: a deletion */
@@ -106,14 +107,10 @@ static int load_record(Journal *j, const JournalRecord *r, size_t offset) {
         return 0;
 }
 
-static int journal_load(Journal *j) {
-        _cleanup_free_ char *data = NULL;
+static int journal_scan(Journal *j, const char *data, size_t size) {
         JournalRecord r;
-        size_t size;
-        int k = lseek(j->fd, 0, SEEK_SET) < 0 ? -errno : file_read_fd(j->fd, JOURNAL_FILE_MAX, &data, &size);
+        int k;
 
-        if (k < 0)
-                return k;
         while ((k = journal_record_parse(data + j->size, size - j->size, &r)) != 0) {
                 if (k < 0)
                         j->n_skipped++;
@@ -121,6 +118,36 @@ static int journal_load(Journal *j) {
                         return -ENOMEM;
                 j->size += r.size;
         }
+        return 0;
+}
+
+/* All of the file to read; nobody else writes to it. NULL: it is empty. */
+static int journal_map(const Journal *j, size_t size, const char **ret) {
+        void *m = size == 0 ? NULL : mmap(NULL, size, PROT_READ, MAP_SHARED, j->fd, 0);
+
+        if (m == MAP_FAILED)
+                return -errno;
+        *ret = m;
+        return 0;
+}
+
+static void journal_unmap(const char *data, size_t size) {
+        if (data)
+                (void) munmap((void *) data, size);
+}
+
+static int journal_load(Journal *j) {
+        const char *data = NULL;
+        struct stat st;
+        int r = fstat(j->fd, &st) < 0 ? -errno : journal_map(j, (size_t) st.st_size, &data);
+
+        if (r < 0)
+                return r;
+        if (data)
+                r = journal_scan(j, data, (size_t) st.st_size);
+        journal_unmap(data, (size_t) st.st_size);
+        if (r < 0)
+                return r;
         /* A torn last line goes, so that the next record does not stick to it. */
         return ftruncate(j->fd, (off_t) j->size) < 0 ? -errno : 0;
 }
@@ -193,12 +220,14 @@ static int entry_replay(Journal *j, const Entry *e, journal_replay_callback cb, 
         return MIN(r, 0);
 }
 
-int journal_replay(Journal *j, journal_replay_callback cb, void *userdata) {
+int journal_replay(Journal *j, const char *prefix, journal_replay_callback cb, void *userdata) {
         Entry *e, *next;
         unsigned n_skipped = j->n_skipped;
+        size_t n = strlen(prefix);
 
         HASH_ITER(hh, j->entries, e, next) {
-                int r = e->length > 0 ? entry_replay(j, e, cb, userdata) : 0;
+                bool is_wanted = e->length > 0 && strncmp(e->key, prefix, n) == 0;
+                int r = is_wanted ? entry_replay(j, e, cb, userdata) : 0;
 
                 if (r < 0)
                         return r;
@@ -302,32 +331,40 @@ static int dirty_write(Journal *j) {
         return 0;
 }
 
-/* Copy the live records into @fd and say in @offsets, in the order of the index, where they went. */
-static int compact_copy(Journal *j, int fd, size_t *offsets) {
+/* Copy the live records of @data into @fd and say in @offsets, in the order of the index, where they went. */
+static int compact_copy(const Journal *j, const char *data, int fd, size_t *offsets) {
         _cleanup_text_ Text t = {0};
+        size_t i = 0, written = 0;
         Entry *e, *next;
-        size_t i = 0;
+        int r = 0;
 
         HASH_ITER(hh, j->entries, e, next) {
-                _cleanup_free_ char *line = NULL;
-                int r = entry_read(j, e, &line);
-
+                offsets[i++] = written + t.length;
+                text_append_n(&t, data + e->offset, e->length);
+                if (t.length < COPY_BLOCK && next)
+                        continue;
+                r = text_check(&t) < 0 ? -ENOMEM : write_at(fd, t.data, t.length, written);
                 if (r < 0)
                         return r;
-                offsets[i++] = t.length;
-                text_append_n(&t, line, e->length);
+                written += t.length;
+                text_clear(&t);
         }
-        return text_check(&t) < 0 ? -ENOMEM : write_at(fd, t.data, t.length, 0);
+        return 0;
 }
 
 /* Failure is harmless: the old file goes on. */
 static void journal_compact(Journal *j) {
         _cleanup_free_ size_t *offsets = NEW0_ARRAY(size_t, HASH_COUNT(j->entries) + 1);
         _cleanup_fd_ int fd = memfd_new("drover-journal");
+        const char *data = NULL;
         Entry *e, *next;
         size_t i = 0;
+        int r = !offsets || fd < 0 ? -ENOMEM : journal_map(j, j->size, &data);
 
-        if (!offsets || fd < 0 || compact_copy(j, fd, offsets) < 0)
+        if (r >= 0 && data)
+                r = compact_copy(j, data, fd, offsets);
+        journal_unmap(data, j->size);
+        if (r < 0)
                 return;
         if (j->hooks.on_new_fd(j, fd, j->userdata) < 0)
                 return;

@@ -30,9 +30,9 @@ typedef int (*journal_replay_callback)(const char *key, json_t *value, void *use
 int journal_new(Journal **ret, int fd_consume, const JournalHooks *hooks, void *userdata);
 Journal *journal_free(Journal *j);
 DEFINE_CLEANUP(Journal, journal_free);
-/** journal_replay() - each live key with its last value, in the order of first appearance. Return: records skipped as
- *  unreadable (they are reported by the caller, never fatal), or -errno, or what stopped it. */
-int journal_replay(Journal *j, journal_replay_callback cb, void *userdata);
+/** journal_replay() - each live key that begins with @prefix, with its last value, in the order of first appearance.
+ *  Return: records skipped as unreadable (they are reported by the caller, never fatal), or -errno, or what stopped it. */
+int journal_replay(Journal *j, const char *prefix, journal_replay_callback cb, void *userdata);
 void journal_put(Journal *j, const char *key, const char *json);
 void journal_delete(Journal *j, const char *key);
 /**

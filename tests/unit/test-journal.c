@@ -61,7 +61,7 @@ static int next_life(int fd, Text *t) {
         ck_assert_int_eq(r, 0);
         text_clear(t);
         text_append(t, "");
-        r = journal_replay(j, collect, t);
+        r = journal_replay(j, "", collect, t);
         ck_assert_int_eq(k.n_given, 0);
         return r;
 }
@@ -91,8 +91,11 @@ START_TEST(the_last_value_of_a_key_counts) {
         ck_assert_int_eq(journal_flush(j), 0);
         ck_assert_int_eq(next_life(k.fd, &t), 0);
         ck_assert_str_eq(t.data, "pool:a={\"x\":3};seq=1000;lost=\"not flushed\";pool:b=4;");
-        ck_assert_int_eq(journal_replay(j, stop_at_first, &n), -ECANCELED);
+        ck_assert_int_eq(journal_replay(j, "", stop_at_first, &n), -ECANCELED);
         ck_assert_int_eq(n, 1);
+        text_clear(&t);
+        ck_assert_int_eq(journal_replay(j, "pool:", collect, &t), 0);
+        ck_assert_str_eq(t.data, "pool:a={\"x\":3};pool:b=4;");
         journal_free(j);
         fd_close(k.fd);
 }
@@ -196,7 +199,7 @@ START_TEST(it_is_compacted) {
         ck_assert_int_lt(k.n_given, 50);
         ck_assert_int_eq(fstat(k.fd, &st), 0);
         ck_assert_int_le(st.st_size, JOURNAL_COMPACT_MIN + 4096);
-        ck_assert_int_eq(journal_replay(j, collect, &want), 0);
+        ck_assert_int_eq(journal_replay(j, "", collect, &want), 0);
         ck_assert_int_eq(next_life(k.fd, &t), 0);
         ck_assert_str_eq(t.data, want.data);
         ck_assert_ptr_nonnull(strstr(t.data, "i=1;"));
