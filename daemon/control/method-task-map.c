@@ -115,7 +115,15 @@ static const TaskMapSink sink = {.on_results = on_results, .on_room = on_room, .
 static void map_end(MapCall *m) {
         size_t n_items, n_failed;
         Call *c = m->call;
-        Text *t = call_begin(c);
+        int code;
+        const char *fault = task_map_fault(m->map, &code);
+        Text *t;
+
+        if (fault) {
+                call_fail(c, code, "%s", fault);
+                return;
+        }
+        t = call_begin(c);
 
         task_map_counts(m->map, &n_items, &n_failed);
         json_put_object(t, NULL);

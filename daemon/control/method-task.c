@@ -8,6 +8,7 @@
 #include "control/method.h"
 #include "control/method-task.h"
 #include "control/selection.h"
+#include "pool/tasking.h"
 #include "priority.h"
 
 #include <stdio.h>
@@ -33,11 +34,16 @@ Pool *method_task_pool(Call *c, const char *name) {
 
 void method_task_errno(Call *c, int error, const Pool *p) {
         const char *name = pool_name(p);
+        char why[KEEPER_TEXT_MAX + KEEPER_NAME_MAX];
 
         if (error == -ENOBUFS)
                 call_fail(c, ERROR_LIMIT, "%s has as many tasks waiting as its tasks.queue_max allows; submit again when some are done", name);
         else if (error == -EDQUOT)
-                call_fail(c, ERROR_LIMIT, "your tasks and results hold too many bytes; at most %u", TASK_BYTES_PER_UID_MAX);
+                call_fail(c, ERROR_LIMIT, "your tasks that are not done hold too many bytes; at most %u, less when others have much; submit again when some are done",
+                          TASK_BYTES_PER_UID_MAX);
+        else if (error == -EHOSTDOWN && pool_has_given_up(p, why, sizeof why))
+                call_fail(c, ERROR_FAILED, "no worker of %s is left to do it: %s; see droverctl describe %s, mend it, then droverctl start %s",
+                          name, why, name, name);
         else if (error == -EMSGSIZE || error == -E2BIG)
                 call_fail(c, ERROR_LIMIT, "the arguments of a task have at most %u bytes", TASK_LINE_MAX - 1024);
         else
@@ -204,7 +210,7 @@ const Method method_task_submit = {
         .fields = submit_fields,
         .params_size = sizeof(SubmitParams),
         .defaults = &submit_defaults,
-        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\"|\"cancelled\"|\"timeout\",\"error\":ERROR}",
+        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\"|\"cancelled\"|\"timeout\"|\"lost\",\"error\":ERROR}",
 };
 
 /* ---- task.wait ---- */
@@ -415,7 +421,7 @@ static const ListParams list_defaults = {.limit = 100};
 
 static const JsonField list_fields[] = {
         {"pool", JSON_FIELD_STRING, offsetof(ListParams, pool), .help = "of this pool (all)"},
-        {"state", JSON_FIELD_STRING, offsetof(ListParams, state), .help = "queued, running, done, failed, cancelled or timeout (all)"},
+        {"state", JSON_FIELD_STRING, offsetof(ListParams, state), .help = "queued, running, done, failed, cancelled, timeout or lost (all)"},
         {"limit", JSON_FIELD_I64, offsetof(ListParams, limit), .min = 1, .max = LIST_MAX, .help = "at most so many, pool by pool, oldest first (100)"},
         {"after", JSON_FIELD_STRING, offsetof(ListParams, after), .help = "only those behind the task of this id, which may be gone: the next page (from the first)"},
         {0},
@@ -475,7 +481,7 @@ static void handle_list(Call *c, const void *params) {
         if (p->pool && !pool)
                 return;
         if (p->state && state < 0) {
-                call_fail(c, ERROR_PARAMS, "task.list: \"state\" is queued, running, done, failed, cancelled or timeout, not \"%.40s\"", p->state);
+                call_fail(c, ERROR_PARAMS, "task.list: \"state\" is queued, running, done, failed, cancelled, timeout or lost, not \"%.40s\"", p->state);
                 return;
         }
         if (p->after && !list_after(&l, p->after)) {

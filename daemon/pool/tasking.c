@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include <signal.h>
+#include <stdio.h>
 
 void pool_set_use_tasking(PoolSet *s, const TaskingHooks *hooks, void *userdata) {
         s->tasking = hooks;
@@ -47,6 +48,13 @@ void tasking_ended(Worker *w, uint64_t generation, const ExitStatus *e) {
 
         if (s->tasking)
                 s->tasking->ended(w, generation, e, s->tasking_userdata);
+}
+
+void tasking_words(Worker *w, uint64_t generation, const char *json) {
+        PoolSet *s = w->pool->set;
+
+        if (s->tasking)
+                s->tasking->words(generation, json, s->tasking_userdata);
 }
 
 void tasking_changed(Pool *p) {
@@ -107,4 +115,15 @@ void pool_set_queued(Pool *p, size_t n) {
                 return;
         p->n_queued = queued;
         size_mark(p);
+}
+
+bool pool_has_given_up(const Pool *p, char *why, size_t size) {
+        const unsigned *n = p->n_state;
+        char cause[KEEPER_TEXT_MAX];
+
+        if (p->is_removing || p->n_workers == 0 || p->n_elders > 0 || n[WORKER_FAILED] + n[WORKER_EXITED] < p->n_workers)
+                return false;
+        worker_describe_exit(p->workers[0], cause, sizeof cause);
+        (void) snprintf(why, size, "%s: %s", p->workers[0]->name, cause);
+        return true;
 }

@@ -18,6 +18,9 @@ typedef struct TaskingHooks {
         /* It shall end: nothing more for it. Return: it will end by itself, once it has done what it has in hand. */
         bool (*close)(Worker *w, uint64_t generation, void *userdata);
         void (*ended)(Worker *w, uint64_t generation, const ExitStatus *e, void *userdata);
+        /* The last lines of a process that ended badly, an array of strings; NULL: there are none. After ended; within
+         * LAST_WORDS_WAIT of the end of its output, or never. */
+        void (*words)(uint64_t generation, const char *json, void *userdata);
         /* Some worker of it may take tasks now that could not before, or the other way round. */
         void (*changed)(Pool *p, void *userdata);
 } TaskingHooks;
@@ -32,6 +35,8 @@ void worker_hear_hello(Worker *w, uint64_t generation);
 void worker_set_load(Worker *w, uint64_t generation, bool is_busy, uint64_t task, uint64_t n_done);
 int worker_signal_process(Worker *w, uint64_t generation, int sig, bool whole_tree);
 void pool_set_queued(Pool *p, size_t n);
+/** pool_has_given_up() - all its workers ended, and none comes again unless somebody starts it; *why: how the first did. */
+bool pool_has_given_up(const Pool *p, char *why, size_t size);
 
 /* For the room itself. */
 int tasking_open(Worker *w, int ret_fds[static 2]); /* 0: it is not of a task pool; 2 */
@@ -39,6 +44,7 @@ void tasking_launched(Worker *w, uint64_t generation);
 void tasking_adopted(Worker *w, uint64_t generation);
 bool tasking_close(Worker *w, uint64_t generation);
 void tasking_ended(Worker *w, uint64_t generation, const ExitStatus *e);
+void tasking_words(Worker *w, uint64_t generation, const char *json);
 void tasking_changed(Pool *p);
 
 #endif

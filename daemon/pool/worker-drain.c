@@ -158,8 +158,10 @@ void worker_depart(Worker *w) {
 void worker_on_drained(Child *c, void *userdata) {
         Worker *w = userdata;
 
-        if (!worker_ask_last_words(w, c))
-                worker_release(w, c);
+        if (worker_ask_last_words(w, c))
+                return;
+        tasking_words(w, child_generation(c), NULL);
+        worker_release(w, c);
 }
 
 void worker_release(Worker *w, const Child *c) {

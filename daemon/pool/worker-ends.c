@@ -129,6 +129,7 @@ static void on_words(LastWords *l, const char *json, void *userdata) {
 
         w->words = last_words_free(l);
         w->words_of = NULL;
+        tasking_words(w, w->words_generation, json);
         for (e = w->held; json && e; e = e->next)
                 if (e->until == c && e->kind == EVENT_WORKER_EXITED)
                         replace(&e->data, json);

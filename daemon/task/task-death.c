@@ -41,8 +41,11 @@ static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e
                 map_redo(m, p->first + n_begun - 1, 1, p->n_deaths + 1);
                 if (n_begun > 1)
                         map_redo(m, p->first, n_begun - 1, p->n_deaths);
-        } else
-                map_failed(m, p->first, n_begun, text_check(&error) < 0 ? "null" : error.data);
+        } else if (text_check(&error) < 0) {
+                map_failed(m, p->first, n_begun, "null");
+        } else if (!words_await_items(m, p->first, n_begun, error.data, c, e)) {
+                map_failed(m, p->first, n_begun, error.data);
+        }
 }
 
 static void piece_died(Channel *c, Piece *p, uint64_t n_started, const ExitStatus *e) {

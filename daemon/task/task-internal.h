@@ -16,6 +16,8 @@
 #define ROUND_USEC USEC_PER_MSEC        /* so much work is given ahead, by measure */
 
 typedef struct TaskPool TaskPool;
+typedef struct TaskUser TaskUser;
+typedef struct TaskWords TaskWords;
 typedef struct Channel Channel;
 
 /* What stands in a pool's queue: a task, or a map with items to give out. */
@@ -35,10 +37,13 @@ struct Task {
         char *key;    /* "uid:key"; NULL: none */
         size_t bytes; /* charged to its user */
         uid_t uid;
+        TaskUser *user; /* settled: who has its result */
+        Task *of_user_prev, *of_user_next;
         usec_t timeout, queue_timeout; /* the latter as CLOCK_MONOTONIC */
         usec_t submitted_at, ended_at; /* CLOCK_REALTIME */
         unsigned attempts, n_deaths;
         bool is_recorded;
+        bool is_mute; /* settled, and not told yet: its worker's last lines are on their way */
         char *answer; /* settled: the member "result" or "error" */
         char *exits;  /* objects with commas: of workers that died with it */
         Channel *channel; /* RUNNING */
@@ -86,6 +91,9 @@ struct TaskMap {
         MapRange *redo;
         MapHeld *held;
         double usec_per_item; /* 0: not measured yet */
+        char *fault; /* it was abandoned: why */
+        int fault_code;
+        TaskMap *of_pool_prev, *of_pool_next;
         TaskMapSink sink;
         void *userdata;
 };
@@ -133,11 +141,12 @@ struct Channel {
         UT_hash_handle hh;
 };
 
-typedef struct TaskUser {
+struct TaskUser {
         uid_t uid;
-        size_t n, bytes;
+        size_t n, bytes, result_bytes;
+        Task *settled; /* oldest first */
         UT_hash_handle hh;
-} TaskUser;
+};
 
 struct TaskPool {
         TaskRoom *room;
@@ -147,7 +156,9 @@ struct TaskPool {
         QueueNode *queue[N_PRIORITIES];
         size_t n_queued; /* tasks and items */
         size_t n_queue_limited, n_settled;
+        usec_t queue_look_at; /* CLOCK_MONOTONIC; for those that may wait so long; 0: at once */
         Task *tasks, *keys, *settled;
+        TaskMap *maps;
         Channel *channels;
         double usec_per_piece; /* 0: not measured yet */
         bool is_due;
@@ -161,6 +172,9 @@ struct TaskRoom {
         Channel *channels; /* by generation */
         Channel *dirty;    /* with something to send or to take */
         TaskUser *users;
+        size_t bytes; /* of all users */
+        bool is_to_trim;
+        TaskWords *words;
         KeeperTable *inherited;
         sd_event_source *timer;
         usec_t timer_at;
@@ -173,8 +187,27 @@ TaskPool *task_pool_find(TaskRoom *r, const char *name);
 void task_pool_mark(TaskPool *p); /* to be looked at by the next dispatch */
 uint64_t task_pool_number(TaskPool *p);
 void task_room_arm(TaskRoom *r, usec_t at);
+
+/* task-user.c */
 int task_room_charge(TaskRoom *r, uid_t uid, size_t bytes);
+void task_room_charge_anyway(TaskRoom *r, uid_t uid, size_t bytes); /* it is there already */
 void task_room_discharge(TaskRoom *r, uid_t uid, size_t bytes);
+void task_user_take_result(Task *t); /* with the next trim the older ones go when there are too many bytes */
+void task_user_drop_result(Task *t);
+void task_room_trim(TaskRoom *r); /* what is too much of them goes */
+
+/* task-gone.c */
+void task_pool_look(TaskPool *p); /* has it given up, is it being removed: then nothing waits any more */
+void task_pool_gone(TaskPool *p);
+
+/* task-words.c */
+/** words_await_task() - true: task_tell() comes with its worker's last lines. */
+bool words_await_task(Task *t, const Channel *c, const ExitStatus *e);
+/** words_await_items() - true: map_failed() comes. */
+bool words_await_items(TaskMap *m, size_t first, size_t n, const char *error, const Channel *c, const ExitStatus *e);
+void words_forget(TaskRoom *r, const Task *t, const TaskMap *m); /* one may be NULL */
+void words_come(TaskRoom *r, uint64_t generation, const char *lines);
+usec_t words_check(TaskRoom *r, usec_t now); /* when to look again */
 
 /* task-queue.c */
 void queue_push(TaskPool *p, QueueNode *n);  /* behind those of its priority */
@@ -192,6 +225,11 @@ static inline TaskMap *node_map(QueueNode *n) {
 }
 Task *task_new(TaskPool *p, uint64_t number);
 void task_forget(Task *t); /* with its record */
+static inline bool task_is_final(const Task *t) {
+        return t->state >= TASK_DONE;
+}
+void task_tell(Task *t, char *answer_take); /* a mute one; NULL: the answer is as it was */
+void task_lost(Task *t); /* its worker is gone, and how far it came nobody knows */
 void task_settle(Task *t, TaskState state, const char *member); /* @member: "result":... or "error":...; a copy is made */
 void task_fail(Task *t, TaskState state, int code, const char *message);
 void task_requeue(Task *t);
@@ -251,7 +289,7 @@ void map_answered(TaskMap *m, size_t item, Slice result);
 void map_answered_items(TaskMap *m, size_t first, const ChunkAnswer *a);
 void map_failed(TaskMap *m, size_t first, size_t n, const char *error);
 void map_redo(TaskMap *m, size_t first, size_t n, unsigned n_deaths);
-void map_give_up(TaskMap *m, const char *error); /* the next items fail unasked */
+void map_abandon(TaskMap *m, int code, const char *message); /* it ends with this */
 void map_check_done(TaskMap *m);
 
 /* task-record.c */

@@ -66,12 +66,14 @@ static void items_done(TaskMap *m, size_t first, size_t n) {
 
 int task_map_new(TaskMap **ret, TaskRoom *r, Pool *pool, const TaskMapSpec *s, const TaskMapSink *sink, void *userdata) {
         TaskPool *p = task_pool_get(r, pool);
-        TaskMap *m = p ? NEW0(TaskMap) : NULL;
+        char why[KEEPER_TEXT_MAX];
+        bool is_hopeless = pool_has_given_up(pool, why, sizeof why);
+        TaskMap *m = p && !is_hopeless ? NEW0(TaskMap) : NULL;
         _cleanup_text_ Text target = {0};
         size_t length;
 
         if (!m)
-                return -ENOMEM;
+                return is_hopeless ? -EHOSTDOWN : -ENOMEM;
         json_put_string(&target, NULL, s->target);
         m->target = text_take(&target);
         m->kwargs = s->kwargs.at && s->kwargs.n > 2 ? slice_dup(s->kwargs, &length) : NULL;
@@ -93,6 +95,7 @@ int task_map_new(TaskMap **ret, TaskRoom *r, Pool *pool, const TaskMapSpec *s, c
         m->n_items = s->is_count ? s->count : 0;
         m->sink = *sink;
         m->userdata = userdata;
+        DL_APPEND2(p->maps, m, of_pool_prev, of_pool_next);
         p->n_queued += m->n_items;
         if (m->n_items > 0)
                 queue_push(p, &m->node);
@@ -167,6 +170,11 @@ Pool *task_map_pool(const TaskMap *m) {
         return m->pool->pool;
 }
 
+const char *task_map_fault(const TaskMap *m, int *ret_code) {
+        *ret_code = m->fault_code;
+        return m->fault;
+}
+
 void task_map_counts(const TaskMap *m, size_t *ret_n_items, size_t *ret_n_failed) {
         *ret_n_items = m->n_items;
         *ret_n_failed = m->n_failed;
@@ -212,6 +220,9 @@ TaskMap *task_map_free(TaskMap *m) {
                 free(h->errors);
                 free(h);
         }
+        DL_DELETE2(m->pool->maps, m, of_pool_prev, of_pool_next);
+        words_forget(m->pool->room, NULL, m);
+        free(m->fault);
         free(m->target);
         free(m->kwargs);
         free(m);
@@ -426,14 +437,22 @@ void map_failed(TaskMap *m, size_t first, size_t n, const char *error) {
                         (Slice){.at = errors.data, .n = errors.length});
 }
 
-void map_give_up(TaskMap *m, const char *error) {
-        unsigned n_deaths;
-        size_t n, first = take_items(m, CHUNK_MAX, &n, &n_deaths);
+void map_abandon(TaskMap *m, int code, const char *message) {
+        MapRange *r, *after;
 
-        m->pool->n_queued -= n;
-        if (!m->redo && m->next == m->n_items)
-                queue_remove(m->pool, &m->node);
-        map_failed(m, first, n, error);
+        if (m->is_done)
+                return;
+        m->fault = alloc_strdup(message);
+        m->fault_code = m->fault ? code : 0;
+        m->pool->n_queued -= n_waiting(m);
+        m->next = m->n_items;
+        DL_FOREACH_SAFE(m->redo, r, after)
+                free(r);
+        m->redo = NULL;
+        queue_remove(m->pool, &m->node);
+        words_forget(m->pool->room, NULL, m);
+        m->is_ended = m->is_done = true;
+        m->sink.on_done(m, m->userdata);
 }
 
 /* {"0":{ERROR},...} of a worker, counted from @skip items before the first: how many, and as errors of ours. */

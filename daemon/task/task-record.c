@@ -126,9 +126,10 @@ static void restore_task(TaskPool *p, const json_t *o) {
         t->attempts = (unsigned) get_u64(o, "attempts");
         t->submitted_at = get_u64(o, "at");
         t->is_recorded = true;
-        t->bytes = (t->target ? strlen(t->target) : 0) + (t->params ? strlen(t->params) : 0);
-        (void) task_room_charge(p->room, t->uid, t->bytes);
+        t->bytes = TASK_COST + (t->target ? strlen(t->target) : 0) + (t->params ? strlen(t->params) : 0);
+        task_room_charge_anyway(p->room, t->uid, t->bytes);
         p->n_queue_limited += t->queue_timeout > 0;
+        p->queue_look_at = 0;
         if (t->queue_timeout > 0)
                 task_room_arm(p->room, t->queue_timeout);
         if (t->key)
@@ -146,6 +147,9 @@ static void restore_settled(Task *t, TaskState state, const json_t *o) {
                 p->n_queue_limited--;
         t->queue_timeout = 0;
         free(TAKE_PTR(t->params));
+        task_room_discharge(p->room, t->uid, t->bytes);
+        t->bytes = 0;
+        task_user_take_result(t);
         DL_APPEND2(p->settled, t, settled_prev, settled_next);
         p->n_settled++;
         task_room_arm(p->room, clock_now());
@@ -222,8 +226,8 @@ void task_room_catch_up(TaskRoom *r) {
                 HASH_SRT(hh, p->tasks, by_number);
                 HASH_ITER(hh, p->tasks, t, next) {
                         if (t->state == TASK_RUNNING && !t->channel)
-                                task_fail(t, TASK_FAILED, ERROR_WORKER_DIED, "its worker died while the daemon was away");
-                        if (t->state != TASK_QUEUED)
+                                task_lost(t);
+                        if (t->state != TASK_QUEUED || t->node.is_queued)
                                 continue;
                         p->n_queued++;
                         queue_push(p, &t->node);

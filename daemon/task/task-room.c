@@ -67,28 +67,6 @@ static void task_pool_free(TaskPool *p) {
         free(p);
 }
 
-/* The pool goes: nobody will ever carry out what waits. */
-static void task_pool_gone(TaskPool *p) {
-        Task *t, *next;
-        QueueNode *n, *after;
-
-        HASH_ITER(hh, p->tasks, t, next)
-                if (!task_is_settled(t))
-                        task_fail(t, TASK_CANCELLED, ERROR_CANCELLED, "its pool was removed");
-        for (size_t i = 0; i < N_PRIORITIES; i++)
-                DL_FOREACH_SAFE(p->queue[i], n, after)
-                        if (n->is_map) {
-                                _cleanup_text_ Text error = {0};
-
-                                error_plain(&error, NULL, ERROR_CANCELLED, "its pool was removed");
-                                while (map_can_give(node_map(n)))
-                                        map_give_up(node_map(n), error.data);
-                        }
-        HASH_ITER(hh, p->tasks, t, next)
-                task_forget(t);
-        p->pool = NULL;
-}
-
 void task_room_pool_changed(TaskRoom *r, Pool *pool, bool is_removed) {
         TaskPool *p = task_pool_find(r, pool_name(pool));
 
@@ -171,6 +149,10 @@ static void on_ended(Worker *w, uint64_t generation, const ExitStatus *e, void *
                 channel_ended(c, e);
 }
 
+static void on_words(uint64_t generation, const char *json, void *userdata) {
+        words_come(userdata, generation, json);
+}
+
 static void on_changed(Pool *pool, void *userdata) {
         TaskPool *p = task_pool_find(userdata, pool_name(pool));
 
@@ -184,6 +166,7 @@ static const TaskingHooks tasking_hooks = {
         .adopted = on_adopted,
         .close = on_close,
         .ended = on_ended,
+        .words = on_words,
         .changed = on_changed,
 };
 
@@ -225,42 +208,6 @@ void task_room_inherit(TaskRoom *r, KeeperTable *t) {
         r->inherited = t;
 }
 
-int task_room_charge(TaskRoom *r, uid_t uid, size_t bytes) {
-        TaskUser *u;
-
-        HASH_FIND(hh, r->users, &uid, sizeof uid, u);
-        if (!u) {
-                u = NEW0(TaskUser);
-                if (!u)
-                        return -ENOMEM;
-                u->uid = uid;
-                HASH_ADD(hh, r->users, uid, sizeof u->uid, u);
-        }
-        if (bytes > TASK_BYTES_PER_UID_MAX - MIN(u->bytes, (size_t) TASK_BYTES_PER_UID_MAX)) {
-                if (u->n == 0) {
-                        HASH_DEL(r->users, u);
-                        free(u);
-                }
-                return -EDQUOT;
-        }
-        u->n++;
-        u->bytes += bytes;
-        return 0;
-}
-
-void task_room_discharge(TaskRoom *r, uid_t uid, size_t bytes) {
-        TaskUser *u;
-
-        HASH_FIND(hh, r->users, &uid, sizeof uid, u);
-        if (!u)
-                return;
-        u->bytes -= MIN(bytes, u->bytes);
-        if (--u->n > 0)
-                return;
-        HASH_DEL(r->users, u);
-        free(u);
-}
-
 /* ---- time ---- */
 
 static int on_time(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -279,6 +226,7 @@ static int on_time(sd_event_source *s, uint64_t usec, void *userdata) {
                 }
                 task_expire(p, now, &next);
         }
+        next = MIN(next, words_check(r, now));
         task_room_arm(r, next);
         return 0;
 }
@@ -356,6 +304,7 @@ void task_room_dispatch(TaskRoom *r) {
                 p->is_due = false;
                 if (!p->pool)
                         continue;
+                task_pool_look(p);
                 pool_dispatch(p);
                 if (p->is_due) { /* giving marked it; it was looked at */
                         DL_DELETE2(r->due, p, due_prev, due_next);
@@ -363,6 +312,7 @@ void task_room_dispatch(TaskRoom *r) {
                 }
                 pool_set_queued(p->pool, p->n_queued);
         }
+        task_room_trim(r);
 }
 
 void task_room_flush(TaskRoom *r) {

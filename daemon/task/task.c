@@ -5,9 +5,13 @@
 #include "wire/protocol.h"
 #include <stdio.h>
 
+#define FORGET_PACE (100 * USEC_PER_MSEC) /* results that are due soon after each other are forgotten together */
+#define QUEUE_LOOK_USEC 2               /* pause for each that has a limit: so the look at all of them takes a small part */
+
 static const char *const state_names[_TASK_STATE_MAX] = {
         [TASK_QUEUED] = "queued",       [TASK_RUNNING] = "running", [TASK_DONE] = "done",
         [TASK_FAILED] = "failed",       [TASK_CANCELLED] = "cancelled", [TASK_TIMEOUT] = "timeout",
+        [TASK_LOST] = "lost",
 };
 
 const char *task_state_to_string(TaskState s) {
@@ -26,7 +30,7 @@ TaskState task_state(const Task *t) {
 }
 
 bool task_is_settled(const Task *t) {
-        return t->state >= TASK_DONE;
+        return task_is_final(t) && !t->is_mute;
 }
 
 uid_t task_uid(const Task *t) {
@@ -110,6 +114,7 @@ static int task_make(TaskPool *p, const TaskSpec *s, char *key_take, Task **ret)
         bytes = strlen(target) + strlen(params);
         if (bytes + 128 > TASK_LINE_MAX)
                 return -EMSGSIZE;
+        bytes += TASK_COST;
         r = task_room_charge(p->room, s->uid, bytes);
         if (r < 0)
                 return r;
@@ -133,7 +138,8 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
         TaskPool *p = task_pool_get(r, pool);
         char *key = s->key ? alloc_printf("%u:%s", (unsigned) s->uid, s->key) : NULL;
         Task *t = p ? find_key(p, key) : NULL;
-        int error = !p || (s->key && !key) ? -ENOMEM : 0;
+        char why[KEEPER_TEXT_MAX];
+        int error = !p || (s->key && !key) ? -ENOMEM : pool_has_given_up(pool, why, sizeof why) ? -EHOSTDOWN : 0;
 
         if (t || error < 0 || p->n_queued >= pool_config(pool)->tasks.queue_max) {
                 free(key);
@@ -151,7 +157,7 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
         t->submitted_at = clock_realtime();
         p->n_queued++;
         if (t->queue_timeout > 0) {
-                p->n_queue_limited++;
+                p->queue_look_at = p->n_queue_limited++ > 0 ? MIN(p->queue_look_at, t->queue_timeout) : t->queue_timeout;
                 task_room_arm(r, t->queue_timeout);
         }
         queue_push(p, &t->node);
@@ -175,6 +181,8 @@ void task_forget(Task *t) {
 
         while (t->watches)
                 task_unwatch(t->watches);
+        if (t->is_mute)
+                words_forget(p->room, t, NULL);
         record_forget(t);
         if (t->node.is_queued) {
                 queue_remove(p, &t->node);
@@ -182,11 +190,13 @@ void task_forget(Task *t) {
         }
         if (t->queue_timeout > 0)
                 p->n_queue_limited--;
-        if (task_is_settled(t)) {
+        if (task_is_final(t)) {
                 DL_DELETE2(p->settled, t, settled_prev, settled_next);
                 p->n_settled--;
+                task_user_drop_result(t);
+        } else {
+                task_room_discharge(p->room, t->uid, t->bytes);
         }
-        task_room_discharge(p->room, t->uid, t->bytes);
         HASH_DEL(p->tasks, t);
         if (t->key)
                 HASH_DELETE(hh_key, p->keys, t);
@@ -227,22 +237,35 @@ static void tell_watches(Task *t) {
 
 /* What was asked is of no interest any more, only what came of it. */
 static void swap_bytes(Task *t) {
-        size_t bytes = t->answer ? strlen(t->answer) : 0;
-
         free(TAKE_PTR(t->params));
         task_room_discharge(t->pool->room, t->uid, t->bytes);
-        t->bytes = bytes;
-        if (task_room_charge(t->pool->room, t->uid, bytes) < 0) { /* beyond his bound: what is there has to stay */
-                t->bytes = 0;
-                (void) task_room_charge(t->pool->room, t->uid, 0);
+        t->bytes = 0;
+        task_user_take_result(t);
+}
+
+static void tell_and_forget(Task *t) {
+        tell_watches(t);
+        if (!t->is_recorded)
+                task_forget(t); /* whoever wanted it was told */
+}
+
+void task_tell(Task *t, char *answer_take) {
+        t->is_mute = false;
+        if (answer_take) {
+                task_user_drop_result(t);
+                free(t->answer);
+                t->answer = answer_take;
+                task_user_take_result(t);
+                record_state(t);
         }
+        tell_and_forget(t);
 }
 
 void task_settle(Task *t, TaskState state, const char *member) {
         TaskPool *p = t->pool;
         usec_t ttl = p->pool ? pool_config(p->pool)->tasks.result_ttl : 0;
 
-        if (task_is_settled(t))
+        if (task_is_final(t))
                 return;
         leave_channel(t);
         leave_queue(t);
@@ -255,11 +278,8 @@ void task_settle(Task *t, TaskState state, const char *member) {
         record_state(t);
         if (!t->settled_next && p->settled == t)
                 task_room_arm(p->room, usec_add(clock_now(), ttl));
-        tell_watches(t);
-        if (!t->is_recorded)
-                task_forget(t); /* whoever wanted it was told */
-        else if (p->n_settled > TASK_SETTLED_MAX)
-                task_forget(p->settled);
+        if (!t->is_mute)
+                tell_and_forget(t);
 }
 
 void task_fail(Task *t, TaskState state, int code, const char *message) {
@@ -291,14 +311,23 @@ void task_died_with(Task *t, const Channel *c, const ExitStatus *e) {
                 return;
         }
         error_of_death(&member, "error", c, e, t->exits);
+        t->is_mute = words_await_task(t, c, e);
         task_settle(t, TASK_FAILED, text_check(&member) < 0 ? "\"error\":null" : member.data);
+}
+
+void task_lost(Task *t) {
+        if (++t->n_deaths < t->attempts) {
+                task_requeue(t);
+                return;
+        }
+        task_fail(t, TASK_LOST, ERROR_WORKER_DIED, "its worker is gone, and whether it was carried out is not known; submit it again if that does no harm");
 }
 
 bool task_cancel(Task *t) {
         Piece *p = t->channel ? channel_piece(t->channel, t->request) : NULL;
         Channel *c = t->channel;
 
-        if (task_is_settled(t))
+        if (task_is_final(t))
                 return false;
         if (p && p->task == t) {
                 p->is_unwanted = true;
@@ -309,6 +338,15 @@ bool task_cancel(Task *t) {
         return true;
 }
 
+static void expire_queued(TaskPool *p, Task *t, usec_t now) {
+        if (t->queue_timeout == 0 || t->state != TASK_QUEUED)
+                return;
+        if (t->queue_timeout <= now)
+                task_fail(t, TASK_TIMEOUT, ERROR_TIMEOUT, "no worker was free for it in time");
+        else
+                p->queue_look_at = MIN(p->queue_look_at, t->queue_timeout);
+}
+
 void task_expire(TaskPool *p, usec_t now, usec_t *next) {
         usec_t ttl = p->pool ? pool_config(p->pool)->tasks.result_ttl : 0, real = clock_realtime();
         Task *t, *after;
@@ -316,17 +354,16 @@ void task_expire(TaskPool *p, usec_t now, usec_t *next) {
         while (p->settled && usec_add(p->settled->ended_at, ttl) <= real)
                 task_forget(p->settled);
         if (p->settled && ttl != USEC_INFINITY)
-                *next = MIN(*next, usec_add(now, usec_sub(usec_add(p->settled->ended_at, ttl), real)));
+                *next = MIN(*next, usec_add(now, MAX(usec_sub(usec_add(p->settled->ended_at, ttl), real), FORGET_PACE)));
         if (p->n_queue_limited == 0)
                 return;
-        HASH_ITER(hh, p->tasks, t, after) {
-                if (t->queue_timeout == 0 || t->state != TASK_QUEUED)
-                        continue;
-                if (t->queue_timeout <= now)
-                        task_fail(t, TASK_TIMEOUT, ERROR_TIMEOUT, "no worker was free for it in time");
-                else
-                        *next = MIN(*next, t->queue_timeout);
+        if (p->queue_look_at <= now) {
+                p->queue_look_at = USEC_INFINITY;
+                HASH_ITER(hh, p->tasks, t, after)
+                        expire_queued(p, t, now);
+                p->queue_look_at = MAX(p->queue_look_at, usec_add(now, QUEUE_LOOK_USEC * p->n_queue_limited));
         }
+        *next = MIN(*next, p->queue_look_at);
 }
 
 /* ---- others ---- */
@@ -370,7 +407,7 @@ static void put_time(Text *out, const char *key, usec_t at) {
 static const char *shown_state(const Task *t) {
         bool is_waiting = t->state == TASK_RUNNING && t->channel && t->channel->head != t->request;
 
-        return state_names[is_waiting ? TASK_QUEUED : t->state];
+        return state_names[is_waiting ? TASK_QUEUED : t->is_mute ? TASK_RUNNING : t->state];
 }
 
 void task_put_json(const Task *t, Text *out, bool with_details) {
@@ -379,7 +416,7 @@ void task_put_json(const Task *t, Text *out, bool with_details) {
         json_put_object(out, NULL);
         json_put_string(out, "task", task_id(t, id));
         json_put_string(out, "state", shown_state(t));
-        if (t->answer) {
+        if (t->answer && !t->is_mute) {
                 text_append_char(out, ',');
                 text_append(out, t->answer);
         }

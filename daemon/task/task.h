@@ -1,7 +1,7 @@
 /* task.h - calls of a target, waiting for a worker of a task pool, on their way, and settled.
  *
  * Owner: TaskRoom, one in droverd. A single Task is QUEUED until it is handed to a worker (RUNNING, be it only next in that
- * worker's channel), and then exactly once DONE, FAILED, CANCELLED or TIMEOUT; a settled one is kept for `result_ttl`. A
+ * worker's channel), and then exactly once DONE, FAILED, CANCELLED, TIMEOUT or LOST; a settled one is kept for `result_ttl`. A
  * TaskMap is many calls of one target, of which only the results are shown, in order or as they come; it lives as long as
  * the call that made it. Arguments and results are texts, never parsed here.
  *
@@ -22,7 +22,10 @@
 #define TASK_KEY_MAX 128                /* bytes of a key */
 #define TASK_PRIORITY_MAX 10            /* -10 .. 10, higher first */
 #define TASK_ATTEMPTS_MAX 100
-#define TASK_BYTES_PER_UID_MAX (256u << 20) /* arguments and results held for one user */
+#define TASK_BYTES_PER_UID_MAX (256u << 20) /* held for one user: tasks, with TASK_COST each, and items of maps */
+#define TASK_BYTES_MAX (1u << 30)       /* for all together, shared as in uid-book.h */
+#define TASK_RESULTS_PER_UID_MAX (128u << 20) /* results held besides; the oldest goes first */
+#define TASK_COST 1024u                 /* bytes of a task without its texts: it, its records, their index */
 #define TASK_SETTLED_MAX 200000u        /* of one pool; the oldest result goes first */
 #define TASK_MAP_AHEAD_MAX 65536u       /* items of a map that wait, or whose results do */
 #define TASK_MAP_BYTES_MAX (4u << 20)   /* and their bytes */
@@ -35,6 +38,7 @@ typedef enum TaskState {
         TASK_FAILED,
         TASK_CANCELLED,
         TASK_TIMEOUT,
+        TASK_LOST, /* begun, and how it ended nobody knows */
         _TASK_STATE_MAX,
 } TaskState;
 const char *task_state_to_string(TaskState s);
@@ -85,7 +89,7 @@ typedef struct TaskSpec {
 /**
  * task_submit() - *ret is borrowed; with a key that is known it is that task, in whatever state
  * Return: 0; 1 when it was there already; -ENOBUFS: queue_max; -EDQUOT: bytes of the user; -EMSGSIZE: more than
- * TASK_LINE_MAX; -ENOMEM.
+ * TASK_LINE_MAX; -EHOSTDOWN: the pool has given up; -ENOMEM.
  */
 int task_submit(TaskRoom *r, Pool *p, const TaskSpec *spec, Task **ret);
 Task *task_find(TaskRoom *r, const char *id); /* NULL: there is none, or it is forgotten */
@@ -145,6 +149,8 @@ void task_map_end_items(TaskMap *m); /* there are no more */
 void task_map_pause(TaskMap *m, bool is_paused); /* nobody reads the results now */
 bool task_map_is_ended(const TaskMap *m); /* it takes no more items */
 Pool *task_map_pool(const TaskMap *m);
+/** task_map_fault() - why it ended before its items did; NULL: it did not. */
+const char *task_map_fault(const TaskMap *m, int *ret_code);
 void task_map_counts(const TaskMap *m, size_t *ret_n_items, size_t *ret_n_failed);
 const char *task_map_id(const TaskMap *m, char buf[static TASK_ID_MAX]);
 /** task_map_free() - what is not with a worker yet is not done any more; what is ends unheard. */
