@@ -155,6 +155,7 @@ struct TaskPool {
         uint64_t last_number, reserved_number;
         QueueNode *queue[N_PRIORITIES];
         size_t n_queued; /* tasks and items */
+        size_t n_tasks_queued; /* tasks: what queue_max is about; a map has bounds of its own */
         size_t n_queue_limited, n_settled;
         usec_t queue_look_at; /* CLOCK_MONOTONIC; for those that may wait so long; 0: at once */
         Task *tasks, *keys, *settled;
@@ -222,6 +223,10 @@ static inline Task *node_task(QueueNode *n) {
 }
 static inline TaskMap *node_map(QueueNode *n) {
         return container_of(n, TaskMap, node);
+}
+static inline void task_counted(TaskPool *p, int by) {
+        p->n_queued += (size_t) by;
+        p->n_tasks_queued += (size_t) by;
 }
 Task *task_new(TaskPool *p, uint64_t number);
 void task_forget(Task *t); /* with its record */

@@ -229,7 +229,7 @@ void task_room_catch_up(TaskRoom *r) {
                                 task_lost(t);
                         if (t->state != TASK_QUEUED || t->node.is_queued)
                                 continue;
-                        p->n_queued++;
+                        task_counted(p, 1);
                         queue_push(p, &t->node);
                 }
                 task_pool_mark(p);

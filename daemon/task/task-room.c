@@ -260,7 +260,7 @@ static void give_task(Task *t, Channel *c) {
         text_append(&c->out, "}\n");
         channel_added(c, p, before);
         queue_remove(t->pool, &t->node);
-        t->pool->n_queued--;
+        task_counted(t->pool, -1);
         t->state = TASK_RUNNING;
         t->channel = c;
         t->request = p->id;

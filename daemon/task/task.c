@@ -141,7 +141,7 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
         char why[KEEPER_TEXT_MAX];
         int error = !p || (s->key && !key) ? -ENOMEM : pool_has_given_up(pool, why, sizeof why) ? -EHOSTDOWN : 0;
 
-        if (t || error < 0 || p->n_queued >= pool_config(pool)->tasks.queue_max) {
+        if (t || error < 0 || p->n_tasks_queued >= pool_config(pool)->tasks.queue_max) {
                 free(key);
                 *ret = t ? t : *ret;
                 return t ? 1 : error < 0 ? error : -ENOBUFS;
@@ -155,7 +155,7 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
         t->attempts = s->attempts;
         t->is_recorded = s->is_recorded;
         t->submitted_at = clock_realtime();
-        p->n_queued++;
+        task_counted(p, 1);
         if (t->queue_timeout > 0) {
                 p->queue_look_at = p->n_queue_limited++ > 0 ? MIN(p->queue_look_at, t->queue_timeout) : t->queue_timeout;
                 task_room_arm(r, t->queue_timeout);
@@ -186,7 +186,7 @@ void task_forget(Task *t) {
         record_forget(t);
         if (t->node.is_queued) {
                 queue_remove(p, &t->node);
-                p->n_queued--;
+                task_counted(p, -1);
         }
         if (t->queue_timeout > 0)
                 p->n_queue_limited--;
@@ -219,7 +219,7 @@ static void leave_channel(Task *t) {
 static void leave_queue(Task *t) {
         if (t->node.is_queued) {
                 queue_remove(t->pool, &t->node);
-                t->pool->n_queued--;
+                task_counted(t->pool, -1);
         }
         if (t->queue_timeout > 0)
                 t->pool->n_queue_limited--;
@@ -293,7 +293,7 @@ void task_requeue(Task *t) {
         t->channel = NULL;
         t->state = TASK_QUEUED;
         queue_unpop(t->pool, &t->node);
-        t->pool->n_queued++;
+        task_counted(t->pool, 1);
         record_state(t);
 }
 
