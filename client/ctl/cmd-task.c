@@ -125,6 +125,8 @@ static int list_put(Listing *l, const json_t *tasks) {
         size_t i;
 
         json_array_foreach(tasks, i, task) {
+                if (l->n_left == 0)
+                        break;
                 l->n_shown++;
                 l->n_left--;
                 if (c->show == SHOW_JSON) {
@@ -165,9 +167,11 @@ static int list_pool(Listing *l, const char *pool) {
                 const json_t *tasks = json_object_get(result, "tasks");
                 if (status == CTL_DONE)
                         status = list_put(l, tasks);
+                json_t *newest = json_array_get(tasks, json_array_size(tasks) - 1);
+                bool is_stuck = !newest || (last && streq(member_text(newest, "task", ""), member_text(last, "task", "")));
+                n_more = is_stuck ? 0 : member_number(result, "more", 0);
                 json_decref(last);
-                last = json_incref(json_array_get(tasks, json_array_size(tasks) - 1));
-                n_more = last ? member_number(result, "more", 0) : 0;
+                last = json_incref(newest);
         }
         return status;
 }

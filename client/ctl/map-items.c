@@ -13,7 +13,7 @@ void map_items_done(MapItems *m) {
 }
 
 bool map_items_wants(const MapItems *m) {
-        return !m->is_over && m->buffer.length - m->taken < READ_BYTES;
+        return !m->is_over && m->is_hungry;
 }
 
 _printf_(2, 3) static void give_up(MapItems *m, const char *fmt, ...) {
@@ -47,6 +47,7 @@ void map_items_receive(MapItems *m) {
                 m->is_over = true;
                 return;
         }
+        m->is_hungry = false;
         make_room(m);
         text_append_n(&m->buffer, bytes, (size_t) n);
         if (text_check(&m->buffer) < 0)
@@ -66,6 +67,7 @@ static bool next_line(MapItems *m, const char **ret, size_t *ret_length, size_t 
                 *ret_end = m->taken + *ret_length + (newline != NULL);
                 return true;
         }
+        m->is_hungry = true;
         return false;
 }
 

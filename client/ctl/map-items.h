@@ -15,6 +15,7 @@ typedef struct MapItems {
         int fd;      /* borrowed */
         bool is_raw; /* a line is a string */
         bool is_over; /* nothing more is read */
+        bool is_hungry; /* what was read has no whole line any more */
         Text buffer;
         size_t taken; /* of buffer */
         size_t n_lines;

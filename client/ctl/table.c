@@ -87,13 +87,15 @@ static void narrow(const Table *t, size_t *widths, size_t column, size_t least, 
                 widths[column] -= MIN(total - width, widths[column] - least);
 }
 
-/* The last column and the first give way in turns, until a line fits. */
+/* The last column and the first give way in turns, until a line fits; so do others that are as long as names can be. */
 static void fit(const Table *t, size_t *widths, unsigned width) {
         size_t last = t->n_columns - 1;
 
         drop_empty(t, widths, width);
         narrow(t, widths, last, LAST_GOOD, width);
         narrow(t, widths, 0, FIRST_GOOD, width);
+        for (size_t c = 1; c < last; c++)
+                narrow(t, widths, c, FIRST_GOOD, width);
         narrow(t, widths, last, LAST_MIN, width);
         narrow(t, widths, 0, FIRST_MIN, width);
 }

@@ -94,9 +94,12 @@ class FakeDaemon:
                 for line in lines:
                     request = json.loads(line)
                     self.calls.append((request['method'], request.get('params')))
-                    threading.Thread(target=self.answer, args=(c, request), daemon=True).start()
+                    self.take(c, request)
         except OSError:
             pass
+
+    def take(self, c, request):
+        threading.Thread(target=self.answer, args=(c, request), daemon=True).start()
 
     @staticmethod
     def hang_up(c):
@@ -200,3 +203,58 @@ class FakeRuns(FakeDaemon):
         number = params.get('signal', signal.SIGKILL)
         os.killpg(p.pid, number) if params.get('tree') else os.kill(p.pid, number)
         return {'signalled': 1}
+
+
+class FakeMaps(FakeDaemon):
+    """task.map and task.items: every item is its own result, but for "bad". While `gate` is
+    not set no task.items is answered; those are in `held`."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.held, self.items = [], []
+        self.came = threading.Event()
+
+    def take(self, c, request):
+        if request['method'] == 'task.map' and 'task.map' not in self.answers:
+            self.begin(c, request)
+        elif request['method'] == 'task.items' and 'task.items' not in self.answers:
+            self.held.append(request)
+            self.came.set()
+            if self.gate.is_set():
+                self.release(c)
+        else:
+            super().take(c, request)
+
+    def begin(self, c, request):
+        self.id, self.n, self.n_failed = request['id'], 0, 0
+        params = request['params']
+        if 'count' in params:
+            self.results(c, list(range(params['count'])))
+            self.finish(c)
+
+    def release(self, c):
+        held, self.held = self.held, []
+        for request in held:
+            params = request['params']
+            assert params['call'] == self.id
+            self.results(c, params['items'])
+            self.send(c, {'jsonrpc': '2.0', 'id': request['id'], 'result': {}})
+            if not params['more']:
+                self.finish(c)
+
+    def results(self, c, items):
+        self.items += items
+        errors = {str(i): {'code': -32009, 'message': 'ValueError: bad', 'data': {'name': 'task-failed'}}
+                  for i, item in enumerate(items) if item == 'bad'}
+        note = {'call': self.id, 'index': self.n, 'results': [None if item == 'bad' else item for item in items]}
+        if errors:
+            note['errors'] = errors
+        if items:
+            self.send(c, {'jsonrpc': '2.0', 'method': 'result', 'params': note})
+        self.n += len(items)
+        self.n_failed += len(errors)
+
+    def finish(self, c):
+        self.send(c, {'jsonrpc': '2.0', 'id': self.id, 'result': {'items': self.n, 'failed': self.n_failed}})

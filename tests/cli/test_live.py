@@ -259,8 +259,8 @@ class Live(CliTest):
         self.daemon.answers['status'] = status(worker('web/0', 'starting', note='loading'), worker('web/1', 'starting'))
         t = Terminal(self, 'start', 'web')
         t.wait_for(rb'waiting for web/0: starting \w+, loading \(and 1 more\)', False)
-        self.daemon.drop()  # it asks again
         self.daemon.answers['start'] = {'workers': [worker('web/0')]}
+        self.daemon.drop()  # it asks again
         self.assertEqual(t.end(), 0)
         self.assertIn(b'\r\033[K', t.seen)
 

@@ -161,6 +161,31 @@ def test_cancel():
         assert d.call("task.wait", tasks=kept["task"])["tasks"][0]["state"] == "done" and notes(d) == ["yes", "kept"]
 
 
+def test_pages():
+    """task.list page after page, over all pools; a page may begin behind a task that is gone."""
+    with daemon() as d:
+        d.start()
+        ids = [d.call("task.submit", pool=p, target="square", args=[i])["task"] for p in ("plain", "math") for i in range(25)]
+        d.call("task.wait", tasks=ids)
+        for pools in ([None], ["plain", "math"]):
+            seen = []
+            for p in pools:
+                page, more = {"tasks": []}, 1
+                while more:
+                    page = d.call("task.list", limit=7, **({"pool": p} if p else {}), **({"after": page["tasks"][-1]["task"]} if page["tasks"] else {}))
+                    seen += [t["task"] for t in page["tasks"]]
+                    more = page["more"]
+            assert sorted(seen) == sorted(ids) and len(set(seen)) == 50, seen
+        assert d.call("task.list", pool="math", after="math-0", limit=3)["tasks"][0]["attempts"] == 1
+        assert d.call("task.list", after="math-1000000", pool="math") == {"tasks": [], "more": 0}
+        for wrong in ("", "math", "math-", "math-x", "-"):
+            try:
+                d.call("task.list", after=wrong)
+                raise AssertionError(wrong)
+            except Failure as e:
+                assert e.error["code"] == -32602
+
+
 def test_limits():
     with daemon(workers=1, queue_max=3) as d:
         d.start()

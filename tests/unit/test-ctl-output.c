@@ -1,4 +1,5 @@
 /* Tests of ctl/output, ctl/table and ctl/view: what a daemon says made harmless, columns, times. */
+#include "ctl/map-progress.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/view.h"
@@ -52,6 +53,53 @@ START_TEST(json_is_harmless) {
         json_append(&t, j, false);
         ck_assert_str_eq(t.data, "{\"a\":\"\\u001B\\u007f\\u009b\303\274\",\"x\":0.1,\"y\":true}\n");
         json_decref(j);
+}
+END_TEST
+
+static const struct {
+        const char *in, *out; /* NULL: as it came */
+} exact[] = {
+        {"7", NULL}, {"-9223372036854775808", NULL}, {"0.1", NULL}, {"0.30000000000000004", NULL}, {"1e+300", NULL}, {"5e-324", "4.94065645841247e-324"},
+        {"2.0", NULL}, {"-0.0", NULL}, {"100000.0", NULL}, {"null", NULL}, {"true", NULL}, {"\"\"", NULL}, {"\"a\\nb\"", NULL},
+        {"[]", NULL}, {"{}", NULL}, {"[[],{},[1,[2,{\"a\":[null,false]}]],\"x\"]", NULL}, {"{\"b\":1,\"a\":{\"c\":[1.5,\"]\"]}}", NULL},
+        {"\"\177\302\233\303\274\"", "\"\\u007f\\u009b\303\274\""},
+};
+
+START_TEST(values_are_exact) {
+        json_t *j = json_loads(exact[_i].in, JSON_DECODE_ANY, NULL);
+        _cleanup_text_ Text t = {0};
+
+        text_append(&t, "{\"result\":");
+        json_append_exact(&t, j);
+        ck_assert_int_eq(text_check(&t), 0);
+        t.data[t.length - 1] = 0;
+        ck_assert_str_eq(t.data + strlen("{\"result\":"), exact[_i].out ? exact[_i].out : exact[_i].in);
+        json_decref(j);
+}
+END_TEST
+
+static const struct {
+        MapProgress p;
+        usec_t elapsed;
+        size_t columns;
+        const char *line;
+} bars[] = {
+        {{.n_done = 120, .n_total = SIZE_MAX}, 2 * USEC_PER_SEC, 79, "120 done  60/s  2s"},
+        {{.n_done = 5, .n_failed = 2, .n_total = SIZE_MAX}, USEC_PER_SEC / 2, 79, "5 done  10/s  0s  2 failed"},
+        {{.n_done = 0, .n_total = 100}, USEC_PER_SEC, 40, "  0% [---------------------]  0/100  0/s"},
+        {{.n_done = 50, .n_total = 100}, 10 * USEC_PER_SEC, 79, " 50% [####################--------------------]  50/100  5/s  10s left"},
+        {{.n_done = 100, .n_failed = 1, .n_total = 100}, USEC_PER_SEC, 79, "100% [########################################]  100/100  100/s  1 failed"},
+        {{.n_done = 50, .n_total = 100}, 10 * USEC_PER_SEC, 30, " 50%  50/100  5/s  10s left"},
+        {{.n_done = 50, .n_total = 100}, 10 * USEC_PER_SEC, 8, " 50%  50"},
+        {{.n_done = 0, .n_total = 0}, 0, 79, "0 done  0/s  0s"},
+};
+
+START_TEST(bars_fit) {
+        _cleanup_text_ Text t = {0};
+
+        map_progress_put(&t, &bars[_i].p, bars[_i].elapsed, bars[_i].columns);
+        ck_assert_str_eq(t.data, bars[_i].line);
+        ck_assert_uint_le(t.length, bars[_i].columns);
 }
 END_TEST
 
@@ -179,6 +227,8 @@ int main(void) {
         tcase_add_loop_test(t, escapes, 0, ARRAY_SIZE(texts));
         tcase_add_loop_test(t, columns, 0, ARRAY_SIZE(widths));
         tcase_add_test(t, json_is_harmless);
+        tcase_add_loop_test(t, values_are_exact, 0, ARRAY_SIZE(exact));
+        tcase_add_loop_test(t, bars_fit, 0, ARRAY_SIZE(bars));
         tcase_add_loop_test(t, table_fits, 0, ARRAY_SIZE(tables));
         tcase_add_test(t, empty_columns_make_room);
         tcase_add_loop_test(t, times_are_read, 0, ARRAY_SIZE(times));
