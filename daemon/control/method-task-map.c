@@ -7,7 +7,7 @@
  * the results of items 7 and 8, of which the second failed: errors are by their place in "results". While the connection is
  * beyond its mark no more is given to workers. Items come with the call, and, with "more", by task.items on the same
  * connection, which is answered when there is room for more: so nobody can fill the daemon. A connection that goes takes its
- * maps with it: what no worker has yet is not done. */
+ * maps with it: what no worker has yet is not done, and what takes longer than a second from then on ends with its worker. */
 #include "base/alloc.h"
 #include "control/control-room.h"
 #include "control/method-task.h"

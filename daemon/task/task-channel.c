@@ -267,6 +267,8 @@ static void head_begins(Channel *c) {
                 task_room_arm(c->pool->room, usec_add(c->head_since, p->timeout));
         if (p && p->is_unwanted)
                 task_room_arm(c->pool->room, c->head_since);
+        if (p && p->orphaned_at > 0)
+                task_room_arm(c->pool->room, usec_add(c->head_since, TASK_GRACE_USEC));
 }
 
 Piece *channel_add(Channel *c, uint32_t n, usec_t timeout) {
@@ -480,6 +482,16 @@ static usec_t check_timeout(Channel *c, Piece *p, usec_t now) {
         return usec_add(now, TASK_GRACE_USEC);
 }
 
+/* Items that nobody waits for any more, and that take long, are not to keep the pool from others. */
+static usec_t check_orphan(Channel *c, const Piece *p, usec_t now) {
+        usec_t due = usec_add(MAX(c->head_since, p->orphaned_at), TASK_GRACE_USEC);
+
+        if (now < due)
+                return due;
+        channel_condemn(c, "nobody waits for the items that it is at");
+        return USEC_INFINITY;
+}
+
 usec_t channel_check(Channel *c, usec_t now) {
         usec_t due, look = USEC_INFINITY;
         Piece *p;
@@ -503,6 +515,6 @@ usec_t channel_check(Channel *c, usec_t now) {
                 channel_condemn(c, "the task that it is at was cancelled");
                 return USEC_INFINITY;
         }
-        due = check_timeout(c, p, now);
+        due = p->orphaned_at > 0 ? check_orphan(c, p, now) : check_timeout(c, p, now);
         return MIN(due, look);
 }

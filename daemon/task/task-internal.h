@@ -111,6 +111,7 @@ typedef struct Piece {
         usec_t timeout;
         bool as_items;    /* as a chunk */
         bool is_unwanted; /* cancelled: once a worker is at it, it is killed */
+        usec_t orphaned_at; /* its map is gone: it has TASK_GRACE_USEC to end; 0: it is not */
 } Piece;
 
 struct Channel {

@@ -199,13 +199,17 @@ TaskMap *task_map_free(TaskMap *m) {
         MapRange *r, *after;
         MapHeld *h, *follow;
         Channel *c;
+        usec_t now = clock_now();
 
         if (!m)
                 return NULL;
         DL_FOREACH(m->pool->channels, c)
                 for (size_t i = 0; i < PIECES_MAX; i++)
-                        if (c->pieces[i].map == m)
+                        if (c->pieces[i].map == m) {
                                 c->pieces[i].map = NULL;
+                                c->pieces[i].orphaned_at = now;
+                        }
+        task_room_arm(m->pool->room, usec_add(now, TASK_GRACE_USEC));
         m->pool->n_queued -= n_waiting(m);
         queue_remove(m->pool, &m->node);
         task_pool_mark(m->pool);

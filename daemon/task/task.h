@@ -29,7 +29,7 @@
 #define TASK_SETTLED_MAX 200000u        /* of one pool; the oldest result goes first */
 #define TASK_MAP_AHEAD_MAX 65536u       /* items of a map that wait, or whose results do */
 #define TASK_MAP_BYTES_MAX (4u << 20)   /* and their bytes */
-#define TASK_GRACE_USEC USEC_PER_SEC    /* between the signal for a task that lasts too long and SIGKILL */
+#define TASK_GRACE_USEC USEC_PER_SEC    /* between the signal for a task that lasts too long and SIGKILL; for items of a map that is gone */
 
 typedef enum TaskState {
         TASK_QUEUED,
@@ -153,7 +153,8 @@ Pool *task_map_pool(const TaskMap *m);
 const char *task_map_fault(const TaskMap *m, int *ret_code);
 void task_map_counts(const TaskMap *m, size_t *ret_n_items, size_t *ret_n_failed);
 const char *task_map_id(const TaskMap *m, char buf[static TASK_ID_MAX]);
-/** task_map_free() - what is not with a worker yet is not done any more; what is ends unheard. */
+/** task_map_free() - what is not with a worker yet is not done any more; what is ends unheard, or with its worker when
+ *  it takes longer than TASK_GRACE_USEC. */
 TaskMap *task_map_free(TaskMap *m);
 
 #endif
