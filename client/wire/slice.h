@@ -43,6 +43,17 @@ int slice_object(const char *text, size_t size, SliceMember *members, size_t n, 
  * Return: their number; -EBADMSG; -E2BIG: more than @max_n.
  */
 ssize_t slice_array(const char *text, size_t size, uint32_t *ends, size_t max_n, size_t *ret_first, SliceFault *fault);
+/** slice_next() - where the element begins that follows one which ends at @end, in a text that slice_array() has read. */
+static inline size_t slice_next(const char *text, size_t end) {
+        while (text[end] != ',' && text[end] != ']')
+                end++;
+        if (text[end] == ']')
+                return end;
+        do
+                end++;
+        while (text[end] == ' ' || text[end] == '\t' || text[end] == '\r' || text[end] == '\n');
+        return end;
+}
 /** slice_u64() - a whole number without sign. -EINVAL. */
 int slice_u64(Slice s, uint64_t *ret);
 /**

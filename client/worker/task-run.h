@@ -13,8 +13,6 @@
 #include "wire/task-page.h"
 #include "worker/module.h"
 
-#define TASK_ERROR_RAISED 1 /* the code of an exception; all others are those of JSON-RPC */
-
 typedef struct TaskRunner {
         const drover_module *module;
         void *state;

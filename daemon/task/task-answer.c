@@ -112,11 +112,11 @@ static void answer_map(const Piece *p, const Answer *a) {
         map_failed(p->map, p->first, p->n, text_check(&error) < 0 ? "null" : error.data);
 }
 
-static void answer_take(Channel *c, Piece *p, const Answer *a) {
+static void answer_take(Channel *c, Piece *p, const Answer *a, bool is_kept) {
         Piece was = *p;
 
         if (p->as_items && a->result.at) {
-                chunk_take(c, p, a->result);
+                chunk_take(c, p, a->result, is_kept);
                 return;
         }
         channel_answered(c, p, has_run(a));
@@ -152,7 +152,7 @@ void answer_take_kept(Channel *c, const char *line, size_t size) {
                 return;
         p = channel_piece(c, id);
         if (p)
-                answer_take(c, p, &a);
+                answer_take(c, p, &a, true);
 }
 
 static void take_line(Channel *c, const char *line, size_t size) {
@@ -172,7 +172,7 @@ static void take_line(Channel *c, const char *line, size_t size) {
                 if (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params))
                         channel_garbage(c, "it said on its task channel what is no answer", line, size);
         } else if (p && (a.result.at != NULL) != (a.error.at != NULL)) {
-                answer_take(c, p, &a);
+                answer_take(c, p, &a, false);
         } else if (p) {
                 channel_garbage(c, "an answer has a result or an error", line, size);
         } else if (!a.id.at || !is_old(c, &a)) {

@@ -57,13 +57,14 @@ static void chunk_is_wrong(Channel *c, Piece *p) {
         map_failed(was.map, was.first, was.n, text_check(&error) < 0 ? "null" : error.data);
 }
 
-void chunk_take(Channel *c, Piece *p, Slice result) {
+void chunk_take(Channel *c, Piece *p, Slice result, bool is_kept) {
         ChunkAnswer a;
         Piece was = *p;
         bool is_part;
 
         if (chunk_read(p, result, &a) < 0 || (a.n > 0 && a.n < p->n && !c->has_page)) {
-                chunk_is_wrong(c, p);
+                if (!is_kept) /* else those before are still in the socket */
+                        chunk_is_wrong(c, p);
                 return;
         }
         if (a.n == 0)

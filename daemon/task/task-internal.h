@@ -279,7 +279,7 @@ typedef struct ChunkAnswer {
         size_t skip;
         uint32_t n;
 } ChunkAnswer;
-void chunk_take(Channel *c, Piece *p, Slice result);
+void chunk_take(Channel *c, Piece *p, Slice result, bool is_kept);
 
 /* task-kept.c */
 void channel_take_kept(Channel *c); /* what the page has */

@@ -35,17 +35,7 @@ static MapBlock *block_of(const TaskMap *m, size_t item) {
 }
 
 static size_t item_begin(const MapBlock *b, size_t i) {
-        size_t at = b->begin;
-
-        if (i == 0)
-                return at;
-        at = b->ends[i - 1];
-        while (b->text[at] != ',')
-                at++;
-        at++;
-        while (b->text[at] == ' ' || b->text[at] == '\t' || b->text[at] == '\r')
-                at++;
-        return at;
+        return i == 0 ? b->begin : slice_next(b->text, b->ends[i - 1]);
 }
 
 static void items_done(TaskMap *m, size_t first, size_t n) {

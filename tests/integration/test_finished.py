@@ -88,6 +88,15 @@ def test_long_answers_of_a_chunk():
         assert {len(v) for v in results(d.client).values()} == {10000}
 
 
+def test_answers_in_parts():
+    """Long chunks answered in lines, some in the socket and some in the page when droverd looks there."""
+    with daemon(workers=2) as d:
+        d.start()
+        for _ in range(3):
+            assert d.call("task.map", pool="m", target="same", count=300000) == {"items": 300000, "failed": 0}
+            assert results(d.client) == {i: i for i in range(300000)}
+
+
 def test_not_withheld():
     """What is finished is told although the next task lasts."""
     with daemon() as d:
