@@ -33,21 +33,22 @@ int cmd_rollback(Ctl *c) {
         return workers_answer_show(c, result, workers_answer_started(c, json_object_get(result, "workers")));
 }
 
-static int change_workers(Ctl *c, const char *method) {
+static int change_workers(Ctl *c, const char *method, bool may_take_time) {
         _cleanup_json_ json_t *result = NULL;
 
-        int status = ctl_call(c, method, ctl_select_params(c), &result);
+        int status = may_take_time ? ctl_call_waiting(c, method, ctl_select_params(c), true, &result)
+                                   : ctl_call(c, method, ctl_select_params(c), &result);
         return status != CTL_DONE ? status : workers_answer_show(c, result, CTL_DONE);
 }
 
 int cmd_pause(Ctl *c) {
-        return change_workers(c, "pause");
+        return change_workers(c, "pause", true);
 }
 
 int cmd_resume(Ctl *c) {
-        return change_workers(c, "resume");
+        return change_workers(c, "resume", true);
 }
 
 int cmd_drain(Ctl *c) {
-        return change_workers(c, "drain");
+        return change_workers(c, "drain", false);
 }

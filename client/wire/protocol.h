@@ -27,8 +27,8 @@
         X(KILL, "kill", "send SIGKILL, or another signal", "select", "signal", "tree")                              \
         X(SCALE, "scale", "change the number of a pool's workers (with min and max: its floor); the others run on", "pool", "workers", "wait",    \
           "timeout")                                                                                                \
-        X(PAUSE, "pause", "freeze workers with all their processes", "select")                                      \
-        X(RESUME, "resume", "let paused and draining workers go on", "select")                                      \
+        X(PAUSE, "pause", "freeze workers with all their processes", "select", "wait", "timeout")                   \
+        X(RESUME, "resume", "let paused and draining workers go on", "select", "wait", "timeout")                   \
         X(DRAIN, "drain", "give workers no more tasks", "select")                                                   \
         X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
         X(RUN, "run", "start one process from a command, or from a target of a module; takes every pool key besides", "command", \

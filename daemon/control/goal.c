@@ -8,6 +8,7 @@ const char *goal_to_string(Goal g) {
                 [GOAL_IDLE] = "idle",
                 [GOAL_AT_REST] = "stopped",    [GOAL_GONE] = "gone",           [GOAL_NONE] = "there",
                 [GOAL_RELOADED] = "replaced",  [GOAL_SETTLED] = "replaced",
+                [GOAL_PAUSED] = "paused",      [GOAL_RESUMED] = "resumed",
         };
 
         return names[g];
@@ -30,6 +31,8 @@ GoalFacts goal_facts(const Worker *w, const GoalBaseline *b, bool has_changed) {
                 .is_settled = worker_is_settled(w),
                 .is_wanted = worker_is_wanted(w),
                 .is_busy = worker_is_busy(w),
+                .is_freezing = worker_is_freezing(w),
+                .has_pause_failed = worker_pause_error(w) < 0,
                 .is_restart_due = worker_is_restart_due(w),
                 .is_reloading = pool_is_reloading(worker_pool(w)),
                 .reload = pool_reload_outcome(worker_pool(w)),
@@ -127,6 +130,14 @@ static GoalVerdict check_gone(const GoalFacts *f, const GoalBaseline *b) {
         return GOAL_PENDING;
 }
 
+static GoalVerdict check_resumed(const GoalFacts *f, const GoalBaseline *b) {
+        return f->is_alive && f->is_freezing ? GOAL_PENDING : GOAL_MET;
+}
+
+static GoalVerdict check_paused(const GoalFacts *f, const GoalBaseline *b) {
+        return f->is_alive && f->has_pause_failed ? GOAL_FAILED : check_resumed(f, b);
+}
+
 static GoalVerdict check_none(const GoalFacts *f, const GoalBaseline *b) {
         return GOAL_MET;
 }
@@ -144,6 +155,8 @@ GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b) {
                 [GOAL_GONE] = check_gone,
                 [GOAL_RELOADED] = check_reloaded,
                 [GOAL_SETTLED] = check_settled,
+                [GOAL_PAUSED] = check_paused,
+                [GOAL_RESUMED] = check_resumed,
                 [GOAL_NONE] = check_none,
         };
 

@@ -16,6 +16,8 @@ typedef enum Goal {
         GOAL_GONE,      /* pool.remove, scale: its slot is no more */
         GOAL_RELOADED,  /* reload: the replacement of its pool that the call began is over, and was good */
         GOAL_SETTLED,   /* rollback: none is under way, and the one the call may have begun was good; it runs, if it is to */
+        GOAL_PAUSED,    /* pause: it stands still; or it has no process, or is paused no more */
+        GOAL_RESUMED,   /* resume: it runs on */
         GOAL_NONE,      /* nothing: only to be shown in the answer */
         _GOAL_MAX,
 } Goal;
@@ -35,6 +37,7 @@ typedef struct GoalFacts {
         WorkerState state;
         bool is_alive, is_settled, is_wanted;
         bool is_busy;
+        bool is_freezing, has_pause_failed;
         bool is_restart_due; /* what runs does not stay */
         bool has_changed; /* since the call, or the wishes of the call have been brought about already */
         bool has_new_end; /* an end later than the baseline's */

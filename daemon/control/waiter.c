@@ -188,6 +188,8 @@ static void watch_look(Watch *watch) {
         watch->pid = worker_pid(watch->worker);
         if (verdict == GOAL_FAILED && watch_is_about_reload(watch))
                 watch_describe_reload(watch, reason, sizeof(reason));
+        else if (verdict == GOAL_FAILED && watch->goal == GOAL_PAUSED)
+                worker_describe_pause(watch->worker, reason, sizeof(reason));
         else if (verdict == GOAL_FAILED)
                 (void) worker_reason(watch->worker, reason, sizeof(reason));
         if (verdict == GOAL_FAILED && !*reason)

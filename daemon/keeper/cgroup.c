@@ -231,6 +231,27 @@ static int tree_freeze(Tree *t, Slot *s, bool is_frozen) {
         return signal_each(fd, leaf, is_frozen ? SIGSTOP : SIGCONT);
 }
 
+static int count_running(pid_t pid, void *userdata) {
+        unsigned *n = userdata;
+
+        *n += !process_is_stopped(pid);
+        return 0;
+}
+
+static int tree_is_frozen(Tree *t, Slot *s, bool is_frozen) {
+        char leaf[SLOT_LEAF_MAX], text[256];
+        _cleanup_fd_ int fd = open_leaf(t, s, leaf);
+        ssize_t n = fd < 0 ? fd : cgroup_read(fd, "cgroup.events", text, sizeof(text));
+        unsigned n_running = 0;
+
+        if (n < 0)
+                return (int) n;
+        if (strstr(text, "frozen "))
+                return (cgroup_event(text, "frozen") != 0) == is_frozen;
+        (void) each_member(fd, count_running, &n_running);
+        return !is_frozen || n_running == 0;
+}
+
 static unsigned count_members(int leaf_fd) {
         static char text[PIDS_TEXT_MAX];
         unsigned n = 0;
@@ -325,6 +346,7 @@ const TreeOps tree_cgroup = {
         .send = tree_signal,
         .each = tree_each,
         .freeze = tree_freeze,
+        .is_frozen = tree_is_frozen,
         .look = look_at_nothing,
         .end = tree_end,
 };

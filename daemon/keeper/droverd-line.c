@@ -146,6 +146,11 @@ static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
         case NOTICE_READY:
                 m.type = KEEPER_READY;
                 break;
+        case NOTICE_FROZEN:
+                m.type = KEEPER_FROZEN;
+                m.frozen.is_frozen = s->is_frozen;
+                m.frozen.error = -s->freeze_error;
+                break;
         case NOTICE_END:
                 m.type = s->is_failed ? KEEPER_FAILED : KEEPER_EXITED;
                 if (s->is_failed)

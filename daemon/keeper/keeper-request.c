@@ -88,13 +88,9 @@ static void on_set_limits(Keeper *k, const KeeperMessage *m, const int *fds, siz
 
 static void on_freeze(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         Slot *s = slot_find(k->table, m->slot, m->generation);
-        int r;
 
-        if (!s || s->pid <= 0)
-                return;
-        r = k->tree.ops->freeze(&k->tree, s, m->type == KEEPER_FREEZE);
-        if (r < 0 && r != -ESRCH)
-                log_error("%s: cannot %s its processes: %s", s->name, m->type == KEEPER_FREEZE ? "freeze" : "thaw", strerror(-r));
+        if (s && s->pid > 0)
+                freeze_begin(k, s, m->type == KEEPER_FREEZE);
 }
 
 static void on_ack(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {

@@ -112,6 +112,9 @@ static void on_timer(Keeper *k, KeeperTimer timer, bool is_late) {
         case TIMER_PEER:
                 lives_renew_peer_line(k);
                 break;
+        case TIMER_FREEZE:
+                freeze_look(k);
+                break;
         case TIMER_QUIT:
                 lives_quit_step(k, true);
                 break;

@@ -44,6 +44,7 @@ typedef enum KeeperTimer {
         TIMER_ATTACH,   /* outputs that the logger had no room for */
         TIMER_PEER,     /* a new line between droverd and the logger */
         TIMER_CLAIMS,   /* who says to be a template's child, and is not ours yet */
+        TIMER_FREEZE,   /* does a tree stand still yet? */
         TIMER_QUIT,     /* patience with the present step of the end */
         _TIMER_MAX,
 } KeeperTimer;
@@ -64,7 +65,7 @@ typedef struct Keeper {
         int epoll_fd, signal_fd, timer_fd;
         usec_t now_usec; /* of this turn, CLOCK_MONOTONIC */
         usec_t due[_TIMER_MAX], armed_usec;
-        usec_t tree_delay_usec, scan_wanted_usec;
+        usec_t tree_delay_usec, freeze_delay_usec, scan_wanted_usec;
         unsigned n_deaths_since_scan_wanted;
 
         SlotTable *table;
@@ -134,8 +135,12 @@ void reap_put_off_scan(Keeper *k); /* while workers known by their pidfds are dy
 void reap_endings(Keeper *k); /* once a turn */
 void reap_release(Keeper *k, Slot *s); /* if nobody needs it any more */
 
+/* freeze.c */
+void freeze_begin(Keeper *k, Slot *s, bool is_frozen); /* its tree; NOTICE_FROZEN follows unless it ends before */
+void freeze_look(Keeper *k);
+
 /* droverd-line.c */
-enum { NOTICE_STARTED, NOTICE_READY, NOTICE_END, NOTICE_DRAINED };            /* bits of a slot */
+enum { NOTICE_STARTED, NOTICE_READY, NOTICE_FROZEN, NOTICE_END, NOTICE_DRAINED }; /* bits of a slot */
 enum { NOTICE_LOGGER, NOTICE_SHUTDOWN, NOTICE_RELOAD };                       /* tail bits of the line */
 enum { NOTICE_TABLE };                                                        /* head bit */
 extern const PeerLinkHooks droverd_line_hooks;

@@ -38,6 +38,9 @@ typedef struct Slot {
         usec_t claim_limit_usec; /* CLOCK_MONOTONIC */
         uint32_t next_by_pid;
         uint64_t started_usec;  /* CLOCK_REALTIME */
+        bool is_frozen;         /* asked for; whether it is so is told when freeze_limit_usec is 0 again */
+        int freeze_error;       /* -errno: it could not be done */
+        usec_t freeze_limit_usec; /* CLOCK_MONOTONIC: no more looking after this; 0: nothing to look for */
         usec_t end_limit_usec;  /* CLOCK_MONOTONIC: no more waiting for the tree after this */
         KeeperExit exited;
         KeeperFailure failed;

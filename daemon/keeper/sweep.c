@@ -11,6 +11,7 @@
  * sweep_orphans() at shutdown. */
 #include "keeper/tree.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 
 typedef struct Process {
         pid_t pid, parent, group, session;
-        bool is_member, is_zombie;
+        bool is_member, is_zombie, is_stopped, is_in_kernel;
 } Process;
 
 /* All processes of the last walk, in the order of their numbers. Mapped at first use. */
@@ -54,7 +55,32 @@ static bool read_process(const char *pid_text, Process *ret) {
         if (sscanf(p + 1, " %c %d %d %d", &state, &ret->parent, &ret->group, &ret->session) != 4)
                 return false;
         ret->is_zombie = state == 'Z' || state == 'X';
+        ret->is_stopped = state == 'T' || state == 't' || ret->is_zombie;
+        ret->is_in_kernel = state == 'D';
         return true;
+}
+
+/* It stops before it runs any more: so one that waits, in vfork(), for a child that was stopped first. */
+static bool has_stop_pending(pid_t pid) {
+        char path[64], text[4096], *at;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        if (file_read_start(path, text, sizeof(text)) < 0)
+                return false;
+        at = strstr(text, "\nShdPnd:");
+        return at && (strtoull(at + strlen("\nShdPnd:"), NULL, 16) >> (SIGSTOP - 1) & 1);
+}
+
+static bool stands_still(const Process *p) {
+        return p->is_stopped || (p->is_in_kernel && has_stop_pending(p->pid));
+}
+
+bool process_is_stopped(pid_t pid) {
+        char number[16];
+        Process now;
+
+        (void) snprintf(number, sizeof(number), "%d", pid);
+        return !read_process(number, &now) || stands_still(&now);
 }
 
 /* Unless the last walk is younger than @not_before. A getdents loop of our own: opendir() allocates. */
@@ -300,6 +326,16 @@ static int sweep_freeze(Tree *t, Slot *s, bool is_frozen) {
         return sweep_signal(t, s, is_frozen ? SIGSTOP : SIGCONT);
 }
 
+/* By a walk of this round, which look() began. A process that was told to run on does. */
+static int sweep_is_frozen(Tree *t, Slot *s, bool is_frozen) {
+        int r = is_frozen ? mark_tree(t, s, looked_usec) : 0;
+
+        for (size_t i = 0; r == 0 && is_frozen && i < n_processes; i++)
+                if (processes[i].is_member && !stands_still(&processes[i]))
+                        return 0;
+        return r < 0 ? r : 1;
+}
+
 static int sweep_end(Tree *t, Slot *s) {
         int error = 0;
         unsigned n;
@@ -321,6 +357,7 @@ const TreeOps tree_sweep = {
         .send = sweep_signal,
         .each = sweep_each,
         .freeze = sweep_freeze,
+        .is_frozen = sweep_is_frozen,
         .look = sweep_look,
         .end = sweep_end,
 };

@@ -32,7 +32,9 @@ typedef struct TreeOps {
         int (*each)(Tree *t, Slot *s, int (*what)(pid_t pid, void *userdata), void *userdata);
         /* Every process of it stands still, or runs on; 0 or an error. */
         int (*freeze)(Tree *t, Slot *s, bool is_frozen);
-        void (*look)(Tree *t); /* before a round of end() calls */
+        /* 1: every process of it does, 0: not yet, or an error. */
+        int (*is_frozen)(Tree *t, Slot *s, bool is_frozen);
+        void (*look)(Tree *t); /* before a round of end() or is_frozen() calls */
         /* The main process is gone: 0 when nothing is left; 1 when the rest was killed and is still dying. */
         int (*end)(Tree *t, Slot *s);
 } TreeOps;
@@ -83,6 +85,8 @@ unsigned cgroup_kill_below(int dir_fd, unsigned depth);
 /** cgroup_remove_below() - rmdir of every directory below; 0 when none is left. */
 int cgroup_remove_below(int dir_fd, unsigned depth);
 
+/** process_is_stopped() - by a signal or a tracer, or it is no more. */
+bool process_is_stopped(pid_t pid);
 /** sweep_orphans() - SIGKILL to every child of the keeper that has no slot and is no known program, with its
  *  descendants; how many were found alive. */
 unsigned sweep_orphans(Tree *t);

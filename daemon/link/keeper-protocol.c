@@ -31,6 +31,7 @@ static const uint16_t sizes[] = {
         [KEEPER_STARTED] = WITH(started),
         [KEEPER_FAILED] = WITH(failed),
         [KEEPER_READY] = HEAD,
+        [KEEPER_FROZEN] = WITH(frozen),
         [KEEPER_EXITED] = WITH(exited),
         [KEEPER_DRAINED] = HEAD,
         [KEEPER_SHUTDOWN] = HEAD,

@@ -39,7 +39,7 @@ typedef enum KeeperMessageType {
         KEEPER_QUIT,       /* all workers are gone: end the logger, clean up, exit with quit.code */
         KEEPER_REOPEN,     /* the logger shall reopen its files */
         KEEPER_FREEZE,     /* slot, generation: no process of its tree runs any more until THAW; SIGKILL still works */
-        KEEPER_THAW,       /* slot, generation */
+        KEEPER_THAW,       /* slot, generation. Both are answered by FROZEN, the last of several alone */
         KEEPER_RESPEC,     /* slot, generation, respec: other bounds for the log of a running process */
         KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
         KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
@@ -54,6 +54,7 @@ typedef enum KeeperMessageType {
         KEEPER_STARTED,   /* exec succeeded: started */
         KEEPER_FAILED,    /* the launch failed: failed. No process exists */
         KEEPER_READY,     /* a newline came through the ready pipe */
+        KEEPER_FROZEN,    /* its tree stands still, or runs on, as the last FREEZE or THAW asked for; or cannot: frozen */
         KEEPER_EXITED,    /* the process ended and its tree is gone (or unkillable): exited */
         KEEPER_DRAINED,   /* its output is written to the end (comes after EXITED or FAILED, also without pipes) */
         KEEPER_SHUTDOWN,  /* the keeper got SIGTERM or SIGINT: stop in order, then QUIT */
@@ -206,6 +207,10 @@ typedef struct KeeperMessage {
                 } started;
                 KeeperFailure failed;
                 KeeperExit exited;
+                struct {
+                        uint32_t is_frozen; /* what was asked for */
+                        int32_t error;      /* positive errno; ETIMEDOUT: some process of it sits in the kernel */
+                } frozen;
                 struct {
                         uint32_t state; /* KeeperSlotState */
                         int32_t pid;

@@ -150,7 +150,7 @@ void worker_depart(Worker *w) {
         w->ready_at = 0;
         w->sampled_at = 0;
         worker_forget_words(w);
-        w->is_paused = w->is_unwatched = w->is_draining = false;
+        w->is_paused = w->is_frozen = w->is_freezing = w->is_unwatched = w->is_draining = false;
         if (w->config)
                 worker_free_config(w);
 }

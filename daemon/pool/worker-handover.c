@@ -71,7 +71,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
                 {"succeed_due", w->succeed_due}, {"overdue", w->is_overdue}, {"ended_overdue", w->has_ended_overdue},
-                {"paused", w->is_paused}, {"draining", w->is_draining},
+                {"paused", w->is_paused}, {"frozen", w->is_frozen}, {"draining", w->is_draining},
         };
 
         json_put_object(t, NULL);
@@ -210,6 +210,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->is_leaving |= get_mark(o, "leaving");
         w->is_closing = get_mark(o, "closing");
         w->is_paused = get_mark(o, "paused");
+        w->is_frozen = get_mark(o, "frozen");
         w->is_draining = get_mark(o, "draining");
         w->is_overdue = get_mark(o, "overdue");
         w->has_ended_overdue = get_mark(o, "ended_overdue");

@@ -116,7 +116,10 @@ struct Worker {
         bool is_unwatched;  /* frozen: neither probed nor waited for; see worker_set_unwatched() */
         bool has_been_refused; /* it was told so, once a process */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
-        bool is_paused;     /* the present process is frozen */
+        bool is_paused;     /* the present process is to be frozen */
+        bool is_frozen;     /* it is, as the keeper has seen */
+        bool is_freezing;   /* the keeper was asked to freeze or to thaw it and has not said yet that it is so */
+        int pause_error;    /* -errno: the last pause could not be had */
         bool is_draining;   /* the present process gets no more tasks */
         bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
         bool is_overdue;    /* STOPPING, and SIGKILL had to follow */
@@ -224,6 +227,7 @@ void worker_describe_exit(const Worker *w, char *buf, size_t size);
 
 /* pause.c */
 void worker_thaw(Worker *w);          /* before a signal must reach it; no event */
+void worker_on_frozen(Child *c, bool is_frozen, int error, void *userdata);
 void worker_catch_up_pause(Worker *w); /* after droverd's own death */
 
 /* worker-drain.c */

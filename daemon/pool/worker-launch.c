@@ -315,4 +315,5 @@ const ChildHooks worker_child_hooks = {
         .on_ready = worker_on_ready,
         .on_end = worker_on_end,
         .on_drained = worker_on_drained,
+        .on_frozen = worker_on_frozen,
 };

@@ -130,7 +130,7 @@ const char *worker_note(const Worker *w, char *buf, size_t size) {
         else if (w->state == WORKER_RUNNING && w->is_reloading)
                 (void) snprintf(buf, size, "says it is reloading");
         else if (w->is_paused || w->is_draining)
-                (void) snprintf(buf, size, "%s", w->is_paused ? "paused" : "draining");
+                (void) snprintf(buf, size, "%s", !w->is_paused ? "draining" : w->is_frozen ? "paused" : "pausing");
         else if (!health_note(w, buf, size) && !template_describe(w, buf, size))
                 (void) order_describe(w, buf, size);
         return buf;

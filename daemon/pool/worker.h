@@ -58,12 +58,16 @@ void worker_want_kill(Worker *w);    /* as want_stop, but SIGKILL of the tree at
 /** worker_signal() - a signal now. Return: 1 sent, 0 no process. */
 int worker_signal(Worker *w, int sig, bool whole_tree);
 /** worker_pause() - freeze every process of it, until worker_resume() or its stop. Over droverd's own death it stays so.
- *  Return: 1 it is; 0 there is no process that could be, or it is about to end; -errno. */
+ *  It stands still once worker_is_freezing() says no more; where worker_pause_error() is not 0 then, it could not be had.
+ *  Return: 1 it is asked for; 0 there is no process that could be, or it is about to end; -errno. */
 int worker_pause(Worker *w);
 /** worker_drain() - no more tasks for the present process. Return: 1 it is so; 0 there is none. */
 int worker_drain(Worker *w);
 void worker_resume(Worker *w); /* it runs on, and takes tasks */
 bool worker_is_paused(const Worker *w);
+bool worker_is_freezing(const Worker *w); /* on its way to a standstill, or from there */
+int worker_pause_error(const Worker *w);  /* -errno, of the last pause */
+void worker_describe_pause(const Worker *w, char *buf, size_t size); /* that error as a sentence */
 bool worker_is_draining(const Worker *w);
 bool worker_is_busy(const Worker *w); /* it has work in hand */
 /** worker_note() - one sentence for people about why it is not running; "" when all is well. In @buf. */

@@ -80,6 +80,10 @@ void child_on_notice(Child *c, const KeeperMessage *m) {
                 if (!c->is_ended)
                         c->hooks.on_ready(c, c->userdata);
                 break;
+        case KEEPER_FROZEN:
+                if (!c->is_ended && c->hooks.on_frozen)
+                        c->hooks.on_frozen(c, m->frozen.is_frozen, -m->frozen.error, c->userdata);
+                break;
         case KEEPER_FAILED:
                 e = (ExitStatus){.is_failure_to_start = true, .failure = m->failed, .at_usec = clock_realtime()};
                 child_end(c, &e);

@@ -14,6 +14,8 @@ typedef struct ChildHooks {
         void (*on_ready)(Child *c, void *userdata);                         /* newline on the ready pipe */
         void (*on_end)(Child *c, const ExitStatus *e, void *userdata);      /* exited, or failed to start */
         void (*on_drained)(Child *c, void *userdata);                       /* after on_end: last line written */
+        /* child_freeze() has taken effect; @error: -errno when it cannot. Of several only the last is answered. May be NULL. */
+        void (*on_frozen)(Child *c, bool is_frozen, int error, void *userdata);
 } ChildHooks;
 
 /**

@@ -15,6 +15,7 @@ static void notice_deliver(KeeperLink *l, KeeperNotice *n) {
         case KEEPER_STARTED:
         case KEEPER_FAILED:
         case KEEPER_READY:
+        case KEEPER_FROZEN:
         case KEEPER_EXITED:
         case KEEPER_DRAINED:
                 keeper_slot_on_notice(l, m);

@@ -131,7 +131,7 @@ void keeper_slot_on_notice(KeeperLink *l, const KeeperMessage *m) {
 
         if (!s)
                 return;
-        if (m->type != KEEPER_READY && m->type != KEEPER_DRAINED)
+        if (m->type == KEEPER_STARTED || m->type == KEEPER_FAILED || m->type == KEEPER_EXITED)
                 slot_launch_answered(l, s);
         if (m->type == KEEPER_FAILED || m->type == KEEPER_EXITED)
                 s->is_ended = true;

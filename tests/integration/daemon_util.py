@@ -188,9 +188,14 @@ def wait_gone(pid):
     assert ready, f"process {pid} is still there"
 
 
-def is_alive(pid):
+def state_of(pid):
+    """The letter of the kernel's, "Z" also for one that is gone altogether."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
+def is_alive(pid):
+    return state_of(pid) != "Z"

@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from daemon_util import PATIENCE, Daemon, Failure, is_alive
+from daemon_util import PATIENCE, Daemon, Failure, is_alive, state_of
 
 PYTHON = sys.executable
 # Ready, busy, ... as the lines of the FIFO say: each is sent to $NOTIFY_SOCKET as it is. The FIFO is held open both ways,
@@ -427,7 +427,7 @@ class Pause(unittest.TestCase):
             in_time(lambda: self.number(path), "it never counted")
             answer = d.call("pause", select="n")
             self.assertTrue(answer["workers"][0]["paused"])
-            in_time(lambda: self.stands_still(path), "it was not frozen")
+            self.assertTrue(self.stands_still(path), "it ran on after the answer")
             pid = answer["workers"][0]["pid"]
             d.kill_droverd()
             self.assertTrue(d.workers("n")["n/0"]["paused"])
@@ -443,6 +443,58 @@ class Pause(unittest.TestCase):
             with self.assertRaises(Failure) as caught:
                 d.call("pause", select="n")
             self.assertIn("n/0 is stopped", str(caught.exception))
+
+    # It keeps forking: the answer comes when what was forked meanwhile stands still, too.
+    FORKS = ["sh", "-c", "while :; do sh -c 'echo $$ >\"$0\"' \"$0\"; done"]
+
+    def test_the_answer_comes_when_all_stand_still(self):
+        with House() as d:
+            path = d.place + "/last"
+            d.write_config({"pools": {"n": {"command": [*self.FORKS, path]}}})
+            d.start()
+            d.call("wait", select="n", timeout=PATIENCE, **{"for": "ready"})
+            in_time(lambda: self.number(path), "it never forked")
+            for _ in range(5):
+                self.assertTrue(d.call("pause", select="n")["workers"][0]["paused"])
+                self.assertTrue(self.stands_still(path), "it ran on after the answer")
+                before = self.number(path)
+                self.assertFalse(d.call("resume", select="n")["workers"][0]["paused"])
+                in_time(lambda: self.number(path) != before, "it was not thawed")
+
+    # posix_spawn() waits in the kernel for its child, which waits to open a FIFO: SIGSTOP has no effect there.
+    SPAWNS = ("import os, sys; "
+              "os.posix_spawn('/bin/true', ['true'], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)]); "
+              "os.read(os.open(sys.argv[1], os.O_RDONLY), 1)")
+
+    def test_what_sits_in_the_kernel(self):
+        with House() as d:
+            fifo = d.place + "/fifo"
+            os.mkfifo(fifo, 0o666)
+            d.write_config({"pools": {"n": {"command": [PYTHON, "-c", self.SPAWNS, fifo], "stop": {"timeout": "100ms"}}}})
+            d.start()
+            pid = d.call("wait", select="n", timeout=PATIENCE, **{"for": "ready"})["workers"][0]["pid"]
+            in_time(lambda: state_of(pid) == "D", "it does not wait for its child")
+            self.assertTrue(d.call("pause", select="n")["workers"][0]["paused"])
+            self.assertFalse(d.call("resume", select="n")["workers"][0]["paused"])
+            with open(fifo, "wb"):
+                in_time(lambda: state_of(pid) != "D", "it is not thawed")
+
+    def test_a_pause_that_is_not_in_time(self):
+        with House() as d:
+            d.write_config({"pools": {"n": {"command": ["/bin/sleep", "1000000"]}}})
+            d.start()
+            d.call("wait", select="n", timeout=PATIENCE, **{"for": "ready"})
+            keeper = d.call("daemon.info")["keeper_pid"]
+            os.kill(keeper, signal.SIGSTOP)
+            try:
+                with self.assertRaises(Failure) as caught:
+                    d.call("pause", select="n", timeout=0.1)
+                self.assertIn("not paused within 100ms: n/0 is running (pausing)", str(caught.exception))
+                number = d.client.send("pause", select="n")
+            finally:
+                os.kill(keeper, signal.SIGCONT)
+            self.assertTrue(d.client.answer(number)["workers"][0]["paused"])
+            self.assertEqual([k for k, _ in d.history("worker.paused")], ["worker.paused"])
 
     def test_kill_reaches_the_frozen(self):
         with House() as d:

@@ -40,6 +40,13 @@ static const struct {
         {GOAL_LAUNCHED, {0}, {.state = WORKER_STARTING, .is_alive = true}, GOAL_MET},
         {GOAL_LAUNCHED, {0}, {.state = WORKER_EXITED, .has_new_end = true}, GOAL_MET},
         {GOAL_LAUNCHED, {0}, {.state = WORKER_FAILED, .has_new_end = true, .has_failed_to_start = true}, GOAL_FAILED},
+        /* pause, resume */
+        {GOAL_PAUSED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_freezing = true}, GOAL_PENDING},
+        {GOAL_PAUSED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
+        {GOAL_PAUSED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .has_pause_failed = true, .is_freezing = true}, GOAL_FAILED},
+        {GOAL_PAUSED, {0}, {.state = WORKER_EXITED, .is_freezing = true, .has_pause_failed = true}, GOAL_MET},
+        {GOAL_RESUMED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_freezing = true}, GOAL_PENDING},
+        {GOAL_RESUMED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .has_pause_failed = true}, GOAL_MET},
         /* wait for=exit */
         {GOAL_EXITED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_wanted = true}, GOAL_PENDING},
         {GOAL_EXITED, {0}, {.state = WORKER_EXITED}, GOAL_PENDING},

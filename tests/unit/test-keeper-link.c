@@ -76,7 +76,12 @@ static void on_drained(Child *c, void *userdata) {
         ck_assert(child_is_drained(c));
 }
 
-static const ChildHooks child_hooks = {on_started, on_ready, on_end, on_drained};
+static void on_frozen(Child *c, bool is_frozen, int error, void *userdata) {
+        mark(userdata, is_frozen ? 'F' : 'f');
+        ck_assert_int_eq(error, -ETIMEDOUT);
+}
+
+static const ChildHooks child_hooks = {on_started, on_ready, on_end, on_drained, on_frozen};
 
 /* The keeper speaks. */
 static void say_fd(Fixture *f, const KeeperMessage *m, int fd) {
@@ -96,6 +101,8 @@ static void say_type(Fixture *f, uint32_t type, const Child *c) {
         }
         if (type == KEEPER_STARTED)
                 m.started.pid = 1000 + (int) m.slot;
+        if (type == KEEPER_FROZEN)
+                m.frozen.is_frozen = 1, m.frozen.error = ETIMEDOUT;
         if (type == KEEPER_EXITED)
                 m.exited = (KeeperExit){.code = CLD_EXITED, .status = 3, .at_usec = 77};
         if (type == KEEPER_FAILED)
@@ -211,16 +218,18 @@ START_TEST(a_life_from_launch_to_free_slot) {
         ck_assert_uint_eq(keeper_link_n_launching(f.link), 0);
         ck_assert_ptr_eq(child_by_pid(f.link, 1000), s.child);
         say_type(&f, KEEPER_READY, s.child);
+        say_type(&f, KEEPER_FROZEN, s.child);
         say_type(&f, KEEPER_EXITED, s.child);
+        say_type(&f, KEEPER_FROZEN, s.child);
         run(&f);
-        ck_assert_str_eq(s.order, "SRE");
+        ck_assert_str_eq(s.order, "SRFE");
         ck_assert_int_eq(exit_status_exitcode(&s.end), 3);
         ck_assert_uint_eq(s.end.at_usec, 77);
         ck_assert_ptr_null(child_by_pid(f.link, 1000));
         expect_silence(&f); /* not acknowledged while its owner has not let it go */
         say_type(&f, KEEPER_DRAINED, s.child);
         run(&f);
-        ck_assert_str_eq(s.order, "SRED");
+        ck_assert_str_eq(s.order, "SRFED");
         s.child = child_free(s.child);
         expect_silence(&f); /* and not before the flush */
         run(&f);

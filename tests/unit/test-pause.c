@@ -25,13 +25,51 @@ START_TEST(test_pause_and_resume) {
 
         ck_assert_int_eq(worker_pause(w), 1);
         ck_assert_int_eq(worker_pause(w), 1);
-        ck_assert(c->is_frozen && c->n_freezes == 1 && worker_is_paused(w));
+        ck_assert(c->is_frozen && c->n_freezes == 1 && worker_is_paused(w) && worker_is_freezing(w));
         ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+        ck_assert_told("");
+        fake_frozen(c, 0);
+        ck_assert(!worker_is_freezing(w));
         ck_assert_told("worker.paused web/0\n");
         worker_resume(w);
         worker_resume(w);
-        ck_assert(!c->is_frozen && c->n_freezes == 2 && !worker_is_paused(w));
+        ck_assert(!c->is_frozen && c->n_freezes == 2 && !worker_is_paused(w) && worker_is_freezing(w));
+        fake_frozen(c, 0);
+        ck_assert(!worker_is_freezing(w));
         ck_assert_told("worker.resumed web/0\n");
+}
+END_TEST
+
+/* What was asked for before what is asked for now may still be answered. */
+START_TEST(test_old_answers_do_not_count) {
+        Worker *w = add_running();
+        Child *c = fake_child("web/0");
+
+        (void) worker_pause(w);
+        worker_resume(w);
+        c->hooks.on_frozen(c, true, 0, c->userdata);
+        ck_assert(worker_is_freezing(w));
+        fake_frozen(c, 0);
+        ck_assert(!worker_is_freezing(w) && !w->is_frozen);
+        ck_assert_told("worker.resumed web/0\n");
+}
+END_TEST
+
+START_TEST(test_what_cannot_stand_still_runs_on) {
+        Worker *w = add_running();
+        Child *c = fake_child("web/0");
+        char text[256];
+
+        (void) worker_pause(w);
+        fake_frozen(c, -ETIMEDOUT);
+        ck_assert(!worker_is_paused(w) && !c->is_frozen && c->n_freezes == 2);
+        ck_assert_int_eq(worker_pause_error(w), -ETIMEDOUT);
+        worker_describe_pause(w, text, sizeof text);
+        ck_assert_str_eq(text, "it could not be paused and runs on: one of its processes sits in the kernel and does not come to rest");
+        fake_frozen(c, 0);
+        ck_assert_told("");
+        ck_assert_int_eq(worker_pause(w), 1);
+        ck_assert_int_eq(worker_pause_error(w), 0);
 }
 END_TEST
 
@@ -112,6 +150,10 @@ START_TEST(test_shown) {
         json_decref(o);
         (void) worker_pause(w);
         o = worker_json(w);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "note")), "pausing");
+        json_decref(o);
+        fake_frozen(fake_child("web/0"), 0);
+        o = worker_json(w);
         ck_assert(json_is_true(json_object_get(o, "paused")));
         ck_assert_str_eq(json_string_value(json_object_get(o, "note")), "paused");
         json_decref(o);
@@ -128,6 +170,7 @@ START_TEST(test_over_a_death) {
         json_t *o;
 
         (void) worker_pause(w);
+        fake_frozen(fake_child("web/0"), 0);
         worker_serialize(w, &record);
         pool_set_free(world.set);
         world_set_new();
@@ -141,12 +184,17 @@ START_TEST(test_over_a_death) {
         ck_assert_int_eq(pool_set_adopt(world.set, &m, 1, &orphans, &n_orphans), 0);
         ck_assert_uint_eq(n_orphans, 0);
         free(orphans);
-        ck_assert(worker_is_paused(w) && fake_child("web/0")->is_frozen);
+        ck_assert(worker_is_paused(w) && fake_child("web/0")->is_frozen && worker_is_freezing(w));
+        text_clear(&world.told);
+        fake_frozen(fake_child("web/0"), 0);
+        ck_assert(!worker_is_freezing(w));
+        ck_assert_told(""); /* it was told in the life before */
 }
 END_TEST
 
 int main(void) {
-        static const TTest *const *tests[] = {&test_pause_and_resume, &test_no_process_no_pause, &test_stop_thaws,
+        static const TTest *const *tests[] = {&test_pause_and_resume, &test_old_answers_do_not_count, &test_what_cannot_stand_still_runs_on,
+                &test_no_process_no_pause, &test_stop_thaws,
                 &test_the_next_process_runs, &test_start_timeout_waits, &test_shown, &test_over_a_death};
         Suite *s = suite_create("pause");
         TCase *t = tcase_create("pause");
