@@ -308,7 +308,8 @@ const ConfigKey config_keys[] = {
              .help = "When its whole tree holds more memory, looked at every 10 s; 0 is off. Where its cgroup counts memory: what that has in "
                      "use, without file pages that can be dropped; else the resident memory of all its processes, added up."),
         POOL("recycle.tasks", count, recycle.tasks, .default_text = "off", .max = 1e15, .cost = CONFIG_LIVE,
-             .help = "When it has said that it has done so many tasks (X_DROVER_TASKS=N to $NOTIFY_SOCKET); 0 is off."),
+             .help = "When it has done so many tasks, items of a map counting each; 0 is off. A worker of a task pool is given no more than "
+                     "these; others say how many they have done (X_DROVER_TASKS=N to $NOTIFY_SOCKET)."),
         POOL("recycle.jitter", number, recycle.jitter, .default_json = "0.1", .max = 1, .cost = CONFIG_LIVE,
              .help = "Part of age, memory and tasks that is taken off at random, so that workers do not go in step."),
 

@@ -79,6 +79,14 @@ static unsigned n_under_way(const Pool *p) {
         return n;
 }
 
+uint64_t worker_tasks_allowed(const Worker *w, uint64_t generation) {
+        const RecycleConfig *c = &w->pool->config->recycle;
+        RecycleFacts f = {.share = share_of(generation)};
+        bool was_put_back = w->recycled_generation == generation && w->generation == generation && may_be_recycled(w);
+
+        return c->tasks == 0 || was_put_back ? UINT64_MAX : bound(c->tasks, c, &f);
+}
+
 static void recycle(Worker *w, const char *reason) {
         Text *t = &w->pool->set->scratch;
 

@@ -29,6 +29,9 @@ void pool_set_use_tasking(PoolSet *s, const TaskingHooks *hooks, void *userdata)
 
 /** worker_takes_tasks() - the process of this generation is ready and there to stay. */
 bool worker_takes_tasks(const Worker *w, uint64_t generation);
+/** worker_tasks_allowed() - how many calls this process may be given in its life: recycle.tasks. UINT64_MAX: any number, also
+ *  when it was to be replaced and its successor did not come. In recycle.c. */
+uint64_t worker_tasks_allowed(const Worker *w, uint64_t generation);
 /** worker_hear_hello() - it can take tasks: that is what `ready` of a module means. */
 void worker_hear_hello(Worker *w, uint64_t generation);
 /** worker_set_load() - what it is at; @task: the number of the task, 0: none. */

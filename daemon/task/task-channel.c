@@ -176,7 +176,7 @@ static void inherit_ledger(Channel *c) {
 
         c->next_id = begun + 1;
         c->head = c->next_id;
-        c->n_calls_answered = l->n_calls_answered;
+        c->n_calls_answered = c->n_done = c->n_given = l->n_calls_answered;
         channel_hello(c);
         for (uint64_t id = begun > PIECES_MAX ? begun - PIECES_MAX + 1 : 1; id <= begun; id++) {
                 const TaskLedgerEntry *e = &l->entries[id % PIECES_MAX];
@@ -186,6 +186,7 @@ static void inherit_ledger(Channel *c) {
                 c->pieces[id % PIECES_MAX] = (Piece){
                         .id = id, .n = (uint32_t) e->n_calls, .n_gone = (uint32_t) e->n_gone, .as_items = e->n_calls + e->n_gone > 1};
                 c->n_open++;
+                c->n_given += e->n_calls;
                 c->head = MIN(c->head, id);
         }
         if (begun != sent)
@@ -234,9 +235,15 @@ void channel_drop_kept(Channel *c) {
 
 /* ---- requests ---- */
 
+uint64_t channel_n_left(const Channel *c) {
+        uint64_t allowed = worker_tasks_allowed(c->worker, c->generation);
+
+        return allowed - MIN(allowed, c->n_given);
+}
+
 bool channel_takes(const Channel *c) {
         return !c->is_closing && !c->is_condemned && !c->is_over && c->generation > 0 && c->next_id - c->head < PIECES_MAX - 1 &&
-               c->bytes_open < CHANNEL_BYTES_MAX && worker_takes_tasks(c->worker, c->generation);
+               c->bytes_open < CHANNEL_BYTES_MAX && channel_n_left(c) > 0 && worker_takes_tasks(c->worker, c->generation);
 }
 
 unsigned channel_depth(const Channel *c) {
@@ -275,6 +282,7 @@ Piece *channel_add(Channel *c, uint32_t n, usec_t timeout) {
         Piece *p = &c->pieces[c->next_id % PIECES_MAX];
 
         *p = (Piece){.id = c->next_id++, .n = n, .timeout = timeout};
+        c->n_given += n;
         if (c->n_open++ == 0) {
                 c->head = p->id;
                 c->measured_at = clock_now();

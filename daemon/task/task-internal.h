@@ -135,7 +135,7 @@ struct Channel {
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
         bool is_garbled;                 /* what it says has no meaning any more */
         bool is_load_new, is_ledger_old, is_dirty;
-        uint64_t n_done, n_calls_answered;
+        uint64_t n_done, n_calls_answered, n_given; /* calls */
         usec_t head_since, warned_at, closed_at; /* CLOCK_MONOTONIC; 0: none */
         usec_t measured_at, look_at;
         Channel *prev, *next, *dirty_prev, *dirty_next;
@@ -254,6 +254,7 @@ void channel_bind(Channel *c, uint64_t generation);
 void channel_drop_kept(Channel *c); /* its process is gone */
 int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation);
 bool channel_takes(const Channel *c);
+uint64_t channel_n_left(const Channel *c); /* calls that its process may still be given */
 unsigned channel_depth(const Channel *c);
 Piece *channel_piece(Channel *c, uint64_t id); /* without an answer; NULL: there is none */
 Piece *channel_add(Channel *c, uint32_t n, usec_t timeout); /* id given, entered; the line is the caller's to append */

@@ -235,13 +235,14 @@ bool map_can_give(const TaskMap *m) {
 
 static size_t chunk_wanted(const TaskMap *m, const Channel *c, size_t left) {
         unsigned n_workers = MAX(pool_n_ready(m->pool->pool), 1u);
-        size_t fair = MAX(left / (2 * (size_t) n_workers), (size_t) 1), n;
+        size_t fair = MAX(left / (2 * (size_t) n_workers), (size_t) 1), n, most;
 
         if (!c->takes_items || m->kwargs)
                 return 1;
+        most = (size_t) MIN(channel_n_left(c), (uint64_t) CHUNK_MAX);
         if (m->chunk > 0)
-                return MIN(m->chunk, (size_t) CHUNK_MAX);
-        n = m->usec_per_item > 0 ? (size_t) MIN((double) ROUND_USEC / m->usec_per_item, (double) CHUNK_MAX) : 1;
+                return MIN(m->chunk, most);
+        n = m->usec_per_item > 0 ? (size_t) MIN((double) ROUND_USEC / m->usec_per_item, (double) most) : 1;
         return MAX(MIN(n, fair), (size_t) 1);
 }
 

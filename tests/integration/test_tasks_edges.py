@@ -125,7 +125,7 @@ def test_slow_reader():
             if message.get("id") == number:
                 break
             p = message["params"]
-            assert p["index"] == n and p["results"][0] == n * n
+            assert p["index"] == n and p["results"][0] == n * n, (n, p["index"], p["results"][:3], len(p["results"]), p.get("errors"))
             n += len(p["results"])
         assert n == SLOW_READER_ITEMS and message["result"] == {"items": n, "failed": 0}
         assert resident(pid) - before < 48 << 20
@@ -177,6 +177,8 @@ def test_recycle_by_tasks():
         thread.join()
         assert [o.get("result", o) for o in found] == [i * i for i in range(n)]
         assert least[0] >= size - 1, least
+        pids = [d.call("task.submit", pool="math", target="whoami", wait=True)["result"]["pid"] for _ in range(20)]
+        assert len(set(pids)) == 20, pids  # each is done by a process of its own
         assert d.call("task.map", pool="math", target="square", count=1000) == {"items": 1000, "failed": 0}
         results(d.client)
         d.call("wait", select="math", **{"for": "ready"})
