@@ -23,8 +23,9 @@ static const CliCommand commands[] = {
                  "    droverctl status -w                 stays, and shows every change\n",
          .options = OPT_BIT(OPT_ALL) | OPT_BIT(OPT_WATCH), .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_status},
         {.name = "describe", .group = "See", .summary = "everything about a pool or a worker", .usage = "NAME...",
-         .help = "Many lines: state, process, use of CPU and memory, its last five ends with the last lines it wrote,\n"
-                 "promises that are weakened here, limits, listening sockets, configuration.\n"
+         .help = "Many lines: state, process, use of CPU and memory, its last five ends with the last lines it wrote, and\n"
+                 "the last ones of the process that runs, promises that are weakened here, limits, listening sockets,\n"
+                 "configuration.\n"
                  "\n"
                  "    droverctl describe web/0\n",
          .min_names = 1, .max_names = NAMES_MANY, .complete = COMPLETE_WORKERS, .run = cmd_describe},

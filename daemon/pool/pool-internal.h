@@ -112,7 +112,8 @@ struct PoolSet {
         uint64_t random;
         Text scratch; /* data of one event */
         LastWordsBudget words_budget;
-        bool shows_detail;
+        pool_detail_tail detail_tail; /* NULL: no detail is shown */
+        void *detail_userdata;
         PromiseFacts promises;
         uint64_t select_stamp;
         UsageRound usage;

@@ -107,8 +107,10 @@ size_t pool_n_workers(const Pool *p);   /* slots that exist now */
 Worker *pool_worker(const Pool *p, size_t i);
 Worker *pool_worker_by_slot(const Pool *p, unsigned slot);
 const PromiseFacts *pool_set_promises(const PoolSet *s); /* found out when the set was made */
-/** pool_set_show_detail() - the WORKER objects that are put from now on have "ends" and "promises" too, or no longer. */
-void pool_set_show_detail(PoolSet *s, bool wanted);
+/* The last lines of a worker that runs: an array of strings as text, borrowed; NULL: unknown. */
+typedef const char *(*pool_detail_tail)(const Worker *w, void *userdata);
+/** pool_set_show_detail() - the WORKER objects that are put from now on have "ends", "tail" and "promises" too; NULL: no longer. */
+void pool_set_show_detail(PoolSet *s, pool_detail_tail tail, void *userdata);
 /** pool_put_json() - the pool object of `status`; only @workers (n pointers) of it, or all when @workers is NULL. */
 void pool_put_json(Pool *p, Text *t, const char *key, Worker *const *workers, size_t n);
 

@@ -251,11 +251,15 @@ static void put_usage(Worker *w, Text *t) {
 
 /* What `status` has with detail: true. */
 static void worker_put_detail(const Worker *w, Text *t) {
+        const char *tail;
         Shortfall missing[SHORTFALLS_MAX];
         size_t n = bounds_shortfalls(w->pool->config, keeper_link_hello(w->pool->set->world.keeper), missing);
 
         worker_put_ends(w, t, "ends");
-        if (!w->child)
+        tail = w->child ? w->pool->set->detail_tail(w, w->pool->set->detail_userdata) : NULL;
+        if (tail)
+                json_put_raw(t, "tail", tail);
+        else if (!w->child)
                 worker_put_last_lines(w, t, "tail");
         json_put_array(t, "promises");
         for (size_t i = 0; i < n; i++) {
@@ -273,8 +277,9 @@ const PromiseFacts *pool_set_promises(const PoolSet *s) {
         return &s->promises;
 }
 
-void pool_set_show_detail(PoolSet *s, bool wanted) {
-        s->shows_detail = wanted;
+void pool_set_show_detail(PoolSet *s, pool_detail_tail tail, void *userdata) {
+        s->detail_tail = tail;
+        s->detail_userdata = userdata;
 }
 
 void worker_put_json(Worker *w, Text *t, const char *key) {
@@ -292,7 +297,7 @@ void worker_put_json(Worker *w, Text *t, const char *key) {
         put_usage(w, t);
         json_put_string(t, "status_text", w->status_text);
         json_put_string(t, "note", worker_note(w, note, sizeof note));
-        if (w->pool->set->shows_detail)
+        if (w->pool->set->detail_tail)
                 worker_put_detail(w, t);
         json_end_object(t);
 }

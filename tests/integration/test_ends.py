@@ -54,6 +54,24 @@ class Ends(unittest.TestCase):
             self.assertEqual(failed["lines"], ["oops"])
             self.assertEqual(failed["exitcode"], 6)
 
+    def test_last_lines_of_the_living(self):
+        """And no call waits for one that dies meanwhile."""
+        with Daemon({"pools": {"a": shell("echo first; echo >&3; exec sleep 1000000", ready={"fd": 3}), "quiet": {"command": FOREVER},
+                               "b": shell("echo out; echo err >&2; echo >&3; exec sleep 1000000", ready={"fd": 3}),
+                               "nowhere": {"command": FOREVER, "output": "null"}}}) as d:
+            d.start()
+            d.call("wait", select="all", timeout=PATIENCE, **{"for": "ready"})
+            self.assertEqual(detail(d, "a")["tail"], ["first"])
+            self.assertEqual(detail(d, "b")["tail"], ["err"])
+            self.assertNotIn("tail", detail(d, "quiet"))
+            self.assertNotIn("tail", detail(d, "nowhere"))
+            self.assertNotIn("tail", d.workers("a")["a/0"])
+            tails = {p["name"]: p["workers"][0].get("tail") for p in d.call("status", select="all", detail=True)["pools"]}
+            self.assertEqual(tails, {"a": ["first"], "b": ["err"], "quiet": None, "nowhere": None})
+            number = d.client.send("status", select="b", detail=True)
+            os.kill(d.workers("b")["b/0"]["pid"], signal.SIGKILL)
+            self.assertEqual(d.client.answer(number)["pools"][0]["name"], "b")
+
     def test_five_ends_over_a_kill(self):
         with Daemon({"pools": {"a": shell("echo $$ >&2; echo >&3; exec sleep 1000000", restart={"delay": 0}, ready={"fd": 3})}}) as d:
             d.start()

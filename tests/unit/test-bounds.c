@@ -173,13 +173,17 @@ END_TEST
 
 /* ---- ends ---- */
 
+static const char *no_tail(const Worker *w, void *userdata) {
+        return NULL;
+}
+
 static json_t *detail_of(Pool *p) {
         Text t = {0};
         json_t *o;
 
-        pool_set_show_detail(world.set, true);
+        pool_set_show_detail(world.set, no_tail, NULL);
         pool_put_json(p, &t, NULL, NULL, 0);
-        pool_set_show_detail(world.set, false);
+        pool_set_show_detail(world.set, NULL, NULL);
         o = json_loads(t.data, 0, NULL);
         ck_assert_msg(o != NULL, "%s", t.data);
         text_done(&t);
