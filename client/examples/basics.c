@@ -45,6 +45,14 @@ static json_t *nap(drover_task *task, json_t *args, json_t *kwargs) {
         return json_null();
 }
 
+/* nap_a_little(i): of a tenth of a second, whichever it is */
+static json_t *nap_a_little(drover_task *task, json_t *args, json_t *kwargs) {
+        struct timespec t = {.tv_nsec = 100000000};
+
+        nanosleep(&t, NULL);
+        return json_incref(json_array_get(args, 0));
+}
+
 /* burn(n): the sum of the squares below n, for the time it takes */
 static json_t *burn(drover_task *task, json_t *args, json_t *kwargs) {
         json_int_t n = json_integer_value(json_array_get(args, 0));
@@ -84,6 +92,7 @@ static const drover_target targets[] = {
         {"show", show, "show(*args, **kwargs): print the arguments"},
         {"whoami", whoami, "whoami(): print name, pid and parent's pid"},
         {"nap", nap, "nap(seconds): sleep"},
+        {"nap_a_little", nap_a_little, "nap_a_little(i): sleep for 100 ms, and return i"},
         {"burn", burn, "burn(n): the sum of the squares below n"},
         {"leave", leave, "leave(code): exit"},
         {"fail", fail, "fail(type, message): raise"},

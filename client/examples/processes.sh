@@ -47,9 +47,3 @@ echo '# a worker class'
 droverctl run -m "$S" --target describe A '[10,20,30,40,50]'
 droverctl run -m "$S" --target describe B '[100,200,300]'
 droverctl run -m "$S" --target describe C '[1.5,2.5,3.5,4.5]'
-
-echo '# as many as there are CPUs'
-droverctl add crew --workers cpus --restart never --module "$B" --target greet crew >/dev/null
-droverctl get -o json crew workers
-[ "$(droverctl status -o json crew | jq '.pools[0].workers | length')" = "$(nproc)" ] && echo "as nproc says"
-droverctl rm crew

@@ -23,9 +23,10 @@ static void add(Stats *s, double x) {
         s->m2 += before * (x - s->mean);
 }
 
-/* describe(name, data): mean and sample standard deviation */
+/* describe(name, data): mean and sample standard deviation. As an item of a map the data come alone. */
 static json_t *describe(drover_task *task, json_t *args, json_t *kwargs) {
-        json_t *data = json_array_get(args, 1), *x;
+        json_t *data = json_array_get(args, json_array_size(args) - 1), *x;
+        const char *name = json_string_value(json_array_get(args, 0));
         Stats *s = drover_task_state(task);
         size_t i;
 
@@ -34,7 +35,7 @@ static json_t *describe(drover_task *task, json_t *args, json_t *kwargs) {
         *s = (Stats){0};
         json_array_foreach(data, i, x)
                 add(s, json_number_value(x));
-        printf("%s: mean %.2f, stdev %.2f\n", json_string_value(json_array_get(args, 0)), s->mean, sqrt(s->m2 / (s->n - 1)));
+        printf("%s: mean %.2f, stdev %.2f\n", name ? name : "data", s->mean, sqrt(s->m2 / (s->n - 1)));
         return json_pack("{s:f,s:f}", "mean", s->mean, "stdev", sqrt(s->m2 / (s->n - 1)));
 }
 

@@ -15,10 +15,13 @@ static json_t *tell(__int128 value) {
         return v;
 }
 
-/* partial(begin, end): the sum of the squares from begin up to, not with, end */
+/* partial(begin, end): the sum of the squares from begin up to, not with, end. As an item of a map both are one argument,
+ * an array. */
 static json_t *partial(drover_task *task, json_t *args, json_t *kwargs) {
         __int128 i, end, sum = 0;
 
+        if (json_is_array(json_array_get(args, 0)))
+                args = json_array_get(args, 0);
         if (drover_integer_value(json_array_get(args, 0), &i) < 0 || drover_integer_value(json_array_get(args, 1), &end) < 0)
                 return drover_raise(task, "TypeError", "partial() takes two integers");
         for (; i < end; i++)

@@ -217,6 +217,19 @@ static int by_number(const Task *a, const Task *b) {
         return a->number < b->number ? -1 : a->number > b->number;
 }
 
+/* What workers are at for a connection that was droverd's last life's: nobody waits for it. */
+static void find_orphans(TaskPool *p) {
+        usec_t now = clock_now();
+        Channel *c;
+
+        DL_FOREACH(p->channels, c)
+                for (size_t i = 0; i < PIECES_MAX; i++)
+                        if (c->pieces[i].n > 0 && !c->pieces[i].task && !c->pieces[i].map) {
+                                c->pieces[i].orphaned_at = now;
+                                task_room_arm(p->room, usec_add(now, TASK_GRACE_USEC));
+                        }
+}
+
 /* In order of their numbers, as they came. */
 void task_room_catch_up(TaskRoom *r) {
         TaskPool *p, *after;
@@ -232,6 +245,7 @@ void task_room_catch_up(TaskRoom *r) {
                         task_counted(p, 1);
                         queue_push(p, &t->node);
                 }
+                find_orphans(p);
                 task_pool_mark(p);
         }
 }

@@ -1,6 +1,7 @@
 """The examples of client/examples against a real daemon: what they print is what a reader is told.
-Usage: test_examples.py PROCESSES.sh SUMS.sh; the programs by the environment."""
+Usage: test_examples.py PROCESSES.sh SUMS.sh TASKS.sh JSON.sh SIZES.sh; the programs by the environment."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,8 @@ import unittest
 
 from daemon_util import PATIENCE, Daemon
 
-PROCESSES, SUMS = sys.argv[1:3]
-del sys.argv[1:3]
+PROCESSES, SUMS, TASKS, JSON, SIZES = sys.argv[1:6]
+del sys.argv[1:6]
 BASICS = os.environ["EXAMPLE_BASICS"]
 
 PRINTED = """\
@@ -38,9 +39,57 @@ the parent goes on
 A: mean 30.00, stdev 15.81
 B: mean 200.00, stdev 100.00
 C: mean 3.00, stdev 1.29
-# as many as there are CPUs
+"""
+
+EXCEPTIONS = """\
+the child: exitcode 1
+captured: ValueError: of no value, a ValueError
+raised in: #0 fail
+worker-died: exitcode -6
+the parent goes on, and so does the pool: 14
+"""
+
+WITH_TASKS = """\
+# a result, later
+332833500
+# an exception, captured
+ValueError; ValueError: of no value; true
+# a call for each line
+285
+2470
+8555
+null
+null
+# partial sums
+21333325333334000000
+# mean and standard deviation
+A: 30.00/15.81
+B: 200.00/100.00
+C: 3.00/1.29
+"""
+
+BY_JSON = """\
+# create a process, and join it
+"alice"
+[false,0]
+# exit codes
+0
+1
+# an exception, captured
+["failed","ValueError","ValueError: of no value"]
+# mean and standard deviation, by one map
+30.00/15.81
+200.00/100.00
+3.00/1.29
+"""
+
+OF_SIZES = """\
 "cpus"
 as nproc says
+twice that
+now 3
+without work: 1
+with a queue: 4
 """
 
 
@@ -83,6 +132,56 @@ class Examples(unittest.TestCase):
             parts = "333332833333500000\\n2333331833333500000\\n6333330833333500000\\n12333329833333500000\\n"
             self.assertRegex(self.run_one(d, "sh", SUMS, os.environ["EXAMPLE_SUMS"]), "^" + parts +
                              r"total 21333325333334000000 in \d+ ms\nsequential 21333325333334000000 in \d+ ms\n$")
+
+    def test_exceptions(self):
+        with Daemon() as d:
+            d.start()
+            self.assertEqual(self.program(d, "EXCEPTIONS"), EXCEPTIONS)
+
+    def test_threads(self):
+        """Those that wait do so at the same time, by either way; how fast the CPUs are is not ours to say."""
+        with Daemon() as d:
+            d.start()
+            out = self.program(d, "THREADS", "1000000")
+            times = r"sequential (\d+\.\d{3}) s, threads (\d+\.\d{3}) s, tasks (\d+\.\d{3}) s\n"
+            found = re.fullmatch("CPU-bound: " + times + "waiting:   " + times, out)
+            self.assertTrue(found, out)
+            one, threads, tasks = map(float, found.groups()[3:])
+            self.assertGreaterEqual(one, 0.4)
+            self.assertLess(max(threads, tasks), one)
+
+    def test_sum_tasks(self):
+        with Daemon() as d:
+            d.start()
+            out = self.run_one(d, os.environ["EXAMPLE_SUM_TASKS"], os.environ["EXAMPLE_SUMS"])
+            self.assertRegex(out, r"^submit     total 21333325333334000000 in \d+ ms\nmap        total 21333325333334000000 in \d+ ms\n"
+                             r"sequential total 21333325333334000000 in \d+ ms\n$")
+
+    def test_start_methods(self):
+        with Daemon() as d:
+            d.start()
+            self.assertRegex(self.program(d, "START_METHODS", "20"), r"^spawn      exitcode 0, \d+\.\d\d ms each\nforkserver exitcode 0, \d+\.\d\d ms each\n"
+                             r"fork       exitcode 0, \d+\.\d\d ms each\n$")
+
+    @unittest.skipUnless(shutil.which("jq"), "no jq")
+    def test_tasks(self):
+        with Daemon() as d:
+            d.start()
+            self.assertEqual(self.run_one(d, "sh", TASKS, BASICS, os.environ["EXAMPLE_SUMS"], os.environ["EXAMPLE_STATS"]), WITH_TASKS)
+
+    @unittest.skipUnless(shutil.which("jq") and shutil.which("nc"), "no nc, or no jq")
+    def test_json(self):
+        with Daemon() as d:
+            d.start()
+            self.assertEqual(self.run_one(d, "sh", JSON, BASICS, os.environ["EXAMPLE_STATS"]), BY_JSON)
+
+    @unittest.skipUnless(shutil.which("jq") and shutil.which("taskset"), "no jq, or no taskset")
+    def test_sizes(self):
+        for some in ((), ("taskset", "-c", str(min(os.sched_getaffinity(0))))):
+            with Daemon() as d:
+                d.prefix = list(some)
+                d.start()
+                self.assertEqual(self.run_one(d, *some, "sh", SIZES, BASICS), OF_SIZES)
 
     @unittest.skipUnless(shutil.which("jq"), "no jq")
     def test_processes(self):

@@ -170,6 +170,8 @@ class TaskCtl(unittest.TestCase):
         _, err = p.communicate(timeout=PATIENCE)
         self.assertEqual(p.returncode, 7)
         self.assertIn(b"the daemon went away after 1 results", err)
+        self.d.connect_again()
+        self.assertEqual(self.ctl("submit", "--wait", "--keep", "basics", "nap", "0")[0], 0)
 
 
 if __name__ == "__main__":
