@@ -246,6 +246,55 @@ typedef void drover_exit_fn(drover_client *client, const char *name, int exitcod
  */
 int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata, drover_error **ret_error);
 
+/* ---- Tasks -------------------------------------------------------------------------------------------------- */
+
+/* One task is a call: drover_call(client, "task.submit", {"pool": "math", "target": "square", "args": [5], "wait": true}).
+ * Many at once are a map: */
+
+/* Results of neighbouring items of a map; valid until the callback returns. */
+typedef struct drover_results drover_results;
+
+/** drover_results_fn - some results came; the callback may use @client in any way, also close it. */
+typedef void drover_results_fn(drover_client *client, drover_results *results, void *userdata);
+
+/**
+ * drover_map() - call a target for each of many items, by the workers of a pool; as the method task.map
+ * @what:       its parameters: "pool", "target", and "items" or "count"; "ordered", "chunk", "timeout"... as documented there
+ * @on_results: some results; may be NULL
+ * @on_end:     once, after the last result: {"items": N, "failed": N}, or an error; may be NULL
+ * @ret_id:     may be NULL; for drover_cancel()
+ *
+ * Any number of items: those that do not fit one message follow as the daemon has room for them; they must not be changed
+ * before the end. A million results are told in some hundred calls of @on_results, and nothing is made of them that nobody
+ * asks for.
+ *
+ * Return: 0; on failure as drover_call(), and no callback will be called. -ENOBUFS: a single item beyond 64 KiB.
+ */
+int drover_map(drover_client *client, json_t *what, drover_results_fn *on_results, drover_reply_fn *on_end, void *userdata,
+               uint64_t *ret_id, drover_error **ret_error);
+
+/** drover_results_first() - the number of the first item among these; items count from 0. */
+size_t drover_results_first(const drover_results *results);
+/** drover_results_count() - how many items. */
+size_t drover_results_count(const drover_results *results);
+/** drover_results_text() - the results as they came, a JSON array; not terminated: @ret_length, in bytes, may be NULL. */
+const char *drover_results_text(const drover_results *results, size_t *ret_length);
+/** drover_results_values() - the same as values: a new reference to an array, in which an item that failed is null. NULL: memory is
+ * short, or jansson cannot hold a number. */
+json_t *drover_results_values(const drover_results *results);
+/**
+ * drover_results_integers() - the same as integers, the fastest way to read them
+ * @values: room for drover_results_count() of them; what is in it after a failure is undefined
+ *
+ * Return: 0; -EINVAL: some are none; -ERANGE: some need more than 64 bits.
+ */
+int drover_results_integers(const drover_results *results, int64_t *values);
+/**
+ * drover_results_errors() - what became of items that failed: an object, by their place among these: {"3": {"code", "message",
+ * "data"}}. Borrowed; NULL: none failed.
+ */
+json_t *drover_results_errors(drover_results *results);
+
 /* ---- Workers ------------------------------------------------------------------------------------------------ */
 
 /* A worker carries out tasks: calls of its targets by name, with arguments and a result. There are two ways to make one:

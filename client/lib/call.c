@@ -27,10 +27,14 @@ int drover_call_async(drover_client *client, const char *method, json_t *params,
 
 int drover_cancel(drover_client *client, uint64_t id) {
         PendingWho who;
+        int r;
 
         if (client->pid != getpid())
                 return -ECHILD;
-        return pending_take(&client->pending, id, &who);
+        r = pending_take(&client->pending, id, &who);
+        if (r >= 0 && who.on_cancel)
+                who.on_cancel(client, who.userdata);
+        return r;
 }
 
 size_t drover_in_flight(const drover_client *client) {

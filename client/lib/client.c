@@ -10,6 +10,7 @@
 #include "lib/client.h"
 #include "base/alloc.h"
 #include "lib/connect.h"
+#include "lib/results.h"
 #include "wire/protocol.h"
 
 #include <poll.h>
@@ -225,13 +226,28 @@ static drover_error *handle_reply(drover_client *c, const Envelope *e) {
         return NULL;
 }
 
+/* Results for somebody who takes them as they are? */
+static bool handle_results(drover_client *c, const char *line, size_t length) {
+        struct drover_results results;
+        PendingWho who;
+
+        if (results_read(line, length, &results) < 0 || pending_find(&c->pending, results.call, &who) < 0 || !who.on_results)
+                return false;
+        who.on_results(c, &results, who.userdata);
+        results_done(&results);
+        return true;
+}
+
 /* Return: NULL, or why the connection cannot go on. */
 static drover_error *handle_line(drover_client *c, const char *line, size_t length) {
         _cleanup_json_ json_t *message = NULL;
         JsonFault fault = {0};
         Envelope e;
-        int r = json_load_bounded(line, length, &reply_limits, &message, &fault);
+        int r;
 
+        if (handle_results(c, line, length))
+                return NULL;
+        r = json_load_bounded(line, length, &reply_limits, &message, &fault);
         if (r == -ENOMEM)
                 return lib_error_new(r, "out of memory");
         if (r < 0)

@@ -11,6 +11,8 @@ typedef struct PendingCall PendingCall;
 typedef struct PendingWho {
         drover_reply_fn *on_reply;
         drover_notify_fn *on_notify; /* NULL: not a stream */
+        drover_results_fn *on_results; /* of a map */
+        void (*on_cancel)(drover_client *client, void *userdata); /* drover_cancel() forgot it; may be NULL */
         void *userdata;
 } PendingWho;
 

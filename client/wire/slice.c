@@ -305,9 +305,35 @@ int slice_u64(Slice s, uint64_t *ret) {
         return 0;
 }
 
+Slice slice_past(Slice s, const char *word) {
+        size_t n = strlen(word);
+
+        if (!s.at || s.n < n || memcmp(s.at, word, n) != 0)
+                return (Slice){0};
+        return (Slice){.at = s.at + n, .n = s.n - n};
+}
+
+Slice slice_past_u64(Slice s, uint64_t *ret) {
+        size_t n = 0;
+
+        while (n < s.n && is_digit(s.at[n]))
+                n++;
+        if (slice_u64((Slice){.at = s.at, .n = n}, ret) < 0)
+                return (Slice){0};
+        return (Slice){.at = s.at + n, .n = s.n - n};
+}
+
+Slice slice_before(Slice s, const char *word) {
+        size_t n = strlen(word);
+
+        if (!s.at || s.n < n || memcmp(s.at + s.n - n, word, n) != 0)
+                return (Slice){0};
+        return (Slice){.at = s.at, .n = s.n - n};
+}
+
 /* Nothing to do, nearly always. */
 static bool has_odd_line_end(Slice s) {
-        return memchr(s.at, '\r', s.n) || memmem(s.at, s.n, "\xe2\x80\xa8", 3) || memmem(s.at, s.n, "\xe2\x80\xa9", 3);
+        return memchr(s.at, '\r', s.n) || (memchr(s.at, 0xe2, s.n) && memmem(s.at, s.n, "\xe2\x80", 2));
 }
 
 void slice_append(Text *t, Slice s) {

@@ -56,6 +56,11 @@ static inline size_t slice_next(const char *text, size_t end) {
 }
 /** slice_u64() - a whole number without sign. -EINVAL. */
 int slice_u64(Slice s, uint64_t *ret);
+/* Of a text that its writer writes in one way: what follows @word, or a number. .at NULL: it is not so; also when @s is none. */
+Slice slice_past(Slice s, const char *word);
+Slice slice_past_u64(Slice s, uint64_t *ret);
+/** slice_before() - without @word at its end. .at NULL as above. */
+Slice slice_before(Slice s, const char *word);
 /**
  * slice_append() - @s as it is, but for what readers of lines take for an end of one though JSON does not: carriage returns
  * (white space, there) become blanks, U+2028 and U+2029 in strings their escapes. @s is JSON.

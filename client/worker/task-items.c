@@ -99,6 +99,8 @@ int task_run_items(const TaskRunner *r, drover_task *task, Slice id, Slice items
         ssize_t n = ends ? slice_array(items.at, items.n, ends, most, &at, NULL) : -ENOMEM;
         int error = n < 0 ? (int) n : 0;
 
+        if (error < 0)
+                return error;
         line_begin(&a, 0);
         for (ssize_t i = 0; i < n; i++) {
                 run_item(&a, (size_t) i, (Slice){.at = items.at + at, .n = ends[i] - at});

@@ -96,6 +96,38 @@ static bool begins(Slice s, char c) {
         return !s.at || s.at[0] == c;
 }
 
+static bool is_name(Slice s) {
+        return s.n > 2 && s.n <= METHOD_MAX && s.at[0] == '"' && s.at[s.n - 1] == '"' && !memchr(s.at, '\\', s.n) &&
+               !memchr(s.at + 1, '"', s.n - 2);
+}
+
+static void take_name(Slice s, Request *q) {
+        memcpy(q->method, s.at + 1, s.n - 2);
+        q->method[s.n - 2] = 0;
+}
+
+/* Items alone: their array is not looked at yet. */
+static bool items_cut(const char *line, size_t length, Request *ret) {
+        Slice whole = {.at = line, .n = length}, rest = slice_past(whole, "{\"jsonrpc\":\"2.0\",\"id\":"), id = rest, name;
+        static const char params[] = ",\"params\":{\"items\":";
+        uint64_t number;
+
+        rest = slice_past_u64(rest, &number);
+        id.n -= rest.n;
+        rest = slice_past(rest, ",\"method\":");
+        name.at = rest.at;
+        rest.at = rest.at ? memchr(rest.at, ',', rest.n) : NULL;
+        if (!rest.at)
+                return false;
+        name.n = (size_t) (rest.at - name.at);
+        rest.n = (size_t) (line + length - rest.at);
+        *ret = (Request){.id = id, .items = slice_before(slice_past(rest, params), "}}")};
+        if (!is_name(name) || !ret->items.at || ret->items.at[0] != '[')
+                return false;
+        take_name(name, ret);
+        return true;
+}
+
 /* false: whether it is right is for others to say. */
 static bool request_cut(const char *line, size_t length, Request *ret) {
         SliceMember m[] = {{.key = "jsonrpc"}, {.key = "id"}, {.key = "method"}, {.key = "params"}};
@@ -108,13 +140,11 @@ static bool request_cut(const char *line, size_t length, Request *ret) {
         version = m[0].value;
         method = m[2].value;
         params = m[3].value;
-        if (version.n != 5 || memcmp(version.at, "\"2.0\"", 5) != 0 || slice_u64(m[1].value, &id) < 0 || method.n < 3 ||
-            method.n > METHOD_MAX || method.at[0] != '"' || memchr(method.at, '\\', method.n) || !params.at || params.at[0] != '{' ||
+        if (version.n != 5 || memcmp(version.at, "\"2.0\"", 5) != 0 || slice_u64(m[1].value, &id) < 0 || !is_name(method) || !params.at || params.at[0] != '{' ||
             slice_object(params.at, params.n, p, ARRAY_SIZE(p), NULL) < 0)
                 return false;
         ret->id = m[1].value;
-        memcpy(ret->method, method.at + 1, method.n - 2);
-        ret->method[method.n - 2] = 0;
+        take_name(method, ret);
         ret->args = p[0].value;
         ret->kwargs = p[1].value;
         ret->items = p[2].value;
@@ -182,7 +212,13 @@ static int run_oddity(const TaskRunner *r, const char *line, size_t length, Text
 
 int task_run(const TaskRunner *r, const char *line, size_t length, Text *out) {
         Request q;
-        int error = request_cut(line, length, &q) ? run_request(r, &q, out) : run_oddity(r, line, length, out);
+        size_t before = out->length;
+        int error = items_cut(line, length, &q) ? run_request(r, &q, out) : -EBADMSG;
+
+        if (error == -EBADMSG) { /* or it has more than an array of items: nothing was run */
+                text_truncate(out, before);
+                error = request_cut(line, length, &q) ? run_request(r, &q, out) : run_oddity(r, line, length, out);
+        }
 
         task_keep(r->page, out);
         return error < 0 ? error : text_check(out);

@@ -200,7 +200,7 @@ static void take_lines(Channel *c, const char *data, size_t size) {
                 }
                 if (!end)
                         break;
-                if (!is_blank(data + at, n))
+                if (!is_blank(data + at, n) && !chunk_take_plain(c, data + at, n))
                         take_line(c, data + at, n);
                 at += n + 1;
         }

@@ -281,6 +281,8 @@ typedef struct ChunkAnswer {
         uint32_t n;
 } ChunkAnswer;
 void chunk_take(Channel *c, Piece *p, Slice result, bool is_kept);
+/* A line as libdrover writes it, without errors, read in one go. false: it is to be read as any other. */
+bool chunk_take_plain(Channel *c, const char *line, size_t size);
 
 /* task-kept.c */
 void channel_take_kept(Channel *c); /* what the page has */
