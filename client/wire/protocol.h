@@ -54,13 +54,16 @@
         X(DAEMON_METRICS, "daemon.metrics", "counters and measures as text for Prometheus", "format")                 \
         X(DAEMON_SHUTDOWN, "daemon.shutdown", "stop all workers, then the daemon")                                  \
         X(TASK_SUBMIT, "task.submit", "let a worker call a target, once", "pool", "target", "args", "kwargs", "timeout", "attempts", \
-          "priority", "wait", "key", "queue_timeout", "on_disconnect")                                             \
+          "priority", "wait", "key", "queue_timeout", "on_disconnect", "blobs", "spill", "attach")                                             \
         X(TASK_MAP, "task.map", "let workers call a target for each of many items", "pool", "target", "items", "count", "chunk", \
           "ordered", "kwargs", "timeout", "attempts", "priority", "more")                                          \
         X(TASK_ITEMS, "task.items", "further items for a task.map of this connection", "call", "items", "more")    \
-        X(TASK_WAIT, "task.wait", "wait until tasks are settled", "tasks", "timeout")                              \
+        X(TASK_WAIT, "task.wait", "wait until tasks are settled", "tasks", "timeout", "attach")                    \
         X(TASK_CANCEL, "task.cancel", "end tasks, queued or running", "tasks")                                     \
         X(TASK_LIST, "task.list", "tasks as they are now, and those settled lately", "pool", "state", "limit", "after")     \
+        X(BLOB_NEW, "blob.new", "memory for a large argument; its descriptor comes with the answer", "size")       \
+        X(BLOB_GET, "blob.get", "a large result; its descriptor comes with the answer", "task", "index")           \
+        X(BLOB_DROP, "blob.drop", "give back what was made by blob.new and is not used", "blobs")                  \
         X(CALL_CANCEL, "call.cancel", "end a call of this connection that is still in flight: a stream or a wait", "id") \
         X(RPC_DISCOVER, "rpc.discover", "this interface as an OpenRPC document")
 
@@ -72,7 +75,7 @@ typedef enum ProtocolMethodId {
         _METHOD_INVALID = -EINVAL,
 } ProtocolMethodId;
 
-#define PROTOCOL_PARAMS_MAX 12
+#define PROTOCOL_PARAMS_MAX 16
 
 typedef struct ProtocolMethod {
         const char *name, *help;

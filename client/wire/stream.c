@@ -6,6 +6,7 @@
 #include "wire/stream.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "wire/attach.h"
 #include "wire/frame.h"
 
 #include <sys/epoll.h>
@@ -24,6 +25,7 @@ struct Stream {
         size_t begin, end, capacity;
         Text out;
         size_t sent;
+        AttachQueue attached; /* counted from `sent` */
         stream_reader reader; /* NULL: recv(2) */
         void *userdata;
 };
@@ -52,6 +54,7 @@ Stream *stream_free(Stream *s) {
         (void) fd_close(s->fd);
         free(s->in);
         text_done(&s->out);
+        attach_done(&s->attached);
         free(s);
         return NULL;
 }
@@ -188,16 +191,24 @@ static void out_trim(Stream *s) {
         }
 }
 
+int stream_attach(Stream *s, int fd_take) {
+        return attach_put(&s->attached, stream_unread(s), fd_take);
+}
+
+size_t stream_n_attached(const Stream *s) {
+        return s->attached.n;
+}
+
 int stream_flush(Stream *s) {
         int r = text_check(&s->out);
 
         while (r >= 0 && stream_unread(s) > 0) {
-                ssize_t n = send(s->fd, s->out.data + s->sent, stream_unread(s), MSG_NOSIGNAL | MSG_DONTWAIT);
+                ssize_t n = attach_send(&s->attached, s->fd, s->out.data + s->sent, stream_unread(s));
 
                 if (n >= 0)
                         s->sent += (size_t) n;
-                else if (errno != EINTR) {
-                        r = errno == EAGAIN ? 1 : -errno;
+                else {
+                        r = n == -EAGAIN ? 1 : (int) n;
                         break;
                 }
         }

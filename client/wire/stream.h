@@ -60,6 +60,9 @@ Text *stream_output(Stream *s);
 /** stream_check_output() - after appending: 0, -ENOBUFS beyond out_max, -ENOMEM; then the connection must go.
  */
 int stream_check_output(const Stream *s);
+/** stream_attach() - a descriptor that goes with the message appended next, the stream's on success. As attach_put(). */
+int stream_attach(Stream *s, int fd_take);
+size_t stream_n_attached(const Stream *s); /* not sent yet */
 /** stream_flush() - send what the socket takes. Return: 0 all sent; 1 some is left; -EPIPE, -ENOMEM, ... */
 int stream_flush(Stream *s);
 /** stream_unread() - bytes of output not yet taken by the socket. */

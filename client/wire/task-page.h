@@ -22,6 +22,7 @@ typedef enum TaskHello {
         TASK_HELLO_ITEMS = 1 << 1, /* it takes chunks */
         TASK_HELLO_PAGE = 1 << 2,  /* it uses the page */
         TASK_HELLO_SIGNAL = 1 << 3, /* it wants SIGUSR2 before SIGKILL */
+        TASK_HELLO_BLOBS = 1 << 4,  /* it takes descriptors */
 } TaskHello;
 
 /* Requests have the ids 1, 2, 3... Entry of id: id modulo TASK_LEDGER_MAX; n_calls 0: answered. */

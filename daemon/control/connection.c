@@ -206,6 +206,7 @@ void connection_close(Connection *c) {
         c->is_unsent = c->is_unhandled = c->is_timed = false;
         DL_DELETE(control->connections, c);
         DL_APPEND(control->closed, c);
+        blob_set_done(&c->blobs);
         end_daemons(c);
 }
 

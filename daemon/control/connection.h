@@ -18,6 +18,7 @@
 #include "control/peer.h"
 #include "control/penalty.h"
 #include "control/uid-book.h"
+#include "task/blob.h"
 #include "wire/stream.h"
 #include <systemd/sd-event.h>
 
@@ -50,6 +51,7 @@ struct Connection {
         unsigned n_streams; /* of these, that pause beyond the mark: the patience is theirs */
         PoolConfig **daemons; /* of the processes that die with this connection; references, which make them unique */
         size_t n_daemons, daemons_capacity;
+        BlobSet blobs; /* made by its calls, and not used yet */
 
         usec_t line_since;   /* a line was begun and is not finished; 0: none */
         usec_t stall_since;  /* beyond the mark, last progress; 0: below it */

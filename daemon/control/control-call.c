@@ -3,6 +3,7 @@
  * A changing call is written down (audit.h) when it is answered, and when its peer went before that. */
 #include "control/control-call.h"
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "control/audit.h"
 #include "control/control-room.h"
 #include "control/own-pool.h"
@@ -124,6 +125,20 @@ static Text *answer_out(const Call *c) {
                 return &control->nowhere;
         }
         return c->batch ? &c->batch->out : connection_out(c->connection);
+}
+
+bool call_can_attach(const Call *c) {
+        return c->id && !c->batch;
+}
+
+void call_attach(Call *c, int fd_take) {
+        Stream *s = c->connection->stream;
+        int r = fd_take < 0 ? fd_take : stream_n_attached(s) >= CONTROL_ATTACHED_MAX ? -ENOBUFS : stream_attach(s, fd_take);
+
+        if (r >= 0)
+                return;
+        (void) fd_close(fd_take);
+        stream_output(s)->failed = true; /* what the line says would not be true */
 }
 
 static void answer_end(Call *c) {

@@ -60,6 +60,13 @@ void call_keep(Call *c, const CallOps *ops, void *state);
 /** call_set_object() - name what is changed, for the audit line. */
 void call_set_object(Call *c, const char *object);
 
+/** call_can_attach() - may descriptors go with the answer: not in a batch, nor where there is no answer. */
+bool call_can_attach(const Call *c);
+/**
+ * call_attach() - send a descriptor with the answer, whose line comes next; it says how many there are, as "descriptors"
+ * @fd_take: gone in any case; a negative errno in its place, and beyond CONTROL_ATTACHED_MAX, drops the connection.
+ */
+void call_attach(Call *c, int fd_take);
 /* A result: exactly one JSON value with key NULL in between. @c is gone after call_end(). */
 Text *call_begin(Call *c);
 void call_end(Call *c);

@@ -32,6 +32,7 @@ typedef struct Control Control;
 #define CONTROL_WATCHES_MAX (1u << 20)         /* and of all */
 #define CONTROL_PROCESSES_PER_UID_MAX 256u     /* of `run` and pool.add of one user who is no administrator */
 #define CONTROL_POOLS_PER_UID_MAX 64u          /* of pool.add of such a one */
+#define CONTROL_ATTACHED_MAX 256u              /* descriptors on their way to one connection */
 #define CONTROL_BATCH_OUTPUT_MAX (2u << 20)    /* bytes of answers to one batch; the rest of it gets the error limit */
 #define CONTROL_UNREAD_MARK (256u * 1024)  /* unread output beyond which no more requests are read and streams pause */
 #define CONTROL_UNREAD_MAX (16u << 20)     /* beyond which the connection is dropped */

@@ -2,6 +2,7 @@
  *
  * A task belongs to the user who submitted it. Others need the role operate for its pool; without that it is not there. */
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "base/parse.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
@@ -45,7 +46,9 @@ void method_task_errno(Call *c, int error, const Pool *p) {
                 call_fail(c, ERROR_FAILED, "no worker of %s is left to do it: %s; see droverctl describe %s, mend it, then droverctl start %s",
                           name, why, name, name);
         else if (error == -EMSGSIZE || error == -E2BIG)
-                call_fail(c, ERROR_LIMIT, "the arguments of a task have at most %u bytes", TASK_LINE_MAX - 1024);
+                call_fail(c, ERROR_LIMIT, "the arguments of a task have at most %u bytes; give larger ones as blobs (blob.new)", TASK_LINE_MAX - 1024);
+        else if (error == -EMLINK)
+                call_fail(c, ERROR_LIMIT, "too many blobs are on record: at most %u; use \"wait\": true, or submit again when some are done", BLOBS_KEPT_MAX);
         else
                 call_errno(c, error, "cannot take the task");
 }
@@ -61,7 +64,7 @@ static bool may_see(const Call *c, const Task *t) {
 }
 
 /* NULL: the call was answered. */
-static Task *find(Call *c, const char *id) {
+Task *method_task_find(Call *c, const char *id) {
         Task *t = task_find(call_control(c)->world.tasks, id);
 
         if (t && may_see(c, t))
@@ -78,7 +81,8 @@ typedef struct SubmitParams {
         usec_t timeout, queue_timeout;
         int64_t attempts, priority;
         const char *key, *on_disconnect;
-        bool wait;
+        json_t *blobs, *spill;
+        bool wait, attach;
 } SubmitParams;
 
 static const SubmitParams submit_defaults = {.timeout = USEC_INFINITY};
@@ -95,6 +99,9 @@ static const JsonField submit_fields[] = {
         {"key", JSON_FIELD_STRING, offsetof(SubmitParams, key), .help = "of your own: a second submit with it is the same task"},
         {"queue_timeout", JSON_FIELD_SPAN, offsetof(SubmitParams, queue_timeout), .help = "how long it may wait for a worker (for ever)"},
         {"on_disconnect", JSON_FIELD_STRING, offsetof(SubmitParams, on_disconnect), .help = "with wait, when the connection goes: cancel (the default) or keep"},
+        {"blobs", JSON_FIELD_ARRAY, offsetof(SubmitParams, blobs), .help = "names of sealed blobs of this connection, ID or {\"blob\":ID,\"size\":N}; args and kwargs name them {\"$blob\":INDEX}"},
+        {"spill", JSON_FIELD_VALUE, offsetof(SubmitParams, spill), .help = "the name of a blob with the text {\"args\":[...],\"kwargs\":{...}}, in place of these"},
+        {"attach", JSON_FIELD_BOOL, offsetof(SubmitParams, attach), .help = "with wait: the descriptors of a large result come with the outcome (false)"},
         {0},
 };
 
@@ -103,7 +110,7 @@ typedef struct SubmitCall {
         TaskWatch watch;
         Call *call;
         Task *task; /* NULL: settled */
-        bool is_kept;
+        bool is_kept, is_attached;
 } SubmitCall;
 
 static void submit_free(void *state) {
@@ -118,12 +125,24 @@ static void submit_free(void *state) {
 
 static const CallOps submit_ops = {.free_state = submit_free};
 
+/* With the descriptors of what came of it, or as text. */
+static void put_outcome(Call *c, const Task *t, bool is_attached) {
+        const BlobSet *results = task_results(t);
+
+        if (is_attached && results->n > 0) {
+                for (size_t i = 0; i < results->n; i++)
+                        call_attach(c, blob_open(blob_at(results, i)));
+                task_put_attached(t, call_begin(c), results->n);
+        } else
+                task_put_json(t, call_begin(c), false);
+        call_end(c);
+}
+
 static void submit_settled(TaskWatch *w, Task *t) {
         SubmitCall *s = container_of(w, SubmitCall, watch);
 
         s->task = NULL;
-        task_put_json(t, call_begin(s->call), false);
-        call_end(s->call);
+        put_outcome(s->call, t, s->is_attached);
 }
 
 static void answer_id(Call *c, const Task *t) {
@@ -136,12 +155,11 @@ static void answer_id(Call *c, const Task *t) {
         call_end(c);
 }
 
-static void answer_outcome(Call *c, Task *t, bool is_kept) {
+static void answer_outcome(Call *c, Task *t, bool is_kept, bool is_attached) {
         SubmitCall *s;
 
         if (task_is_settled(t)) {
-                task_put_json(t, call_begin(c), false);
-                call_end(c);
+                put_outcome(c, t, is_attached);
                 return;
         }
         s = NEW0(SubmitCall);
@@ -149,9 +167,20 @@ static void answer_outcome(Call *c, Task *t, bool is_kept) {
                 call_errno(c, -ENOMEM, "cannot wait");
                 return;
         }
-        *s = (SubmitCall){.call = c, .task = t, .is_kept = is_kept, .watch = {.on_settled = submit_settled}};
+        *s = (SubmitCall){.call = c, .task = t, .is_kept = is_kept, .is_attached = is_attached,
+                          .watch = {.on_settled = submit_settled}};
+        if (is_attached)
+                task_attach_results(t);
         task_watch(&s->watch, t);
         call_keep(c, &submit_ops, s);
+}
+
+static bool has_spill(const SubmitParams *p) {
+        return p->spill && !json_is_null(p->spill);
+}
+
+static bool has_members(Slice cut, const json_t *value) {
+        return cut.at ? !slice_is_empty(cut) : json_array_size(value) + json_object_size(value) > 0;
 }
 
 static bool submit_is_fine(Call *c, const SubmitParams *p) {
@@ -161,9 +190,27 @@ static bool submit_is_fine(Call *c, const SubmitParams *p) {
                 call_fail(c, ERROR_PARAMS, "task.submit: \"on_disconnect\" is cancel or keep, not \"%.40s\"", p->on_disconnect);
         else if (p->on_disconnect && !p->wait)
                 call_fail(c, ERROR_PARAMS, "task.submit: \"on_disconnect\" is for \"wait\": true; without it the task outlives the connection");
+        else if (p->attach && (!p->wait || !call_can_attach(c)))
+                call_fail(c, ERROR_PARAMS, "task.submit: \"attach\" is for \"wait\": true, and not in a batch");
+        else if (has_spill(p) && (has_members(call_control(c)->payload.args, p->args) || has_members(call_control(c)->payload.kwargs, p->kwargs)))
+                call_fail(c, ERROR_PARAMS, "task.submit: \"spill\" has the args and kwargs; it stands in place of them");
         else
                 return true;
         return false;
+}
+
+static void submit(Call *c, const SubmitParams *p, Pool *pool, TaskSpec *spec) {
+        Task *t = NULL;
+        int r = task_submit(call_control(c)->world.tasks, pool, spec, &t);
+
+        if (r < 0) {
+                blob_set_move(&c->connection->blobs, spec->blobs); /* for the next try */
+                method_task_errno(c, r, pool);
+        } else if (p->wait)
+                answer_outcome(c, t, spec->is_recorded, p->attach);
+        else
+                answer_id(c, t);
+        blob_set_done(spec->blobs); /* with a known key nobody took them */
 }
 
 static void handle_submit(Call *c, const void *params) {
@@ -173,11 +220,10 @@ static void handle_submit(Call *c, const void *params) {
         bool is_kept = !p->wait || (p->on_disconnect && streq(p->on_disconnect, "keep")) || p->key;
         _cleanup_text_ Text args = {0}, kwargs = {0};
         const TaskConfig *tasks;
-        Task *t = NULL;
+        BlobSet blobs = {0};
         TaskSpec spec;
-        int r;
 
-        if (!pool)
+        if (!pool || !method_blob_claim(c, has_spill(p) ? p->spill : NULL, p->blobs, &blobs))
                 return;
         tasks = &pool_config(pool)->tasks;
         spec = (TaskSpec){
@@ -191,14 +237,14 @@ static void handle_submit(Call *c, const void *params) {
                 .key = p->key,
                 .uid = c->connection->peer.uid,
                 .is_recorded = is_kept,
+                .blobs = &blobs,
+                .has_spill = has_spill(p),
         };
-        r = args.failed || kwargs.failed ? -ENOMEM : task_submit(call_control(c)->world.tasks, pool, &spec, &t);
-        if (r < 0)
-                method_task_errno(c, r, pool);
-        else if (p->wait)
-                answer_outcome(c, t, is_kept);
-        else
-                answer_id(c, t);
+        if (args.failed || kwargs.failed) {
+                blob_set_done(&blobs);
+                method_task_errno(c, -ENOMEM, pool);
+        } else
+                submit(c, p, pool, &spec);
 }
 
 const Method method_task_submit = {
@@ -210,7 +256,7 @@ const Method method_task_submit = {
         .fields = submit_fields,
         .params_size = sizeof(SubmitParams),
         .defaults = &submit_defaults,
-        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\"|\"cancelled\"|\"timeout\"|\"lost\",\"error\":ERROR}",
+        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\"|\"cancelled\"|\"timeout\"|\"lost\",\"error\":ERROR}. A result of more than 64 KiB has \"spill\":{\"size\"} in place of \"result\", and \"blobs\":[{\"size\"}...] those that it names",
 };
 
 /* ---- task.wait ---- */
@@ -218,6 +264,7 @@ const Method method_task_submit = {
 typedef struct TasksParams {
         json_t *tasks;
         usec_t timeout;
+        bool attach;
 } TasksParams;
 
 static const TasksParams tasks_defaults = {.timeout = USEC_INFINITY};
@@ -225,6 +272,7 @@ static const TasksParams tasks_defaults = {.timeout = USEC_INFINITY};
 static const JsonField wait_fields[] = {
         {"tasks", JSON_FIELD_STRINGS, offsetof(TasksParams, tasks), .required = true, .help = "ids, as task.submit gave them"},
         {"timeout", JSON_FIELD_SPAN, offsetof(TasksParams, timeout), .help = "then the error \"timeout\", with what is known in data.tasks (for ever)"},
+        {"attach", JSON_FIELD_BOOL, offsetof(TasksParams, attach), .help = "for one task: the descriptors of a large result come with the outcome (false)"},
         {0},
 };
 
@@ -241,6 +289,9 @@ struct WaitCall {
         sd_event_source *timer;
         usec_t timeout;
         size_t n, n_open;
+        bool is_attached; /* with one task only: */
+        int fds[BLOBS_PER_TASK_MAX];
+        size_t n_fds;
         WaitItem items[];
 };
 
@@ -251,6 +302,7 @@ static void wait_free(void *state) {
                 task_unwatch(&w->items[i].watch);
                 free(w->items[i].outcome);
         }
+        fd_close_many(w->fds, w->n_fds);
         sd_event_source_disable_unref(w->timer);
         free(w);
 }
@@ -272,8 +324,11 @@ static void put_outcomes(const WaitCall *w, Text *t) {
 
 static void wait_answer(WaitCall *w) {
         Call *c = w->call;
-        Text *t = call_begin(c);
+        Text *t;
 
+        for (size_t i = 0; i < w->n_fds; i++)
+                call_attach(c, TAKE_FD(w->fds[i]));
+        t = call_begin(c);
         json_put_object(t, NULL);
         put_outcomes(w, t);
         json_end_object(t);
@@ -294,7 +349,12 @@ static int wait_expired(sd_event_source *s, uint64_t usec, void *userdata) {
 static void item_take(WaitItem *i, const Task *t) {
         _cleanup_text_ Text text = {0};
 
-        task_put_json(t, &text, false);
+        if (i->of->is_attached && task_results(t)->n > 0) {
+                for (size_t at = 0; at < task_results(t)->n; at++)
+                        i->of->fds[i->of->n_fds++] = blob_open(blob_at(task_results(t), at));
+                task_put_attached(t, &text, i->of->n_fds);
+        } else
+                task_put_json(t, &text, false);
         i->outcome = text_take(&text);
         i->of->n_open--;
 }
@@ -332,10 +392,14 @@ static void handle_wait(Call *c, const void *params) {
                 call_errno(c, -ENOMEM, "cannot wait");
                 return;
         }
+        if (p->attach && (n != 1 || !call_can_attach(c))) {
+                call_fail(c, ERROR_PARAMS, "task.wait: \"attach\" is for one task, and not in a batch");
+                return;
+        }
         for (size_t i = 0; i < n; i++)
-                if (!find(c, ids[i]))
+                if (!method_task_find(c, ids[i]))
                         return;
-        *w = (WaitCall){.call = c, .timeout = p->timeout, .n = n, .n_open = n};
+        *w = (WaitCall){.call = c, .timeout = p->timeout, .n = n, .n_open = n, .is_attached = p->attach};
         if (wait_arm(w) < 0) {
                 call_errno(c, -ENOMEM, "cannot wait");
                 return;
@@ -386,7 +450,7 @@ static void handle_cancel(Call *c, const void *params) {
         if (n > 0)
                 call_set_object(c, ids[0]);
         for (size_t i = 0; i < n; i++)
-                if (!find(c, ids[i]))
+                if (!method_task_find(c, ids[i]))
                         return;
         for (size_t i = 0; i < n; i++) {
                 Task *task = task_find(call_control(c)->world.tasks, ids[i]); /* one named twice may be gone */

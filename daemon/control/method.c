@@ -47,6 +47,9 @@ const Method *const methods[_METHOD_MAX] = {
         [METHOD_TASK_WAIT] = &method_task_wait,
         [METHOD_TASK_CANCEL] = &method_task_cancel,
         [METHOD_TASK_LIST] = &method_task_list,
+        [METHOD_BLOB_NEW] = &method_blob_new,
+        [METHOD_BLOB_GET] = &method_blob_get,
+        [METHOD_BLOB_DROP] = &method_blob_drop,
 };
 
 /* By position to by name: the table's order. -E2BIG: more than there are. */

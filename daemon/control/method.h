@@ -41,7 +41,7 @@ extern const Method method_status, method_start, method_stop, method_restart, me
         method_config_check, method_config_show, method_config_apply, method_config_plan, method_config_set, method_config_get,
         method_enable, method_disable, method_daemon_info, method_daemon_metrics, method_daemon_promises, method_daemon_shutdown,
         method_rpc_discover, method_call_cancel, method_task_submit, method_task_map, method_task_items, method_task_wait,
-        method_task_cancel, method_task_list;
+        method_task_cancel, method_task_list, method_blob_new, method_blob_get, method_blob_drop;
 extern const Method *const methods[_METHOD_MAX];
 
 /** method_may() - does @level reach what the call's method needs; else the call is answered with `denied`. */

@@ -57,13 +57,13 @@ static bool is_true(Slice s) {
 }
 
 bool channel_take_hello(Channel *c, Slice params) {
-        SliceMember m[] = {{.key = "items"}, {.key = "page"}, {.key = "signal"}};
+        SliceMember m[] = {{.key = "items"}, {.key = "page"}, {.key = "signal"}, {.key = "blobs"}};
 
         if (!params.at || slice_object(params.at, params.n, m, ARRAY_SIZE(m), NULL) < 0)
                 return false;
         c->ledger->hello = TASK_HELLO_SAID | (is_true(m[0].value) ? TASK_HELLO_ITEMS : 0) |
                            (is_true(m[1].value) ? TASK_HELLO_PAGE | TASK_HELLO_SIGNAL : 0) |
-                           (is_true(m[2].value) ? TASK_HELLO_SIGNAL : 0);
+                           (is_true(m[2].value) ? TASK_HELLO_SIGNAL : 0) | (is_true(m[3].value) ? TASK_HELLO_BLOBS : 0);
         channel_hello(c);
         worker_hear_hello(c->worker, c->generation);
         task_pool_mark(c->pool);
@@ -73,7 +73,7 @@ bool channel_take_hello(Channel *c, Slice params) {
 /* ---- answers ---- */
 
 typedef struct Answer {
-        Slice id, result, error, method, params;
+        Slice id, result, error, method, params, spill, blobs;
 } Answer;
 
 /* A request that the worker says it could not read, or a target it does not have, did not run. */
@@ -85,14 +85,14 @@ static bool has_run(const Answer *a) {
         return !(code[0].value.n == 6 && memcmp(code[0].value.at, "-32", 3) == 0);
 }
 
-static void answer_task(Task *t, const Answer *a) {
+static void answer_task(Channel *c, Task *t, const Answer *a) {
         _cleanup_text_ Text member = {0};
 
         if (a->error.at) {
                 error_from_worker(&member, "error", a->error);
         } else {
-                text_append(&member, "\"result\":");
-                slice_append(&member, a->result);
+                task_take_claimed(t, c, a->spill.at);
+                task_put_result_member(t, &member, a->result);
         }
         if (text_check(&member) < 0)
                 task_fail(t, TASK_FAILED, ERROR_INTERNAL, "the daemon is short of memory for the result");
@@ -121,9 +121,39 @@ static void answer_take(Channel *c, Piece *p, const Answer *a, bool is_kept) {
         }
         channel_answered(c, p, has_run(a));
         if (was.task)
-                answer_task(was.task, a);
+                answer_task(c, was.task, a);
         else if (was.map)
                 answer_map(&was, a);
+}
+
+/* With blobs: they are to be its own, and of a map the text is wanted here. */
+static void answer_take_blobs(Channel *c, Piece *p, Answer *a, bool is_kept, const char *line, size_t size) {
+        uid_t uid = p->task ? p->task->uid : p->map ? p->map->uid : BLOB_UID_NONE;
+        int r = channel_claim(c, a->spill, a->blobs, uid);
+        _cleanup_text_ Text text = {0};
+        char message[256];
+
+        if (r == -ENOENT && (p->task || p->map)) {
+                channel_garbage(c, "it answered with a blob that is not its own", line, size);
+                return;
+        }
+        if (r < 0)
+                piece_fail(c, p, r == -EDQUOT ? ERROR_LIMIT : ERROR_FAILED, blob_error(r, message, sizeof message));
+        else if (p->map && !a->error.at && channel_read_claimed(c, &text, message, sizeof message) < 0)
+                piece_fail(c, p, ERROR_LIMIT, message);
+        else {
+                if (p->map && !a->error.at)
+                        a->result = (Slice){text.data, text.length};
+                answer_take(c, p, a, is_kept);
+        }
+        blob_set_done(&c->claimed);
+}
+
+static void answer_deliver(Channel *c, Piece *p, Answer *a, bool is_kept, const char *line, size_t size) {
+        if (a->spill.at || a->blobs.at)
+                answer_take_blobs(c, p, a, is_kept, line, size);
+        else
+                answer_take(c, p, a, is_kept);
 }
 
 /* With id null it could not even tell which: the one that it is at. */
@@ -142,9 +172,9 @@ static bool is_old(const Channel *c, const Answer *a) {
 }
 
 void answer_take_kept(Channel *c, const char *line, size_t size) {
-        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}};
+        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}, {.key = "spill"}, {.key = "blobs"}};
         int r = slice_object(line, size, m, ARRAY_SIZE(m), NULL);
-        Answer a = {.id = m[0].value, .result = m[1].value, .error = m[2].value};
+        Answer a = {.id = m[0].value, .result = m[1].value, .error = m[2].value, .spill = m[3].value, .blobs = m[4].value};
         uint64_t id;
         Piece *p;
 
@@ -152,14 +182,15 @@ void answer_take_kept(Channel *c, const char *line, size_t size) {
                 return;
         p = channel_piece(c, id);
         if (p)
-                answer_take(c, p, &a, true);
+                answer_deliver(c, p, &a, true, line, size);
 }
 
 static void take_line(Channel *c, const char *line, size_t size) {
-        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}, {.key = "method"}, {.key = "params"}};
+        SliceMember m[] = {{.key = "id"},     {.key = "result"}, {.key = "error"}, {.key = "method"},
+                           {.key = "params"}, {.key = "spill"},  {.key = "blobs"}};
         SliceFault fault;
         int r = slice_object(line, size, m, ARRAY_SIZE(m), &fault);
-        Answer a = {m[0].value, m[1].value, m[2].value, m[3].value, m[4].value};
+        Answer a = {m[0].value, m[1].value, m[2].value, m[3].value, m[4].value, m[5].value, m[6].value};
         Piece *p = a.id.at ? answer_piece(c, &a) : NULL;
         char what[160];
 
@@ -169,15 +200,17 @@ static void take_line(Channel *c, const char *line, size_t size) {
         } else if (r < 0) {
                 channel_garbage(c, "it said on its task channel what is not JSON", line, size);
         } else if (a.method.at) {
-                if (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params))
+                if (!channel_blob_request(c, a.method, a.id, a.params) &&
+                    (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params)))
                         channel_garbage(c, "it said on its task channel what is no answer", line, size);
         } else if (p && (a.result.at != NULL) != (a.error.at != NULL)) {
-                answer_take(c, p, &a, false);
+                answer_deliver(c, p, &a, false, line, size);
         } else if (p) {
                 channel_garbage(c, "an answer has a result or an error", line, size);
         } else if (!a.id.at || !is_old(c, &a)) {
                 channel_garbage(c, "it answered what it was not asked", line, size);
-        } /* else answered before, or in the life before: once is enough */
+        } else if (channel_claim(c, a.spill, a.blobs, BLOB_UID_NONE) >= 0)
+                blob_set_done(&c->claimed); /* answered before, or in the life before: once is enough */
 }
 
 static bool is_blank(const char *line, size_t size) {
@@ -195,7 +228,7 @@ static void take_lines(Channel *c, const char *data, size_t size) {
                 size_t n = end ? (size_t) (end - data) - at : size - at;
 
                 if (n > TASK_LINE_MAX) {
-                        channel_garbage(c, "its answer is larger than 65536 bytes", data + at, n);
+                        channel_garbage(c, "its answer is larger than 65536 bytes, for which there are blobs", data + at, n);
                         break;
                 }
                 if (!end)

@@ -87,6 +87,7 @@ static Channel *channel_blank(TaskPool *p, Worker *w) {
         if (!c)
                 return NULL;
         *c = (Channel){.pool = p, .worker = w, .fd = -EBADF, .page_fd = -EBADF, .worker_fd = -EBADF, .head = 1, .next_id = 1};
+        c->bound_at = clock_now();
         DL_APPEND(p->channels, c);
         return c;
 }
@@ -123,6 +124,9 @@ Channel *channel_free(Channel *c) {
         fd_close(c->page_fd);
         fd_close(c->worker_fd);
         text_done(&c->out);
+        attach_done(&c->attached);
+        blob_set_done(&c->blobs);
+        blob_set_done(&c->claimed);
         free(c);
         return NULL;
 }
@@ -166,6 +170,7 @@ void channel_hello(Channel *c) {
         c->has_hello = c->ledger->hello & TASK_HELLO_SAID;
         c->takes_items = c->ledger->hello & TASK_HELLO_ITEMS;
         c->has_page = c->ledger->hello & TASK_HELLO_PAGE;
+        c->takes_blobs = c->ledger->hello & TASK_HELLO_BLOBS;
         c->has_signal = c->ledger->hello & TASK_HELLO_SIGNAL;
 }
 
@@ -190,7 +195,7 @@ static void inherit_ledger(Channel *c) {
                 c->head = MIN(c->head, id);
         }
         if (begun != sent)
-                c->is_closing = true;
+                c->is_closing = c->is_torn = true;
 }
 
 int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation) {
@@ -321,6 +326,7 @@ void channel_answered(Channel *c, Piece *p, bool has_run) {
                 c->n_calls_answered += p->n;
         c->n_done += has_run ? p->n : 0;
         c->bytes_open -= p->bytes;
+        c->n_fds_open -= p->n_fds;
         c->n_open--;
         p->n = 0;
         c->is_ledger_old = true;
@@ -375,26 +381,41 @@ static void note_ledger(Channel *c) {
 }
 
 static void send_out(Channel *c) {
-        ssize_t n;
+        ssize_t n = 0;
+        size_t done = 0;
 
         note_ledger(c);
-        n = send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN) { /* it closed its end; its death settles the rest */
+        while (done < c->out.length && (n = attach_send(&c->attached, c->fd, c->out.data + done, c->out.length - done)) > 0)
+                done += (size_t) n;
+        if (n < 0 && n != -EAGAIN && n != -ETOOMANYREFS) { /* it closed its end; its death settles the rest */
                 text_clear(&c->out);
+                attach_done(&c->attached);
                 c->is_closing = true;
                 return;
         }
-        if (n > 0 && (size_t) n < c->out.length)
-                memmove(c->out.data, c->out.data + n, c->out.length - (size_t) n + 1);
-        if (n > 0)
-                text_truncate(&c->out, c->out.length - (size_t) n);
+        if (done > 0 && done < c->out.length)
+                memmove(c->out.data, c->out.data + done, c->out.length - done + 1);
+        text_truncate(&c->out, c->out.length - done);
         if (c->out.length == 0)
                 __atomic_store_n(&c->ledger->n_sent, c->next_id - 1, __ATOMIC_RELEASE);
-        else
+        else if (n == -ETOOMANYREFS) {
+                c->is_refused = true;
+                task_room_arm(c->pool->room, usec_add(clock_now(), CHANNEL_REFUSED_USEC));
+        } else
                 (void) sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 }
 
+/* A worker that asked for something gets no answer twice, and never none: what it asked is taken off after it is sent. */
+static bool must_reply_first(Channel *c) {
+        if (c->has_reply && c->out.length > 0)
+                send_out(c);
+        c->has_reply = c->has_reply && c->out.length > 0;
+        return c->has_reply;
+}
+
 void channel_flush(Channel *c) {
+        bool is_waiting = must_reply_first(c);
+
         if (c->is_ledger_old) {
                 c->is_ledger_old = false;
                 for (size_t i = 0; i < PIECES_MAX; i++)
@@ -404,11 +425,12 @@ void channel_flush(Channel *c) {
                         }
                 c->ledger->n_calls_answered = c->n_calls_answered;
         }
-        if (c->n_consume > 0)
+        if (c->n_consume > 0 && !is_waiting)
                 consume(c);
         if (c->out.length > 0)
                 send_out(c);
-        if (c->is_closing && c->out.length == 0 && !c->is_half_closed) {
+        if (c->is_closing && c->out.length == 0 && !c->is_half_closed &&
+            (!c->takes_blobs || c->is_torn || c->n_open == 0)) { /* until then it may ask for a blob */
                 (void) shutdown(c->fd, SHUT_WR);
                 c->is_half_closed = true;
         }

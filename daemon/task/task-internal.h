@@ -4,6 +4,7 @@
 
 #include "pool/tasking.h"
 #include "task/task.h"
+#include "wire/attach.h"
 #include "wire/task-page.h"
 #include <uthash.h>
 #include <utlist.h>
@@ -13,6 +14,9 @@
 #define CHANNEL_BYTES_MAX (128u * 1024) /* of requests without an answer; they fit the socket, whole */
 #define CHANNEL_CLOSED_USEC (200 * USEC_PER_MSEC) /* for a process that closed it to end by itself */
 #define PEEK_MAX (512u * 1024)          /* more than a socket holds */
+#define CHANNEL_FDS_MAX 32u             /* with requests without an answer; libdrover's workers hold 64 */
+#define CHANNEL_REFUSED_USEC (10 * USEC_PER_MSEC) /* the kernel holds too many descriptors on their way: once more then */
+#define BLOB_HELLO_USEC (5 * USEC_PER_SEC) /* of a worker's life, in which it may say that it takes blobs */
 #define ROUND_USEC USEC_PER_MSEC        /* so much work is given ahead, by measure */
 
 typedef struct TaskPool TaskPool;
@@ -44,6 +48,10 @@ struct Task {
         unsigned attempts, n_deaths;
         bool is_recorded;
         bool is_mute; /* settled, and not told yet: its worker's last lines are on their way */
+        BlobSet blobs, results; /* of its arguments, until it is settled; and then */
+        bool has_spill, is_result_spilled; /* the first of each is the text of all */
+        bool is_attached;       /* who waits takes its results with the outcome */
+        bool is_bereft;         /* its blobs did not outlive droverd */
         char *answer; /* settled: the member "result" or "error" */
         char *exits;  /* objects with commas: of workers that died with it */
         Channel *channel; /* RUNNING */
@@ -108,6 +116,7 @@ typedef struct Piece {
         uint32_t n_gone; /* of a chunk: those before @first that were answered */
         unsigned n_deaths;
         size_t bytes;
+        unsigned n_fds; /* that went with it */
         usec_t timeout;
         bool as_items;    /* as a chunk */
         bool is_unwanted; /* cancelled: once a worker is at it, it is killed */
@@ -129,6 +138,14 @@ struct Channel {
         unsigned n_open;
         size_t bytes_open;
         Text out; /* whole lines, but for what the socket did not take of the first */
+        AttachQueue attached; /* to @out */
+        BlobSet blobs, claimed;  /* lent to the worker; named by the answer at hand */
+        unsigned n_fds_open;
+        bool takes_blobs;
+        bool has_reply;  /* in @out: what was asked is taken off only once that is sent */
+        bool is_torn;    /* what was sent of the last request is not known */
+        bool is_refused; /* the kernel takes no more descriptors now */
+        usec_t bound_at, hello_due;
         size_t n_consume;
         bool has_hello, takes_items, has_page, has_signal; /* as it said; noted in the ledger */
         bool is_closing, is_half_closed; /* no more requests; told so */
@@ -170,6 +187,7 @@ struct TaskPool {
 
 struct TaskRoom {
         TaskWorld world;
+        BlobRoom *blobs;
         TaskPool *pools, *due;
         Channel *channels; /* by generation */
         Channel *dirty;    /* with something to send or to take */
@@ -246,6 +264,23 @@ void error_from_worker(Text *t, const char *key, Slice error);
 void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, const char *exits);
 void error_plain(Text *t, const char *key, int code, const char *message);
 void exit_put(Text *t, const Channel *c, const ExitStatus *e);
+
+/* task-blob.c */
+bool task_blobs_fit(const Task *t, Channel *c);
+usec_t channel_check_blobs(Channel *c, usec_t now); /* when to look again */
+bool task_blobs_attach(Task *t, Channel *c); /* to the line appended next; false: it failed for good */
+void task_blobs_put_params(const Task *t, Channel *c, Piece *p);
+bool channel_has_recorded(const Channel *c);
+bool channel_blob_request(Channel *c, Slice method, Slice id, Slice params); /* false: it is none */
+/* What the answer names goes into @claimed. -ENOENT: not its own; else as blob_use(). */
+int channel_claim(Channel *c, Slice spill, Slice blobs, uid_t uid);
+/* The text of a spilled result, for a map; on failure a sentence in @message. */
+int channel_read_claimed(Channel *c, Text *ret, char *message, size_t size);
+void task_take_claimed(Task *t, Channel *c, bool is_spilled);
+void task_put_result_member(const Task *t, Text *out, Slice result);
+bool task_is_shown_whole(const Task *t); /* nothing is left to be fetched, though no descriptor goes along */
+void task_put_inline(const Task *t, Text *out);
+void task_room_restore_blobs(TaskRoom *r);
 
 /* task-channel.c */
 int channel_new(Channel **ret, TaskPool *p, Worker *w);

@@ -37,6 +37,10 @@ void record_submitted(Task *t) {
         json_put_u64(&v, "queue_timeout", t->queue_timeout);
         json_put_u64(&v, "attempts", t->attempts);
         json_put_u64(&v, "at", t->submitted_at);
+        if (t->blobs.n > 0) {
+                blob_set_put_record(&t->blobs, &v, "blobs");
+                json_put_bool(&v, "spill", t->has_spill);
+        }
         json_end_object(&v);
         put(t, "task", &v);
 }
@@ -60,6 +64,10 @@ void record_state(Task *t) {
         if (t->answer) {
                 json_put_string(&v, "answer", t->answer);
                 json_put_u64(&v, "ended", t->ended_at);
+        }
+        if (t->results.n > 0) {
+                blob_set_put_record(&t->results, &v, "results");
+                json_put_bool(&v, "spill", t->is_result_spilled);
         }
         json_end_object(&v);
         put(t, "task-at", &v);
@@ -135,6 +143,24 @@ static void restore_task(TaskPool *p, const json_t *o) {
         if (t->key)
                 HASH_ADD_KEYPTR(hh_key, p->keys, t->key, strlen(t->key), t);
         p->last_number = MAX(p->last_number, t->number);
+        t->has_spill = json_is_true(json_object_get(o, "spill"));
+        t->is_bereft = blob_set_restore(p->room->blobs, &t->blobs, t->uid, json_object_get(o, "blobs"), p->room->inherited) < 0;
+}
+
+/* What was to be fetched is not there any more: that is its end now. */
+static void restore_results(Task *t, const json_t *o) {
+        _cleanup_text_ Text error = {0};
+
+        blob_set_done(&t->blobs);
+        if (blob_set_restore(t->pool->room->blobs, &t->results, t->uid, json_object_get(o, "results"), t->pool->room->inherited) >= 0) {
+                t->is_result_spilled = t->results.n > 0 && json_is_true(json_object_get(o, "spill"));
+                return;
+        }
+        blob_set_done(&t->results);
+        error_plain(&error, "error", ERROR_FAILED, "its result did not outlive the daemon: too many blobs are on record");
+        free(t->answer);
+        t->answer = text_take(&error);
+        t->state = TASK_FAILED;
 }
 
 static void restore_settled(Task *t, TaskState state, const json_t *o) {
@@ -149,6 +175,7 @@ static void restore_settled(Task *t, TaskState state, const json_t *o) {
         free(TAKE_PTR(t->params));
         task_room_discharge(p->room, t->uid, t->bytes);
         t->bytes = 0;
+        restore_results(t, o);
         task_user_take_result(t);
         DL_APPEND2(p->settled, t, settled_prev, settled_next);
         p->n_settled++;
@@ -240,6 +267,8 @@ void task_room_catch_up(TaskRoom *r) {
                 HASH_ITER(hh, p->tasks, t, next) {
                         if (t->state == TASK_RUNNING && !t->channel)
                                 task_lost(t);
+                        if (t->is_bereft && t->state == TASK_QUEUED)
+                                task_fail(t, TASK_FAILED, ERROR_FAILED, "its blobs did not outlive the daemon");
                         if (t->state != TASK_QUEUED || t->node.is_queued)
                                 continue;
                         task_counted(p, 1);
@@ -248,4 +277,5 @@ void task_room_catch_up(TaskRoom *r) {
                 find_orphans(p);
                 task_pool_mark(p);
         }
+        task_room_restore_blobs(r);
 }

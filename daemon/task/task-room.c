@@ -175,7 +175,8 @@ static const TaskingHooks tasking_hooks = {
 int task_room_new(TaskRoom **ret, const TaskWorld *world) {
         TaskRoom *r = NEW0(TaskRoom);
 
-        if (!r || !(r->peek = alloc_zero(1, PEEK_MAX))) {
+        if (!r || !(r->peek = alloc_zero(1, PEEK_MAX)) || blob_room_new(&r->blobs, world->keeper) < 0) {
+                free(r ? r->peek : NULL);
                 free(r);
                 return -ENOMEM;
         }
@@ -199,6 +200,7 @@ TaskRoom *task_room_free(TaskRoom *r) {
                 free(u);
         }
         sd_event_source_disable_unref(r->timer);
+        blob_room_free(r->blobs);
         free(r->peek);
         free(r);
         return NULL;
@@ -220,8 +222,10 @@ static int on_time(sd_event_source *s, uint64_t usec, void *userdata) {
         r->timer_at = 0;
         HASH_ITER(hh, r->pools, p, after) {
                 DL_FOREACH_SAFE(p->channels, c, follow) {
-                        usec_t due = channel_check(c, now);
+                        usec_t due = channel_check_blobs(c, now);
 
+                        next = MIN(next, due);
+                        due = channel_check(c, now);
                         next = MIN(next, due);
                 }
                 task_expire(p, now, &next);
@@ -248,15 +252,21 @@ static bool can_be_given(const QueueNode *n) {
 
 static void give_task(Task *t, Channel *c) {
         size_t before = c->out.length;
-        Piece *p = channel_add(c, 1, t->timeout);
+        Piece *p;
 
+        if (t->blobs.n > 0 && !task_blobs_attach(t, c))
+                return;
+        p = channel_add(c, 1, t->timeout);
         p->task = t;
         text_append(&c->out, "{\"jsonrpc\":\"2.0\",\"id\":");
         text_append_u64(&c->out, p->id);
         text_append(&c->out, ",\"method\":");
         text_append(&c->out, t->target);
         text_append(&c->out, ",\"params\":");
-        text_append(&c->out, t->params);
+        if (t->blobs.n > 0)
+                task_blobs_put_params(t, c, p);
+        else
+                text_append(&c->out, t->params);
         text_append(&c->out, "}\n");
         channel_added(c, p, before);
         queue_remove(t->pool, &t->node);
@@ -264,6 +274,8 @@ static void give_task(Task *t, Channel *c) {
         t->state = TASK_RUNNING;
         t->channel = c;
         t->request = p->id;
+        if (t->is_recorded && c->blobs.n > 0)
+                (void) blob_set_keep(&c->blobs); /* it may answer with them */
         record_state(t);
 }
 
@@ -274,7 +286,8 @@ static bool give_one(TaskPool *p, Channel *c) {
         if (!n)
                 return false;
         if (!n->is_map) {
-                give_task(node_task(n), c);
+                if (task_blobs_fit(node_task(n), c))
+                        give_task(node_task(n), c);
                 return true;
         }
         map_give(node_map(n), c);

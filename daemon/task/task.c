@@ -111,6 +111,8 @@ static int task_make(TaskPool *p, const TaskSpec *s, char *key_take, Task **ret)
 
         if (!target || !params)
                 return -ENOMEM;
+        if (s->blobs && s->is_recorded && blob_set_keep(s->blobs) < 0)
+                return -EMLINK;
         bytes = strlen(target) + strlen(params);
         if (bytes + 128 > TASK_LINE_MAX)
                 return -EMSGSIZE;
@@ -128,6 +130,9 @@ static int task_make(TaskPool *p, const TaskSpec *s, char *key_take, Task **ret)
         t->key = TAKE_PTR(key);
         t->bytes = bytes;
         t->uid = s->uid;
+        if (s->blobs)
+                blob_set_move(&t->blobs, s->blobs);
+        t->has_spill = s->has_spill;
         if (t->key)
                 HASH_ADD_KEYPTR(hh_key, p->keys, t->key, strlen(t->key), t);
         *ret = t;
@@ -200,6 +205,8 @@ void task_forget(Task *t) {
         HASH_DEL(p->tasks, t);
         if (t->key)
                 HASH_DELETE(hh_key, p->keys, t);
+        blob_set_done(&t->blobs);
+        blob_set_done(&t->results);
         free(t->target);
         free(t->params);
         free(t->key);
@@ -238,6 +245,7 @@ static void tell_watches(Task *t) {
 /* What was asked is of no interest any more, only what came of it. */
 static void swap_bytes(Task *t) {
         free(TAKE_PTR(t->params));
+        blob_set_done(&t->blobs);
         task_room_discharge(t->pool->room, t->uid, t->bytes);
         t->bytes = 0;
         task_user_take_result(t);
@@ -272,6 +280,9 @@ void task_settle(Task *t, TaskState state, const char *member) {
         t->state = state;
         t->answer = alloc_strdup(member);
         t->ended_at = clock_realtime();
+        t->is_recorded |= !t->is_attached && !task_is_shown_whole(t); /* what is to be fetched stays for a while */
+        if (t->is_recorded)
+                (void) blob_set_keep(&t->results);
         swap_bytes(t);
         DL_APPEND2(p->settled, t, settled_prev, settled_next);
         p->n_settled++;
@@ -416,7 +427,9 @@ void task_put_json(const Task *t, Text *out, bool with_details) {
         json_put_object(out, NULL);
         json_put_string(out, "task", task_id(t, id));
         json_put_string(out, "state", shown_state(t));
-        if (t->answer && !t->is_mute) {
+        if (t->answer && t->is_result_spilled && !with_details)
+                task_put_inline(t, out);
+        else if (t->answer && !t->is_mute) {
                 text_append_char(out, ',');
                 text_append(out, t->answer);
         }
@@ -430,6 +443,20 @@ void task_put_json(const Task *t, Text *out, bool with_details) {
                 put_time(out, "submitted_at", t->submitted_at);
                 put_time(out, "ended_at", t->ended_at);
                 json_put_string(out, "worker", t->channel ? worker_name(t->channel->worker) : NULL);
+        }
+        json_end_object(out);
+}
+
+void task_put_attached(const Task *t, Text *out, size_t n_descriptors) {
+        char id[TASK_ID_MAX];
+
+        json_put_object(out, NULL);
+        json_put_string(out, "task", task_id(t, id));
+        json_put_string(out, "state", shown_state(t));
+        json_put_u64(out, "descriptors", n_descriptors);
+        if (t->answer) {
+                text_append_char(out, ',');
+                text_append(out, t->answer);
         }
         json_end_object(out);
 }

@@ -15,6 +15,7 @@
 #include "event/hub.h"
 #include "handover/journal.h"
 #include "pool/pool.h"
+#include "task/blob.h"
 #include "wire/slice.h"
 
 #define TASK_LINE_MAX (64u * 1024)      /* bytes of one request to a worker, or of one answer */
@@ -84,12 +85,14 @@ typedef struct TaskSpec {
         const char *key;    /* NULL: none */
         uid_t uid;
         bool is_recorded;   /* it outlives the connection, and droverd */
+        BlobSet *blobs;     /* the task's on success; NULL: none */
+        bool has_spill;     /* the first of these is the text of {"args","kwargs"} */
 } TaskSpec;
 
 /**
  * task_submit() - *ret is borrowed; with a key that is known it is that task, in whatever state
  * Return: 0; 1 when it was there already; -ENOBUFS: queue_max; -EDQUOT: bytes of the user; -EMSGSIZE: more than
- * TASK_LINE_MAX; -EHOSTDOWN: the pool has given up; -ENOMEM.
+ * TASK_LINE_MAX; -EHOSTDOWN: the pool has given up; -EMLINK: too many blobs are on record; -ENOMEM.
  */
 int task_submit(TaskRoom *r, Pool *p, const TaskSpec *spec, Task **ret);
 Task *task_find(TaskRoom *r, const char *id); /* NULL: there is none, or it is forgotten */
@@ -105,6 +108,14 @@ bool task_cancel(Task *t);
 void task_keep(Task *t);
 /** task_put_json() - the OUTCOME; @with_details: pool, target, times, too. */
 void task_put_json(const Task *t, Text *out, bool with_details);
+/* What came of it beyond the OUTCOME's text: of a result too long for that its text first, then what the result names. */
+const BlobSet *task_results(const Task *t);
+bool task_has_spilled(const Task *t);
+/** task_attach_results() - whoever waits gets the descriptors with the outcome: it need not be kept for them. */
+void task_attach_results(Task *t);
+/** task_put_attached() - the OUTCOME for one who gets descriptors along: "descriptors" says how many. */
+void task_put_attached(const Task *t, Text *out, size_t n_descriptors);
+BlobRoom *task_room_blobs(TaskRoom *r);
 /** task_each() - in order of age, tasks of @p (NULL: all); until @cb says false. It must not settle any. */
 void task_each(TaskRoom *r, const Pool *p, bool (*cb)(Task *t, void *userdata), void *userdata);
 
