@@ -24,6 +24,7 @@ class Shells(CliTest):
             {'key': 'stop', 'description': 'how it is stopped'}, {'key': 'stop.signal', 'description': 'the first one'},
             {'key': 'stop.timeout', 'description': 'then SIGKILL'},
             {'key': 'restart.policy', 'description': 'when', 'values': ['always', 'on-failure', 'never']}]}}
+        self.daemon.answers['task.list'] = lambda p: {'tasks': [{'task': 'math-%d' % (1 + len(p['state'])), 'target': 'f'}], 'more': 0}
         self.bin = os.path.join(self.dir, 'bin')
         os.mkdir(self.bin)
         os.symlink(os.path.realpath(DROVERCTL), os.path.join(self.bin, 'droverctl'))
@@ -62,6 +63,9 @@ class Shells(CliTest):
         self.assertEqual(self.bash('set', 'web', 'stop.timeout', ''), [])
         self.assertEqual(self.bash('get', 'web', 'restart.policy', ''), [])
         self.assertIn('script.bash', self.bash('import', 'pm2', 'scr'))
+        self.assertEqual(self.bash('submit', 'm'), ['math'])
+        self.assertEqual(self.bash('cancel', ''), ['math-8', 'math-7'])
+        self.assertEqual(self.bash('tasks', '--state', 'ca'), ['cancelled'])
 
     def fish(self, line):
         path, script = self.shell('fish')
@@ -75,6 +79,8 @@ class Shells(CliTest):
         self.assertEqual(sorted(self.fish('droverctl set web stop.')), ['stop.signal', 'stop.timeout'])
         self.assertIn('--max-surge', self.fish('droverctl reload --max'))
         self.assertIn('script.fish', self.fish('droverctl add scr'))
+        self.assertEqual(self.fish('droverctl map --unor'), ['--unordered'])
+        self.assertEqual(sorted(self.fish('droverctl wait ma')), ['math', 'math-7', 'math-8'])
 
     def zsh(self, typed, wanted):
         """zsh completes only at a prompt: type into one in a terminal, Tab, and look."""
@@ -109,6 +115,8 @@ class Shells(CliTest):
         self.zsh('droverctl stop web/', b'web/0.*web/1')
         self.zsh('droverctl reload --max-s', b'urge')
         self.zsh('droverctl set web stop.t', b'stop.t.{0,16}imeout')
+        self.zsh('droverctl canc', b'canc.{0,16}el')
+        self.zsh('droverctl cancel math-', b'math-7.*math-8|math-8.*math-7')
 
 
 class Manuals(unittest.TestCase):
