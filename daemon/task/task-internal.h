@@ -329,6 +329,9 @@ void channel_ended(Channel *c, const ExitStatus *e);
 /* task-map.c */
 void map_give(TaskMap *m, Channel *c);
 bool map_can_give(const TaskMap *m);
+size_t map_n_waiting(const TaskMap *m); /* items that no worker has */
+void map_items_done(TaskMap *m, size_t first, size_t n); /* their texts may go */
+/* task-map-result.c */
 void map_answered(TaskMap *m, size_t item, Slice result);
 void map_answered_items(TaskMap *m, size_t first, const ChunkAnswer *a);
 void map_failed(TaskMap *m, size_t first, size_t n, const char *error);
