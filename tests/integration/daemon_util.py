@@ -29,6 +29,7 @@ class Client:
         self.file = self.socket.makefile("r", encoding="utf-8")
         self.last_id = 0
         self.notes = []
+        self.early = {}  # answers to calls that nobody waits for yet, by id
 
     def send(self, method, **params):
         self.last_id += 1
@@ -43,11 +44,16 @@ class Client:
         return json.loads(line)
 
     def answer(self, number):
-        while True:
+        message = self.early.pop(number, None)
+        while message is None:
             message = self.receive()
             if message.get("id") == number or ("error" in message and message["id"] is None):
                 break  # null: the call could not even be read
-            self.notes.append(message)
+            if isinstance(message.get("id"), int) and "method" not in message:
+                self.early[message["id"]] = message
+            else:
+                self.notes.append(message)
+            message = None
         if "error" in message:
             raise Failure(message["error"])
         return message["result"]

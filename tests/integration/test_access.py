@@ -162,7 +162,7 @@ def test_events():
         d.call("pool.add", name="gone", command=SLEEP)
         d.call("pool.remove", pool="gone")
         bob.call("call.cancel", id=follow)  # its own answer comes after that of the call it ends
-        assert bob.notes.pop()["id"] == follow
+        assert bob.early.pop(follow)["id"] == follow
         assert {n["params"].get("pool") for n in bob.notes} == {"web", "mine"}, bob.notes
         assert all(n["method"] == "event" for n in bob.notes), "a gap tells of something hidden"
         ann.call("events", since=0)
