@@ -234,6 +234,14 @@ static int build_house(Supervisor *s, KeeperTable *t) {
         return 0;
 }
 
+static void use_task_dir(Supervisor *s) {
+        const char *dir = s->config ? s->config->state_dir : s->places.state_dir;
+        int r = task_room_use_dir(s->tasks, dir, !s->is_later_life);
+
+        if (r < 0)
+                log_error("durable tasks in %s: %s; pools with tasks.durable take no tasks until that works", dir, strerrordesc_np(-r));
+}
+
 /* What shall run: from the configuration in a first life, from the journal in a later one. */
 static int populate(Supervisor *s, KeeperTable *t) {
         int r = 0;
@@ -250,6 +258,7 @@ static int populate(Supervisor *s, KeeperTable *t) {
         }
         pool_set_inherit(s->pools, NULL);
         task_room_inherit(s->tasks, NULL);
+        use_task_dir(s);
         keeper_link_table_done(s->keeper);
         return r;
 }

@@ -322,6 +322,9 @@ const ConfigKey config_keys[] = {
              .help = "Tasks that may wait; beyond, submitting is refused with \"limit\"."),
         POOL("tasks.prefetch", prefetch, tasks.prefetch, .default_json = "\"auto\"", .max = TASK_PREFETCH_MAX, .cost = CONFIG_LIVE,
              .help = "Tasks that are handed to a worker beyond the one it works at, so that it never waits for the next."),
+        POOL("tasks.durable", bool, tasks.durable, .default_json = "false", .cost = CONFIG_LIVE,
+             .help = "Tasks submitted without waiting, or with a key, are in tasks.log in the state directory before they are accepted, and survive a "
+                     "restart of the machine. What was begun then is begun again if tasks.attempts allows, else its state is lost."),
         POOL("tasks.result_ttl", span, tasks.result_ttl, .default_json = "\"1h\"", .max = 30 * DAY, .cost = CONFIG_LIVE,
              .help = "How long the outcome of a task is kept for whoever asks for it."),
 

@@ -112,6 +112,7 @@ typedef struct TaskConfig {
         uint64_t queue_max; /* 100000 waiting ones, then the caller gets `limit` */
         unsigned prefetch;  /* handed to a worker beyond the one it works at; TASK_PREFETCH_AUTO (default): by measure */
         usec_t result_ttl;  /* 1 h: how long a result that nobody fetched is kept */
+        bool durable;       /* false. Recorded tasks survive the machine */
 } TaskConfig;
 #define TASK_PREFETCH_AUTO UINT_MAX
 

@@ -45,8 +45,12 @@ void method_task_errno(Call *c, int error, const Pool *p) {
         else if (error == -EHOSTDOWN && pool_has_given_up(p, why, sizeof why))
                 call_fail(c, ERROR_FAILED, "no worker of %s is left to do it: %s; see droverctl describe %s, mend it, then droverctl start %s",
                           name, why, name, name);
+        else if (error == -ENOSPC)
+                call_fail(c, ERROR_FAILED, "the disk is full: a task of %s must be in tasks.log of the state directory before it is accepted; make room there", name);
         else if (error == -EMSGSIZE || error == -E2BIG)
                 call_fail(c, ERROR_LIMIT, "the arguments of a task have at most %u bytes; give larger ones as blobs (blob.new)", TASK_LINE_MAX - 1024);
+        else if (error == -EOPNOTSUPP)
+                call_fail(c, ERROR_UNSUPPORTED, "%s has tasks.durable, and blobs do not survive the machine: put them into a file and submit its name, or use \"wait\": true", name);
         else if (error == -EMLINK)
                 call_fail(c, ERROR_LIMIT, "too many blobs are on record: at most %u; use \"wait\": true, or submit again when some are done", BLOBS_KEPT_MAX);
         else
@@ -110,7 +114,7 @@ typedef struct SubmitCall {
         TaskWatch watch;
         Call *call;
         Task *task; /* NULL: settled */
-        bool is_kept, is_attached;
+        bool is_kept, wants_id, is_attached;
 } SubmitCall;
 
 static void submit_free(void *state) {
@@ -138,13 +142,6 @@ static void put_outcome(Call *c, const Task *t, bool is_attached) {
         call_end(c);
 }
 
-static void submit_settled(TaskWatch *w, Task *t) {
-        SubmitCall *s = container_of(w, SubmitCall, watch);
-
-        s->task = NULL;
-        put_outcome(s->call, t, s->is_attached);
-}
-
 static void answer_id(Call *c, const Task *t) {
         char id[TASK_ID_MAX];
         Text *out = call_begin(c);
@@ -155,11 +152,41 @@ static void answer_id(Call *c, const Task *t) {
         call_end(c);
 }
 
-static void answer_outcome(Call *c, Task *t, bool is_kept, bool is_attached) {
+static void submit_settled(TaskWatch *w, Task *t) {
+        SubmitCall *s = container_of(w, SubmitCall, watch);
+
+        s->task = NULL;
+        if (s->wants_id) {
+                answer_id(s->call, t);
+                return;
+        }
+        put_outcome(s->call, t, s->is_attached);
+}
+
+static void submit_safe(TaskWatch *w, Task *t) {
+        SubmitCall *s = container_of(w, SubmitCall, watch);
+
+        if (s->wants_id)
+                answer_id(s->call, t);
+}
+
+static void submit_refused(TaskWatch *w, Task *t, int error) {
+        SubmitCall *s = container_of(w, SubmitCall, watch);
+
+        s->task = NULL;
+        method_task_errno(s->call, error, pool_find(call_control(s->call)->world.pools, task_pool_name(t)));
+}
+
+/* With the id, as soon as it is accepted, or the outcome. */
+static void answer_later(Call *c, Task *t, const SubmitParams *p, bool is_kept) {
         SubmitCall *s;
 
+        if (!p->wait && !task_is_pending(t)) {
+                answer_id(c, t);
+                return;
+        }
         if (task_is_settled(t)) {
-                put_outcome(c, t, is_attached);
+                put_outcome(c, t, p->attach);
                 return;
         }
         s = NEW0(SubmitCall);
@@ -167,9 +194,9 @@ static void answer_outcome(Call *c, Task *t, bool is_kept, bool is_attached) {
                 call_errno(c, -ENOMEM, "cannot wait");
                 return;
         }
-        *s = (SubmitCall){.call = c, .task = t, .is_kept = is_kept, .is_attached = is_attached,
-                          .watch = {.on_settled = submit_settled}};
-        if (is_attached)
+        *s = (SubmitCall){.call = c, .task = t, .is_kept = is_kept, .wants_id = !p->wait, .is_attached = p->attach,
+                          .watch = {.on_settled = submit_settled, .on_safe = submit_safe, .on_refused = submit_refused}};
+        if (p->attach)
                 task_attach_results(t);
         task_watch(&s->watch, t);
         call_keep(c, &submit_ops, s);
@@ -206,11 +233,8 @@ static void submit(Call *c, const SubmitParams *p, Pool *pool, TaskSpec *spec) {
         if (r < 0) {
                 blob_set_move(&c->connection->blobs, spec->blobs); /* for the next try */
                 method_task_errno(c, r, pool);
-        } else if (p->wait)
-                answer_outcome(c, t, spec->is_recorded, p->attach);
-        else
-                answer_id(c, t);
-        blob_set_done(spec->blobs); /* with a known key nobody took them */
+        } else
+                answer_later(c, t, p, spec->is_recorded);
 }
 
 static void handle_submit(Call *c, const void *params) {

@@ -2,6 +2,7 @@
 #ifndef DROVER_TASK_TASK_INTERNAL_H
 #define DROVER_TASK_TASK_INTERNAL_H
 
+#include "handover/durable-log.h"
 #include "pool/tasking.h"
 #include "task/task.h"
 #include "wire/attach.h"
@@ -47,6 +48,9 @@ struct Task {
         usec_t submitted_at, ended_at; /* CLOCK_REALTIME */
         unsigned attempts, n_deaths;
         bool is_recorded;
+        bool is_durable, is_pending, is_claimed; /* see task-durable.c */
+        uint64_t ticket;
+        Task *pending_prev, *pending_next;
         bool is_mute; /* settled, and not told yet: its worker's last lines are on their way */
         BlobSet blobs, results; /* of its arguments, until it is settled; and then */
         bool has_spill, is_result_spilled; /* the first of each is the text of all */
@@ -173,6 +177,7 @@ struct TaskPool {
         uint64_t last_number, reserved_number;
         QueueNode *queue[N_PRIORITIES];
         size_t n_queued; /* tasks and items */
+        unsigned n_claiming;
         size_t n_tasks_queued; /* tasks: what queue_max is about; a map has bounds of its own */
         size_t n_queue_limited, n_settled;
         usec_t queue_look_at; /* CLOCK_MONOTONIC; for those that may wait so long; 0: at once */
@@ -195,6 +200,12 @@ struct TaskRoom {
         size_t bytes; /* of all users */
         bool is_to_trim;
         TaskWords *words;
+        DurableLog *durable; /* NULL: not needed yet */
+        char *durable_dir;
+        Task *pending;     /* by ticket */
+        size_t n_durable;  /* without an end */
+        size_t n_homeless; /* records of pools that are not there */
+        bool is_filling, is_from_disk;
         KeeperTable *inherited;
         sd_event_source *timer;
         usec_t timer_at;
@@ -219,6 +230,15 @@ void task_room_trim(TaskRoom *r); /* what is too much of them goes */
 /* task-gone.c */
 void task_pool_look(TaskPool *p); /* has it given up, is it being removed: then nothing waits any more */
 void task_pool_gone(TaskPool *p);
+
+/* task-durable.c */
+int task_room_need_durable(TaskRoom *r);
+int durable_accept(TaskRoom *r, size_t bytes); /* is there room on the disk: 0, -ENOSPC, -EIO, -ENOMEM */
+void durable_submitted(Task *t);
+bool durable_holds(const Task *t); /* it is to be claimed before it is given */
+bool durable_claim(Task *t);       /* false: others first */
+void durable_leave(Task *t);       /* it waits for the disk no longer */
+void durable_flush(TaskRoom *r);
 
 /* task-words.c */
 /** words_await_task() - true: task_tell() comes with its worker's last lines. */
@@ -342,6 +362,7 @@ void map_check_done(TaskMap *m);
 /* task-record.c */
 void record_submitted(Task *t);
 void record_state(Task *t);
+void record_claim(Task *t); /* on the disk only: a worker is about to get it */
 void record_forget(Task *t);
 void record_numbers(TaskPool *p);
 

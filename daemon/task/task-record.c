@@ -13,17 +13,29 @@ static void record_key(const Task *t, const char *what, char buf[static TASK_ID_
         (void) snprintf(buf, TASK_ID_MAX + 16, "%s:%s-%llu", what, t->pool->name, (unsigned long long) t->number);
 }
 
-static void put(const Task *t, const char *what, Text *value) {
+static void put_value(TaskRoom *r, const char *key, const char *json, bool is_durable) {
+        if (r->world.journal && !r->is_filling)
+                journal_put(r->world.journal, key, json);
+        if (is_durable && r->durable)
+                durable_log_put(r->durable, key, json);
+}
+
+/* Is there anything to write to? */
+static bool is_on_record(const Task *t) {
+        return t->is_recorded && (t->pool->room->world.journal || t->is_durable);
+}
+
+static void put(const Task *t, const char *what, Text *value, bool on_disk) {
         char key[TASK_ID_MAX + 16];
 
         record_key(t, what, key);
-        journal_put(t->pool->room->world.journal, key, text_check(value) < 0 ? "null" : value->data);
+        put_value(t->pool->room, key, text_check(value) < 0 ? "null" : value->data, on_disk);
 }
 
 void record_submitted(Task *t) {
         _cleanup_text_ Text v = {0};
 
-        if (!t->is_recorded || !t->pool->room->world.journal)
+        if (!is_on_record(t))
                 return;
         json_put_object(&v, NULL);
         json_put_string(&v, "pool", t->pool->name);
@@ -35,6 +47,10 @@ void record_submitted(Task *t) {
         json_put_i64(&v, "priority", t->node.priority);
         json_put_u64(&v, "timeout", t->timeout);
         json_put_u64(&v, "queue_timeout", t->queue_timeout);
+        if (t->is_durable) {
+                json_put_bool(&v, "durable", true);
+                json_put_u64(&v, "queue_until", t->queue_timeout > 0 ? usec_add(clock_realtime(), usec_sub(t->queue_timeout, clock_now())) : 0);
+        }
         json_put_u64(&v, "attempts", t->attempts);
         json_put_u64(&v, "at", t->submitted_at);
         if (t->blobs.n > 0) {
@@ -42,13 +58,13 @@ void record_submitted(Task *t) {
                 json_put_bool(&v, "spill", t->has_spill);
         }
         json_end_object(&v);
-        put(t, "task", &v);
+        put(t, "task", &v, t->is_durable);
 }
 
 void record_state(Task *t) {
         _cleanup_text_ Text v = {0};
 
-        if (!t->is_recorded || !t->pool->room->world.journal)
+        if (!is_on_record(t))
                 return;
         json_put_object(&v, NULL);
         json_put_string(&v, "pool", t->pool->name);
@@ -70,28 +86,48 @@ void record_state(Task *t) {
                 json_put_bool(&v, "spill", t->is_result_spilled);
         }
         json_end_object(&v);
-        put(t, "task-at", &v);
+        put(t, "task-at", &v, t->is_durable && !(t->is_claimed && t->state == TASK_RUNNING)); /* of that the disk knows */
+}
+
+void record_claim(Task *t) {
+        _cleanup_text_ Text v = {0};
+        char key[TASK_ID_MAX + 16];
+
+        json_put_object(&v, NULL);
+        json_put_string(&v, "pool", t->pool->name);
+        json_put_u64(&v, "n", t->number);
+        json_put_string(&v, "state", task_state_to_string(TASK_RUNNING));
+        json_put_u64(&v, "deaths", t->n_deaths);
+        json_end_object(&v);
+        record_key(t, "task-at", key);
+        if (text_check(&v) >= 0)
+                durable_log_put(t->pool->room->durable, key, v.data);
+}
+
+static void delete_key(TaskRoom *r, const char *key, bool is_durable) {
+        if (r->world.journal)
+                journal_delete(r->world.journal, key);
+        if (is_durable && r->durable)
+                durable_log_put(r->durable, key, "null");
 }
 
 void record_forget(Task *t) {
         char key[TASK_ID_MAX + 16];
 
-        if (!t->is_recorded || !t->pool->room->world.journal)
+        if (!is_on_record(t))
                 return;
         record_key(t, "task", key);
-        journal_delete(t->pool->room->world.journal, key);
+        delete_key(t->pool->room, key, t->is_durable);
         record_key(t, "task-at", key);
-        journal_delete(t->pool->room->world.journal, key);
+        delete_key(t->pool->room, key, t->is_durable);
 }
 
 void record_numbers(TaskPool *p) {
         char key[TASK_ID_MAX + 16], value[32];
 
-        if (!p->room->world.journal)
-                return;
         (void) snprintf(key, sizeof key, "tasks:%s", p->name);
         (void) snprintf(value, sizeof value, "%llu", (unsigned long long) p->reserved_number);
-        journal_put(p->room->world.journal, key, value);
+        put_value(p->room, key, value, true);
 }
 
 void task_room_put_all(TaskRoom *r) {
@@ -134,6 +170,10 @@ static void restore_task(TaskPool *p, const json_t *o) {
         t->attempts = (unsigned) get_u64(o, "attempts");
         t->submitted_at = get_u64(o, "at");
         t->is_recorded = true;
+        t->is_durable = json_is_true(json_object_get(o, "durable"));
+        p->room->n_durable += t->is_durable;
+        if (p->room->is_from_disk && t->queue_timeout > 0) /* that clock began anew */
+                t->queue_timeout = usec_add(clock_now(), MAX(usec_sub(get_u64(o, "queue_until"), clock_realtime()), (usec_t) 1));
         t->bytes = TASK_COST + (t->target ? strlen(t->target) : 0) + (t->params ? strlen(t->params) : 0);
         task_room_charge_anyway(p->room, t->uid, t->bytes);
         p->n_queue_limited += t->queue_timeout > 0;
@@ -167,6 +207,7 @@ static void restore_settled(Task *t, TaskState state, const json_t *o) {
         TaskPool *p = t->pool;
 
         t->state = state;
+        p->room->n_durable -= t->is_durable;
         t->answer = get_text(o, "answer");
         t->ended_at = get_u64(o, "ended");
         if (t->queue_timeout > 0)
@@ -229,8 +270,10 @@ int task_room_restore(const char *key, json_t *value, void *userdata) {
                 return 0;
         pool = name ? pool_find(r->world.pools, name) : NULL;
         p = pool ? task_pool_get(r, pool) : NULL;
-        if (!p)
+        if (!p) {
+                r->n_homeless += is_task;
                 return 0;
+        }
         if (is_number)
                 p->last_number = p->reserved_number = (uint64_t) json_integer_value(value);
         else if (is_task)

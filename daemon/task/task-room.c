@@ -201,6 +201,8 @@ TaskRoom *task_room_free(TaskRoom *r) {
         }
         sd_event_source_disable_unref(r->timer);
         blob_room_free(r->blobs);
+        durable_log_free(r->durable);
+        free(r->durable_dir);
         free(r->peek);
         free(r);
         return NULL;
@@ -285,6 +287,8 @@ static bool give_one(TaskPool *p, Channel *c) {
 
         if (!n)
                 return false;
+        if (!n->is_map && durable_holds(node_task(n)))
+                return durable_claim(node_task(n));
         if (!n->is_map) {
                 if (task_blobs_fit(node_task(n), c))
                         give_task(node_task(n), c);
@@ -331,6 +335,7 @@ void task_room_dispatch(TaskRoom *r) {
 void task_room_flush(TaskRoom *r) {
         Channel *last = NULL, *c;
 
+        durable_flush(r);
         while ((c = r->dirty) && c != last) {
                 DL_DELETE2(r->dirty, c, dirty_prev, dirty_next);
                 c->is_dirty = false;

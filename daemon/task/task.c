@@ -33,6 +33,10 @@ bool task_is_settled(const Task *t) {
         return task_is_final(t) && !t->is_mute;
 }
 
+bool task_is_pending(const Task *t) {
+        return t->is_pending && !t->is_claimed;
+}
+
 uid_t task_uid(const Task *t) {
         return t->uid;
 }
@@ -144,6 +148,7 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
         char *key = s->key ? alloc_printf("%u:%s", (unsigned) s->uid, s->key) : NULL;
         Task *t = p ? find_key(p, key) : NULL;
         char why[KEEPER_TEXT_MAX];
+        bool is_durable;
         int error = !p || (s->key && !key) ? -ENOMEM : pool_has_given_up(pool, why, sizeof why) ? -EHOSTDOWN : 0;
 
         if (t || error < 0 || p->n_tasks_queued >= pool_config(pool)->tasks.queue_max) {
@@ -151,9 +156,17 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
                 *ret = t ? t : *ret;
                 return t ? 1 : error < 0 ? error : -ENOBUFS;
         }
-        error = task_make(p, s, key, &t);
+        is_durable = s->is_recorded && pool_config(pool)->tasks.durable;
+        if (is_durable)
+                error = s->blobs && s->blobs->n > 0 ? -EOPNOTSUPP : durable_accept(r, 2 * (s->args.n + s->kwargs.n) + TASK_COST);
+        if (error < 0)
+                free(key);
+        else
+                error = task_make(p, s, key, &t);
         if (error < 0)
                 return error;
+        t->is_durable = is_durable;
+        r->n_durable += is_durable;
         t->node.priority = s->priority;
         t->timeout = s->timeout;
         t->queue_timeout = s->queue_timeout > 0 ? usec_add(clock_now(), s->queue_timeout) : 0;
@@ -165,8 +178,11 @@ int task_submit(TaskRoom *r, Pool *pool, const TaskSpec *s, Task **ret) {
                 p->queue_look_at = p->n_queue_limited++ > 0 ? MIN(p->queue_look_at, t->queue_timeout) : t->queue_timeout;
                 task_room_arm(r, t->queue_timeout);
         }
-        queue_push(p, &t->node);
         record_submitted(t);
+        if (is_durable)
+                durable_submitted(t);
+        else
+                queue_push(p, &t->node);
         *ret = t;
         return 0;
 }
@@ -189,6 +205,12 @@ void task_forget(Task *t) {
         if (t->is_mute)
                 words_forget(p->room, t, NULL);
         record_forget(t);
+        if (!task_is_final(t))
+                p->room->n_durable -= t->is_durable;
+        if (t->is_pending) {
+                durable_leave(t);
+                task_counted(p, -1);
+        }
         if (t->node.is_queued) {
                 queue_remove(p, &t->node);
                 task_counted(p, -1);
@@ -224,6 +246,10 @@ static void leave_channel(Task *t) {
 }
 
 static void leave_queue(Task *t) {
+        if (t->is_pending) {
+                durable_leave(t);
+                task_counted(t->pool, -1);
+        }
         if (t->node.is_queued) {
                 queue_remove(t->pool, &t->node);
                 task_counted(t->pool, -1);
@@ -278,6 +304,7 @@ void task_settle(Task *t, TaskState state, const char *member) {
         leave_channel(t);
         leave_queue(t);
         t->state = state;
+        p->room->n_durable -= t->is_durable;
         t->answer = alloc_strdup(member);
         t->ended_at = clock_realtime();
         t->is_recorded |= !t->is_attached && !task_is_shown_whole(t); /* what is to be fetched stays for a while */
@@ -303,6 +330,7 @@ void task_fail(Task *t, TaskState state, int code, const char *message) {
 void task_requeue(Task *t) {
         t->channel = NULL;
         t->state = TASK_QUEUED;
+        t->is_claimed = false;
         queue_unpop(t->pool, &t->node);
         task_counted(t->pool, 1);
         record_state(t);

@@ -70,6 +70,8 @@ void task_room_catch_up(TaskRoom *r);
 void task_room_put_all(TaskRoom *r); /* all records once more */
 void task_room_dispatch(TaskRoom *r); /* give work to those who can take it; from the post source, before the journal */
 void task_room_flush(TaskRoom *r);    /* send it; after the journal */
+/** task_room_use_dir() - where durable tasks are kept; @is_first_life: those in there are taken over. After the catch-up. */
+int task_room_use_dir(TaskRoom *r, const char *dir, bool is_first_life);
 void task_room_pool_changed(TaskRoom *r, Pool *p, bool is_removed);
 
 /* ---- single tasks ---- */
@@ -92,12 +94,14 @@ typedef struct TaskSpec {
 /**
  * task_submit() - *ret is borrowed; with a key that is known it is that task, in whatever state
  * Return: 0; 1 when it was there already; -ENOBUFS: queue_max; -EDQUOT: bytes of the user; -EMSGSIZE: more than
- * TASK_LINE_MAX; -EHOSTDOWN: the pool has given up; -EMLINK: too many blobs are on record; -ENOMEM.
+ * TASK_LINE_MAX; -EHOSTDOWN: the pool has given up; -EMLINK: too many blobs are on record; -ENOMEM. With tasks.durable also
+ * -ENOSPC, -EIO: the disk; -EOPNOTSUPP: it has blobs.
  */
 int task_submit(TaskRoom *r, Pool *p, const TaskSpec *spec, Task **ret);
 Task *task_find(TaskRoom *r, const char *id); /* NULL: there is none, or it is forgotten */
 TaskState task_state(const Task *t);
 bool task_is_settled(const Task *t);
+bool task_is_pending(const Task *t); /* it is accepted when the disk has it: watch it */
 uid_t task_uid(const Task *t);
 const char *task_pool_name(const Task *t);
 uint64_t task_number(const Task *t); /* of its id, POOL-N; growing */
@@ -123,6 +127,9 @@ void task_each(TaskRoom *r, const Pool *p, bool (*cb)(Task *t, void *userdata), 
 struct TaskWatch {
         Task *task; /* NULL: not watching */
         void (*on_settled)(TaskWatch *w, Task *t); /* may not settle or submit any */
+        /* Of a pending one, each may be NULL: it is accepted; it is not, for the disk failed, and the task is gone. */
+        void (*on_safe)(TaskWatch *w, Task *t);
+        void (*on_refused)(TaskWatch *w, Task *t, int error);
         TaskWatch *prev, *next;
 };
 void task_watch(TaskWatch *w, Task *t);
