@@ -173,18 +173,18 @@ json_t *template_child(TemplateRequest *r, int template_fd) {
         (void) close(template_fd);
         if (template_fd < 64)
                 template_reserved &= ~(1ull << template_fd);
+        request = read_request(r);
+        name = json_string_value(json_object_get(request, "name"));
+        if (name)
+                (void) prctl(PR_SET_NAME, name);
         if (setsid() < 0)
                 fail(r->report, "session", errno, 0);
         reset_signals();
-        request = read_request(r);
         r->text = fd_close(r->text);
         r->cgroup = fd_close(r->cgroup);
         place_extra(r, json_object_get(request, "fds"));
         place_all_stdio(r, json_object_get(request, "stdio"));
         set_environment(r, json_object_get(request, "env"));
-        name = json_string_value(json_object_get(request, "name"));
-        if (name)
-                (void) prctl(PR_SET_NAME, name);
         show_oneself(r);
         return request;
 }

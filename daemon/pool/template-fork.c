@@ -106,7 +106,8 @@ void template_answered(Worker *w, bool is_started) {
         t->used_at = clock_now();
         if (is_started)
                 t->n_failures = 0;
-        template_arm(t, t->n_launching > 0 ? usec_add(t->used_at, TEMPLATE_ANSWER_TIMEOUT) : USEC_INFINITY);
+        if (t->state == TEMPLATE_READY)
+                template_arm(t, t->n_launching > 0 ? usec_add(t->used_at, TEMPLATE_ANSWER_TIMEOUT) : USEC_INFINITY);
         if (t->n_launching == 0)
                 template_note(t); /* it may go */
 }

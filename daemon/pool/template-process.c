@@ -39,11 +39,11 @@ static int template_env(const Template *t, LaunchEnv *e) {
         return launch_env_join(e, t->config);
 }
 
-/* One of a pool has a log beside the workers'; those of `run` have one together. */
+/* Beside those of its workers. */
 static int template_log(const Template *t, LogSpec *ret) {
         const PoolConfig *c = t->config;
         LogSpec spec = {
-                .kind = t->owner ? LOG_KIND_FILE : LOG_KIND_SHARED,
+                .kind = LOG_KIND_FILE,
                 .max_files = c->output_max_files,
                 .max_size = c->output_max_size,
         };
@@ -55,7 +55,7 @@ static int template_log(const Template *t, LogSpec *ret) {
         if (t->owner)
                 n = snprintf(spec.path, sizeof spec.path, "%s/%s/template", t->set->log_dir, t->owner);
         else
-                n = snprintf(spec.path, sizeof spec.path, "%s/run/!template", t->set->log_dir);
+                n = snprintf(spec.path, sizeof spec.path, "%s/run/template%s", t->set->log_dir, t->name);
         if (n < 0 || (size_t) n >= sizeof spec.path)
                 return -ENAMETOOLONG;
         *ret = spec;

@@ -293,7 +293,7 @@ void template_renew(Pool *p) {
                 return;
         t->is_retired = true;
         template_note(t);
-        template_mark(p);
+        (void) template_of_config(p, p->config, true);
 }
 
 bool template_holds_reload(Pool *p) {

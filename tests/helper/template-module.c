@@ -1,0 +1,160 @@
+/* template-module.c - a module that tells what a process of it was given, and dies in ways that a fork may get wrong. */
+#include "drover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+extern char **environ;
+
+typedef struct State {
+        pid_t made_by;
+        int fd; /* opened by init() */
+        pthread_mutex_t *mutex; /* robust, in memory that forks share */
+} State;
+
+static State state;
+
+static void *sit(void *unused) {
+        for (;;)
+                (void) pause();
+        return unused;
+}
+
+static int init(void **ret_state) {
+        pthread_mutexattr_t a;
+        pthread_t thread;
+
+        if (getenv("FAIL_WITH")) {
+                (void) fprintf(stderr, "%s\n", getenv("FAIL_WITH"));
+                return -EIO;
+        }
+        if (getenv("SLOW_MSEC"))
+                (void) usleep((useconds_t) atoi(getenv("SLOW_MSEC")) * 1000);
+        state.made_by = getpid();
+        state.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+        state.mutex = mmap(NULL, sizeof *state.mutex, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        (void) pthread_mutexattr_init(&a);
+        (void) pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+        (void) pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+        (void) pthread_mutex_init(state.mutex, &a);
+        (void) signal(SIGUSR1, SIG_IGN);
+        if (getenv("WITH_THREAD"))
+                (void) pthread_create(&thread, NULL, sit, NULL);
+        *ret_state = &state;
+        return 0;
+}
+
+static void leave(void *unused) {
+        (void) unused;
+        (void) puts("exit() was called");
+}
+
+static json_t *environment(void) {
+        json_t *o = json_object();
+
+        for (char **e = environ; *e; e++) {
+                const char *value = strchr(*e, '=');
+                (void) json_object_setn_new(o, *e, (size_t) (value - *e), json_string(value + 1));
+        }
+        return o;
+}
+
+static json_t *ignored(void) {
+        json_t *a = json_array();
+        struct sigaction s;
+
+        for (int sig = 1; sig < NSIG; sig++)
+                if (sig != SIGUSR2 && sigaction(sig, NULL, &s) == 0 && s.sa_handler != SIG_DFL)
+                        (void) json_array_append_new(a, json_integer(sig));
+        return a;
+}
+
+static json_t *facts(drover_task *task, json_t *args, json_t *kwargs) {
+        char comm[32] = "", zero;
+        json_t *o;
+
+        (void) prctl(PR_GET_NAME, comm);
+        o = json_pack("{s:i,s:i,s:i,s:i,s:s,s:i,s:b,s:o,s:o,s:O,s:O}", "pid", getpid(), "ppid", getppid(), "sid", getsid(0), "uid",
+                      (int) getuid(), "comm", comm, "made_by", state.made_by, "has_fd", read(state.fd, &zero, 1) == 1, "env",
+                      environment(), "ignored", ignored(), "args", args, "kwargs", kwargs);
+        if (getenv("PRINT")) {
+                char *text = json_dumps(o, JSON_COMPACT);
+                (void) puts(text);
+                free(text);
+        }
+        return o;
+}
+
+static json_t *die_with_mutex(drover_task *task, json_t *args, json_t *kwargs) {
+        (void) pthread_mutex_lock(state.mutex);
+        (void) kill(getpid(), SIGKILL);
+        return NULL;
+}
+
+static json_t *take_mutex(drover_task *task, json_t *args, json_t *kwargs) {
+        int r = pthread_mutex_lock(state.mutex);
+
+        if (r == EOWNERDEAD)
+                (void) pthread_mutex_consistent(state.mutex);
+        (void) pthread_mutex_unlock(state.mutex);
+        return json_integer(r);
+}
+
+static json_t *crash(drover_task *task, json_t *args, json_t *kwargs) {
+        abort();
+}
+
+static void *add_one(void *n) {
+        (*(int *) n)++;
+        return n;
+}
+
+/* Threads, and a signal to itself: both need the right number of the thread. */
+static json_t *threads(drover_task *task, json_t *args, json_t *kwargs) {
+        pthread_t t[4];
+        int n = 0;
+        sigset_t set;
+        struct timespec none = {0};
+
+        for (size_t i = 0; i < 4; i++) {
+                if (pthread_create(&t[i], NULL, add_one, &n) != 0)
+                        return drover_raise(task, "RuntimeError", "no thread");
+                (void) pthread_join(t[i], NULL);
+        }
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGUSR1);
+        (void) pthread_sigmask(SIG_BLOCK, &set, NULL);
+        (void) raise(SIGUSR1);
+        return json_integer(sigtimedwait(&set, NULL, &none) == SIGUSR1 ? n : -1);
+}
+
+static json_t *fail(drover_task *task, json_t *args, json_t *kwargs) {
+        return drover_raise(task, "ValueError", "of no value");
+}
+
+static json_t *nap(drover_task *task, json_t *args, json_t *kwargs) {
+        for (;;)
+                (void) pause();
+        return NULL;
+}
+
+static const drover_target targets[] = {
+        {"facts", facts, "what this process was given"},
+        {"die_with_mutex", die_with_mutex, "take the shared mutex and die"},
+        {"take_mutex", take_mutex, "what pthread_mutex_lock() says"},
+        {"crash", crash, "abort()"},
+        {"threads", threads, "4"},
+        {"fail", fail, "an exception"},
+        {"nap", nap, "until killed"},
+        {NULL},
+};
+const drover_module drover_module_table = {
+        .abi = DROVER_MODULE_ABI, .name = "template-module", .init = init, .exit = leave, .targets = targets};
