@@ -3,12 +3,14 @@
  * Nothing is gathered: lines are read while the daemon takes items (it answers task.items when it has room), results are
  * written as they come, and while nobody reads them the connection is not read, so that the daemon stops giving out work.
  * The map belongs to the connection: however droverctl ends, what no worker has begun is not done. */
+#include "base/alloc.h"
 #include "ctl/command.h"
 #include "ctl/interrupt.h"
 #include "ctl/map-items.h"
 #include "ctl/map-progress.h"
 #include "ctl/output.h"
 #include "ctl/task-params.h"
+#include "wire/slice.h"
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -47,33 +49,64 @@ static void flush(Map *m) {
                 end(m, status);
 }
 
-static void put_result(Map *m, size_t index, const json_t *result, const json_t *error) {
+/* What a worker wrote is passed on as it is, but for what a terminal could obey. */
+static void put_text(Map *m, const char *result, size_t n) {
+        _cleanup_text_ Text plain = {};
+
+        if (!memchr(result, 0x7f, n) && !memchr(result, 0xc2, n)) {
+                text_append_n(&m->out, result, n);
+                return;
+        }
+        text_append_n(&plain, result, n);
+        if (text_check(&plain) >= 0)
+                json_append_harmless(&m->out, plain.data);
+        else
+                m->out.failed = true;
+}
+
+static void put_result(Map *m, size_t index, const char *result, size_t n, const json_t *error) {
         m->n_results++;
         m->progress.n_done++;
         m->progress.n_failed += error != NULL;
-        if (m->is_bare && !error) {
-                json_append_exact(&m->out, result);
-                return;
+        if (!m->is_bare || error) {
+                text_append(&m->out, "{\"index\":");
+                text_append_u64(&m->out, index);
+                text_append(&m->out, error ? ",\"error\":" : ",\"result\":");
         }
-        json_put_object(&m->out, NULL);
-        json_put_u64(&m->out, "index", index);
-        text_append(&m->out, error ? ",\"error\":" : ",\"result\":");
-        json_append_exact(&m->out, error ? error : result);
-        m->out.data[m->out.length - 1] = '}'; /* its newline */
-        text_append_char(&m->out, '\n');
+        if (error) {
+                json_append_exact(&m->out, error);
+                text_truncate(&m->out, m->out.length - 1); /* its newline */
+        } else
+                put_text(m, result, n);
+        text_append(&m->out, !m->is_bare || error ? "}\n" : "\n");
 }
 
-static void on_results(const char *kind, json_t *params, void *userdata) {
-        const json_t *results = json_object_get(params, "results"), *errors = json_object_get(params, "errors"), *result;
-        size_t first = (size_t) member_number(params, "index", 0), i;
-        Map *m = userdata;
-        char place[24];
+static const json_t *error_at(const json_t *errors, size_t place) {
+        char key[24];
 
-        if (m->is_done || !streq(kind, "result"))
+        if (!errors)
+                return NULL;
+        snprintf(key, sizeof(key), "%zu", place);
+        return json_object_get(errors, key);
+}
+
+static void on_results(size_t first, const char *array, size_t length, const json_t *errors, void *userdata) {
+        ssize_t n = slice_array(array, length, NULL, SIZE_MAX, NULL, NULL);
+        _cleanup_free_ uint32_t *ends = n > 0 ? NEW0_ARRAY(uint32_t, (size_t) n) : NULL;
+        Map *m = userdata;
+        size_t begin = 0;
+
+        if (m->is_done || n <= 0)
                 return;
-        json_array_foreach(results, i, result) {
-                snprintf(place, sizeof(place), "%zu", i);
-                put_result(m, first + i, result, errors ? json_object_get(errors, place) : NULL);
+        if (!ends || slice_array(array, length, ends, (size_t) n, &begin, NULL) != n) {
+                ctl_say("out of memory");
+                end(m, CTL_FAILED);
+                return;
+        }
+        for (size_t i = 0; i < (size_t) n && !m->is_done; i++) {
+                put_result(m, first + i, array + begin, ends[i] - begin, error_at(errors, i));
+                for (begin = ends[i] + 1; i + 1 < (size_t) n && (array[begin] == ' ' || array[begin] == ','); begin++)
+                        ;
                 if (text_check(&m->out) < 0 || m->out.length > OUT_FLUSH)
                         flush(m);
         }
@@ -228,7 +261,7 @@ int cmd_map(Ctl *c) {
         status = ctl_open(c);
         if (status != CTL_DONE)
                 return status;
-        if (session_stream_start(c->session, "task.map", params, on_results, on_end, &m, &m.call) < 0)
+        if (session_map_start(c->session, params, on_results, on_end, &m, &m.call) < 0)
                 return CTL_FAILED;
         while (!m.is_done) {
                 feed(&m);

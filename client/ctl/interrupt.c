@@ -1,6 +1,7 @@
 /* interrupt.c - waiting that Ctrl-C ends. */
 #include "ctl/interrupt.h"
 
+#include "wire/protocol.h"
 #include <signal.h>
 #include <sys/signalfd.h>
 
@@ -70,7 +71,9 @@ int interrupt_call_ticking(Session *s, const char *method, json_t *params, usec_
 
         waiting = (Waiting){.error = error};
         int r = session_call_async(s, method, params, on_reply, &waiting);
-        if (r < 0)
+        if (r == -ENOBUFS)
+                call_error_set(error, "limit", "that is too much for one call: a message to the daemon has at most %u bytes", PROTOCOL_LINE_MAX);
+        else if (r < 0)
                 call_error_set(error, "disconnected", "the daemon went away: %s", strerror(-r));
         while (r >= 0 && !waiting.is_done) {
                 r = session_poll(s, &signal_fd, 1, MIN(deadline, next));

@@ -151,7 +151,7 @@ const char *tint_off(Tint tint) {
 }
 
 /* jansson escapes C0; DEL and the C1 controls (two bytes: C2 80..9F) are left to us. */
-static void append_harmless_json(Text *t, const char *s) {
+void json_append_harmless(Text *t, const char *s) {
         const char *plain = s;
 
         for (; *s; s++) {
@@ -177,7 +177,7 @@ void json_append(Text *t, const json_t *j, bool is_pretty) {
                 t->failed = true;
                 return;
         }
-        append_harmless_json(t, s);
+        json_append_harmless(t, s);
         text_append_char(t, '\n');
 }
 
@@ -248,7 +248,7 @@ void json_append_exact(Text *t, const json_t *j) {
                 text_append_n(&plain, t->data + begin, t->length - begin);
                 text_truncate(t, begin);
                 if (text_check(&plain) >= 0)
-                        append_harmless_json(t, plain.data);
+                        json_append_harmless(t, plain.data);
                 else
                         t->failed = true;
         }

@@ -29,6 +29,8 @@ const char *tint_off(Tint tint);
 void json_append(Text *t, const json_t *j, bool is_pretty);
 /** json_append_exact() - on one line, without loss: reals with as many digits as they need. For what a task gave. */
 void json_append_exact(Text *t, const json_t *j);
+/** json_append_harmless() - JSON text, with DEL and the C1 controls escaped: the others are in any JSON. */
+void json_append_harmless(Text *t, const char *json);
 /** output_write() - all of it to @fd, waiting where it must. Return: 0 or -errno; -EPIPE when nobody reads.
  */
 int output_write(int fd, const Text *t);

@@ -19,6 +19,7 @@ struct Session {
 struct SessionCall {
         uint64_t id;
         session_notify_cb on_notify;
+        session_results_cb on_results;
         session_reply_cb on_reply;
         void *userdata;
 };
@@ -157,6 +158,30 @@ int session_stream_start(Session *s, const char *method, json_t *params, session
 int session_stream(Session *s, const char *method, json_t *params, session_notify_cb notify,
                    session_reply_cb on_end, void *userdata) {
         return session_stream_start(s, method, params, notify, on_end, userdata, NULL);
+}
+
+static void on_results(_unused_ drover_client *client, drover_results *results, void *userdata) {
+        Pending *p = userdata;
+        size_t length;
+        const char *array = drover_results_text(results, &length);
+
+        p->on_results(drover_results_first(results), array, length, drover_results_errors(results), p->userdata);
+}
+
+int session_map_start(Session *s, json_t *params, session_results_cb on_some, session_reply_cb on_end, void *userdata,
+                      SessionCall **ret) {
+        Pending *p = NEW0(Pending);
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        *p = (Pending){.on_results = on_some, .on_reply = on_end, .userdata = userdata};
+        r = drover_map(s->client, params, on_results, on_reply, p, &p->id, NULL);
+        if (r < 0)
+                free(p);
+        else
+                *ret = p;
+        return r;
 }
 
 uint64_t session_call_id(const SessionCall *call) {

@@ -54,6 +54,11 @@ typedef struct SessionCall SessionCall;
 /** session_stream_start() - as session_stream(), for session_cancel(). *@ret is valid until @on_end is called. */
 int session_stream_start(Session *s, const char *method, json_t *params, session_notify_cb on_notify,
                          session_reply_cb on_end, void *userdata, SessionCall **ret);
+/* Results of items @first .. of a map, as a JSON array that is not terminated; @errors by place among them, or NULL. */
+typedef void (*session_results_cb)(size_t first, const char *array, size_t length, const json_t *errors, void *userdata);
+/** session_map_start() - task.map, as session_stream_start(); results are texts, and nothing is made of them. */
+int session_map_start(Session *s, json_t *params, session_results_cb on_results, session_reply_cb on_end, void *userdata,
+                      SessionCall **ret);
 /** session_call_id() - as the daemon knows it: for calls about this one. */
 uint64_t session_call_id(const SessionCall *call);
 /** session_cancel() - end a stream from our side; its callbacks are not called any more. */

@@ -271,6 +271,7 @@ class Map(CliTest):
 
     def test_raw(self):
         self.assertEqual(self.map('a b\n\n"q"\r\nü\n', '--raw'), (0, '"a b"\n""\n"\\"q\\"\\r"\n"ü"\n', ''))
+        self.assertEqual(self.map('\x7f\x9b\n', '--raw'), (0, '"\\u007f\\u009b"\n', ''))
         self.assertEqual(self.ctl('map', '--raw', 'math', 'f', input=b'a\n\xff\n'),
                          (2, '"a"\n', 'droverctl: line 2 is not UTF-8, and JSON carries nothing else\n'))
 
