@@ -105,7 +105,8 @@ int follow_run(Follow *f) {
                 }
                 r = ask(f);
         }
-        f->is_done = true; /* a call may be open still: what session_free() tells it is not ours any more */
+        f->is_done = true;
+        f->ctl->session = session_free(f->ctl->session); /* a call may be open still: its last words find @f here */
         text_done(&f->out);
         text_done(&f->err);
         return f->status;
