@@ -116,6 +116,37 @@ show droverctl logs -n 3 ticker
 show droverctl scale web 3
 show droverctl run -- /bin/sh -c 'echo "hello from $DROVER_NAME"; exit 7' || echo "exit status $?"
 
+title "another configuration: planned, applied, rolled out one worker after the other"
+show droverctl plan
+sed -i "s|echo tick|echo tock|; s|\"workers\": 2,|\"workers\": 3,|" "$place/drover.json"
+show droverctl plan && exit 1 || [ $? = 2 ] # 2: there are changes
+show droverctl apply
+show droverctl plan
+old=$(pids web)
+show droverctl reload web
+echo "web was $old, is $(pids web)"
+
+title "why did it end? a worker that is killed, and one that fails"
+pool=redis old=$(pids redis)
+show kill -s SEGV "$(droverctl -o json status redis | jq '.pools[].workers[].pid')"
+until_true "redis/0 is replaced" replaced
+show droverctl describe redis/0
+show droverctl describe crasher/0
+
+title "a worker module: calls of its targets as tasks"
+lib=$(dirname "$(find "$build/root" -name libdrover.so | head -n 1)")
+show cc -shared -fPIC -o "$place/math.so" client/examples/math.c -I"$build/root/usr/include" \
+        -L"$lib" -Wl,-rpath,"$lib" -ldrover -ljansson
+show droverctl targets "$place/math.so"
+show droverctl add math --module "$place/math.so" --workers 2
+show droverctl submit --wait math square 5 base=2
+show droverctl submit --wait math divide 1 0 || echo "exit status $?"
+printf '\n$ seq 100000 | droverctl map math square | tail -n 1\n'
+last=$(seq 100000 | droverctl map math square | tail -n 1)
+echo "$last"
+[ "$last" = 10000000000 ]
+show droverctl status math
+
 title "bad company: one floods its output, one ignores SIGTERM, one fails at once"
 show droverctl start flood
 until_true "the flood's files are rotated" test -e "$place/log/flood/0.stdout.log.2"
