@@ -5,9 +5,11 @@
 
 #include "base/alloc.h"
 #include "worker/traceback.h"
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define PLACE_MAX 512
 #define DIGITS_MAX 18u /* of a number that certainly fits 64 bits */
@@ -70,6 +72,22 @@ void task_keep(TaskPage *page, const Text *t) {
         atomic_store_explicit(&page->n_kept, t->length, memory_order_release);
 }
 
+/* A child that a target made by fork() and that comes back from it: the channel and the page are its parent's. */
+static bool is_forked;
+
+static void on_fork(void) {
+        is_forked = true;
+}
+
+static void end_child(void) {
+        (void) fprintf(stderr, "drover: a child made by fork() came back from its target: it ends here\n");
+        _exit(1);
+}
+
+int task_call_watch_forks(void) {
+        return -pthread_atfork(NULL, NULL, on_fork);
+}
+
 json_t *task_call(drover_task *task, json_t *args, json_t *kwargs) {
         json_t *result;
 
@@ -78,6 +96,8 @@ json_t *task_call(drover_task *task, json_t *args, json_t *kwargs) {
         if (task->page)
                 count_up(&task->page->n_started);
         result = task->target->run(task, args, kwargs);
+        if (is_forked)
+                end_child();
         if (task->page)
                 count_up(&task->page->n_done);
         if (task->is_raised) {

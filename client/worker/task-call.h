@@ -24,6 +24,8 @@ struct drover_task {
 void task_forget(drover_task *task);
 /** task_call() - count, call, count. Return: a new reference, or NULL with the exception in @task. */
 json_t *task_call(drover_task *task, json_t *args, json_t *kwargs);
+/** task_call_watch_forks() - from now on a child of this process that comes back from a target ends. Once. -ENOMEM. */
+int task_call_watch_forks(void);
 void task_raise(drover_task *task, const char *type, const char *message);
 /** task_put_result() - or nothing, and an exception: it cannot be written (it contains itself). */
 bool task_put_result(Text *t, drover_task *task, const json_t *value);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "wire/envelope.h"
+#include "worker/task-call.h"
 #include "worker/task-run.h"
 #include "worker/taskio.h"
 #include "worker/template.h"
@@ -142,7 +143,9 @@ static int run(const drover_module *m, int fd, void *state, bool has_state) {
                 return 1;
         handle_timeouts();
         taskio_init(&io, fd, page);
-        r = serve(m, state, page, &io);
+        r = task_call_watch_forks();
+        if (r >= 0)
+                r = serve(m, state, page, &io);
         taskio_done(&io);
         if (r < 0)
                 (void) fprintf(stderr, "%s: the task channel is broken: %s\n", m->name, strerrordesc_np(-r));

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #define QUOTE_MAX 200
+#define GARBAGE_TEXT_MAX (QUOTE_MAX + 256)
 
 /* ---- garbage ---- */
 
@@ -37,17 +38,44 @@ static void piece_fail(Channel *c, Piece *p, int code, const char *message) {
         }
 }
 
-/* The framing or the meaning is lost: its task fails with what it said, the process goes. */
-static void channel_garbage(Channel *c, const char *what, const char *line, size_t size) {
-        Piece *p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
-        char said[QUOTE_MAX + 8], message[QUOTE_MAX + 256];
+/* The first line of several that is no answer. */
+typedef struct Garbage {
+        const char *what; /* NULL: none */
+        Slice line;
+} Garbage;
+
+static void garbage_note(Garbage *g, const char *what, const char *line, size_t size) {
+        if (!g->what)
+                *g = (Garbage){.what = what, .line = {.at = line, .n = size}};
+}
+
+/* Whom it is at, as far as that is known. */
+static Piece *piece_begun(Channel *c) {
+        if (c->n_open == 0 || (c->has_page && c->page->n_started <= c->n_calls_answered))
+                return NULL;
+        return channel_piece(c, c->head);
+}
+
+static void garbage_describe(const Channel *c, const char *what, const char *line, size_t size, char buf[static GARBAGE_TEXT_MAX]) {
+        char said[QUOTE_MAX + 8];
 
         quote(line, size, said);
-        (void) snprintf(message, sizeof message, "%s: %s: %s", worker_name(c->worker), what, said);
+        (void) snprintf(buf, GARBAGE_TEXT_MAX, "%s: %s: %s", worker_name(c->worker), what, said);
+}
+
+/* The task that it is at fails with what it said, the process goes; until it is gone, answers are still answers. */
+static void channel_garbage(Channel *c, const Garbage *g) {
+        char message[GARBAGE_TEXT_MAX];
+        Piece *p;
+
+        if (c->is_condemned)
+                return;
+        garbage_describe(c, g->what, g->line.at, g->line.n, message);
+        channel_take_kept(c); /* what it has finished and not told is not to blame */
+        p = piece_begun(c);
         if (p)
                 piece_fail(c, p, ERROR_FAILED, message);
-        c->is_over = c->is_garbled = true;
-        channel_condemn(c, what);
+        channel_condemn(c, g->what);
 }
 
 /* ---- hello ---- */
@@ -131,10 +159,12 @@ static void answer_take_blobs(Channel *c, Piece *p, Answer *a, bool is_kept, con
         uid_t uid = p->task ? p->task->uid : p->map ? p->map->uid : BLOB_UID_NONE;
         int r = channel_claim(c, a->spill, a->blobs, uid);
         _cleanup_text_ Text text = {0};
-        char message[256];
+        char message[GARBAGE_TEXT_MAX];
 
         if (r == -ENOENT && (p->task || p->map)) {
-                channel_garbage(c, "it answered with a blob that is not its own", line, size);
+                garbage_describe(c, "it answered with a blob that is not its own", line, size, message);
+                piece_fail(c, p, ERROR_FAILED, message);
+                channel_condemn(c, "it answered with a blob that is not its own");
                 return;
         }
         if (r < 0)
@@ -185,7 +215,7 @@ void answer_take_kept(Channel *c, const char *line, size_t size) {
                 answer_deliver(c, p, &a, true, line, size);
 }
 
-static void take_line(Channel *c, const char *line, size_t size) {
+static void take_line(Channel *c, const char *line, size_t size, Garbage *g) {
         SliceMember m[] = {{.key = "id"},     {.key = "result"}, {.key = "error"}, {.key = "method"},
                            {.key = "params"}, {.key = "spill"},  {.key = "blobs"}};
         SliceFault fault;
@@ -198,17 +228,17 @@ static void take_line(Channel *c, const char *line, size_t size) {
                 (void) snprintf(what, sizeof what, "the answer of the worker is not JSON: %s at byte %zu", fault.text, fault.offset);
                 piece_fail(c, p, ERROR_TASK_FAILED, what);
         } else if (r < 0) {
-                channel_garbage(c, "it said on its task channel what is not JSON", line, size);
+                garbage_note(g, "it said on its task channel what is not JSON", line, size);
         } else if (a.method.at) {
                 if (!channel_blob_request(c, a.method, a.id, a.params) &&
                     (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params)))
-                        channel_garbage(c, "it said on its task channel what is no answer", line, size);
+                        garbage_note(g, "it said on its task channel what is no answer", line, size);
         } else if (p && (a.result.at != NULL) != (a.error.at != NULL)) {
                 answer_deliver(c, p, &a, false, line, size);
         } else if (p) {
-                channel_garbage(c, "an answer has a result or an error", line, size);
+                garbage_note(g, "an answer has a result or an error", line, size);
         } else if (!a.id.at || !is_old(c, &a)) {
-                channel_garbage(c, "it answered what it was not asked", line, size);
+                garbage_note(g, "it answered what it was not asked", line, size);
         } else if (channel_claim(c, a.spill, a.blobs, BLOB_UID_NONE) >= 0)
                 blob_set_done(&c->claimed); /* answered before, or in the life before: once is enough */
 }
@@ -221,22 +251,26 @@ static bool is_blank(const char *line, size_t size) {
 }
 
 static void take_lines(Channel *c, const char *data, size_t size) {
+        Garbage g = {.what = NULL};
         size_t at = 0;
 
-        while (at < size && !c->is_over) {
+        while (at < size) {
                 const char *end = memchr(data + at, '\n', size - at);
                 size_t n = end ? (size_t) (end - data) - at : size - at;
 
-                if (n > TASK_LINE_MAX) {
-                        channel_garbage(c, "its answer is larger than 65536 bytes, for which there are blobs", data + at, n);
+                if (n > TASK_LINE_MAX) { /* where the next one begins is not known */
+                        garbage_note(&g, "its answer is larger than 65536 bytes, for which there are blobs", data + at, n);
+                        c->is_over = true;
                         break;
                 }
                 if (!end)
                         break;
                 if (!is_blank(data + at, n) && !chunk_take_plain(c, data + at, n))
-                        take_line(c, data + at, n);
+                        take_line(c, data + at, n, &g);
                 at += n + 1;
         }
+        if (g.what)
+                channel_garbage(c, &g);
         c->n_consume = c->is_over ? size : at;
         if (c->n_consume > 0)
                 channel_mark(c);
@@ -245,7 +279,7 @@ static void take_lines(Channel *c, const char *data, size_t size) {
 static void channel_at_end(Channel *c) {
         c->is_over = true;
         (void) sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
-        if (c->is_closing || !worker_takes_tasks(c->worker, c->generation))
+        if (c->is_closing)
                 return; /* its end is on the way */
         c->closed_at = clock_now(); /* most likely it is ending, and its end says more than this */
         task_room_arm(c->pool->room, usec_add(c->closed_at, CHANNEL_CLOSED_USEC));
@@ -258,6 +292,7 @@ void answer_receive(Channel *c) {
         if (c->n_consume > 0) /* handled already, and not taken off yet */
                 return;
         n = recv(c->fd, r->peek, PEEK_MAX, MSG_PEEK | MSG_DONTWAIT);
+        c->has_unread |= n < 0 && errno == ECONNRESET; /* unix(7) says so when it is closed with unread data */
         if (n < 0 && errno != EAGAIN && errno != EINTR)
                 n = 0;
         if (n < 0)

@@ -30,8 +30,9 @@ uint64_t channel_n_left(const Channel *c) {
 }
 
 bool channel_takes(const Channel *c) {
-        return !c->is_closing && !c->is_condemned && !c->is_over && c->generation > 0 && c->next_id - c->head < PIECES_MAX - 1 &&
-               c->bytes_open < CHANNEL_BYTES_MAX && channel_n_left(c) > 0 && worker_takes_tasks(c->worker, c->generation);
+        return !c->is_closing && !c->is_unsendable && !c->is_condemned && !c->is_over && c->generation > 0 &&
+               c->next_id - c->head < PIECES_MAX - 1 && c->bytes_open < CHANNEL_BYTES_MAX && channel_n_left(c) > 0 &&
+               worker_takes_tasks(c->worker, c->generation);
 }
 
 unsigned channel_depth(const Channel *c) {
@@ -105,6 +106,7 @@ void channel_answered(Channel *c, Piece *p, bool has_run) {
         bool was_head = p->id == c->head;
 
         measure(c, p, p->n);
+        c->pool->n_unread_deaths = 0;
         if (has_run)
                 c->n_calls_answered += p->n;
         c->n_done += has_run ? p->n : 0;
@@ -170,10 +172,11 @@ static void send_out(Channel *c) {
         note_ledger(c);
         while (done < c->out.length && (n = attach_send(&c->attached, c->fd, c->out.data + done, c->out.length - done)) > 0)
                 done += (size_t) n;
-        if (n < 0 && n != -EAGAIN && n != -ETOOMANYREFS) { /* it closed its end; its death settles the rest */
+        if (n < 0 && n != -EAGAIN && n != -ETOOMANYREFS) { /* it closed its end: reading comes to that, too, after what it said */
                 text_clear(&c->out);
                 attach_done(&c->attached);
-                c->is_closing = true;
+                c->has_unread |= n == -ECONNRESET;
+                c->is_unsendable = true;
                 return;
         }
         if (done > 0 && done < c->out.length)

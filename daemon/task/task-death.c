@@ -7,9 +7,18 @@
 
 #include "base/log.h"
 
+#define UNREAD_DEATHS_MAX 10u /* one after the other, with no answer from any: these workers never read, and whoever waits is told */
+
 /* How many calls of @p had begun, when @n_started calls had since the last answer. */
 static uint32_t begun_of(const Piece *p, uint64_t n_started) {
         return (uint32_t) MIN((uint64_t) p->n, n_started);
+}
+
+/* The kernel says whether all was read: what it is at it had not even got. */
+static bool is_unread(const Channel *c) {
+        if (c->n_open == 0)
+                return false;
+        return (c->has_unread && c->n_open == 1) || (c->is_unsendable && c->head > c->ledger->n_sent);
 }
 
 static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
@@ -21,6 +30,8 @@ static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
                 return n - MIN(n, c->n_calls_answered);
         }
         if (c->is_half_closed && exit_status_exitcode(e) == 0) /* it came to the end of what it was given */
+                return 0;
+        if (is_unread(c) && ++c->pool->n_unread_deaths <= UNREAD_DEATHS_MAX)
                 return 0;
         return c->n_open > 0 ? c->pieces[c->head % PIECES_MAX].n : 0; /* of a chunk nobody knows how much */
 }

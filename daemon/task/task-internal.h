@@ -153,8 +153,8 @@ struct Channel {
         size_t n_consume;
         bool has_hello, takes_items, has_page, has_signal; /* as it said; noted in the ledger */
         bool is_closing, is_half_closed; /* no more requests; told so */
+        bool is_unsendable, has_unread;  /* it closed its end; and had not read all */
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
-        bool is_garbled;                 /* what it says has no meaning any more */
         bool is_load_new, is_ledger_old, is_dirty;
         uint64_t n_done, n_calls_answered, n_given; /* calls */
         usec_t head_since, warned_at, closed_at; /* CLOCK_MONOTONIC; 0: none */
@@ -179,6 +179,7 @@ struct TaskPool {
         size_t n_queued; /* tasks and items */
         unsigned n_claiming;
         size_t n_tasks_queued; /* tasks: what queue_max is about; a map has bounds of its own */
+        unsigned n_unread_deaths; /* since the last answer */
         size_t n_queue_limited, n_settled;
         usec_t queue_look_at; /* CLOCK_MONOTONIC; for those that may wait so long; 0: at once */
         Task *tasks, *keys, *settled;

@@ -24,7 +24,7 @@ static size_t copy_kept(const TaskPage *p, char *buf) {
 void channel_take_kept(Channel *c) {
         static const char rest[] = "]}}"; /* what an answer in the making wants: it ends with a whole item */
         char *data = c->pool->room->peek;
-        size_t size = c->has_page && !c->is_garbled ? copy_kept(c->page, data) : 0, at = 0;
+        size_t size = c->has_page ? copy_kept(c->page, data) : 0, at = 0;
 
         while (at < size) {
                 const char *end = memchr(data + at, '\n', size - at);

@@ -25,6 +25,7 @@ def call(m, a):
         while True: pass
     if m == "nan": return float("nan")
     if m == "sleep": time.sleep(a[0]); return a[0]
+    if m == "nap": note("napping"); time.sleep(1000)
     if m == "exec": os.execv("/bin/true", ["true"])
     if m == "close": os.close(s.fileno()); time.sleep(100)
     if m == "garbage": s.sendall(b"what is this\n"); time.sleep(100)
@@ -147,7 +148,9 @@ def test_cancel():
         assert d.call("task.cancel", tasks=[running]) == {"cancelled": 1}
         states = [t["state"] for t in d.call("task.wait", tasks=[running, queued, last])["tasks"]]
         assert states == ["cancelled", "cancelled", "done"] and notes(d) == ["yes"]
-        d.call("task.submit", pool="plain", target="sleep", args=[100])
+        d.call("task.submit", pool="plain", target="nap")
+        while notes(d)[-1] != "napping":  # begun, and so charged when its worker is killed
+            pass
         gone = Client(d.path)
         gone.send("task.submit", pool="plain", target="note", args=["gone"], wait=True)
         gone.send("task.submit", pool="plain", target="note", args=["kept"], wait=True, on_disconnect="keep")
@@ -158,7 +161,8 @@ def test_cancel():
             pass
         (kept,) = d.call("task.list", pool="plain", state="queued")["tasks"]
         d.call("kill", select="plain/0")
-        assert d.call("task.wait", tasks=kept["task"])["tasks"][0]["state"] == "done" and notes(d) == ["yes", "kept"]
+        assert d.call("task.wait", tasks=kept["task"])["tasks"][0]["state"] == "done"
+        assert notes(d) == ["yes", "napping", "kept"]
 
 
 def test_pages():

@@ -5,6 +5,7 @@ import json, os, socket, traceback
 TARGETS = {"square": lambda x: x * x, "divide": lambda a, b: a / b, "join": lambda *words, sep=" ": sep.join(words)}
 
 channel = socket.socket(fileno=int(os.environ["DROVER_TASKS_FD"]))
+channel.set_inheritable(False)  # not for programs that a target starts
 for line in channel.makefile("rb"):  # as bytes: only \n ends a line
     task = json.loads(line)
     answer = {"jsonrpc": "2.0", "id": task["id"]}
