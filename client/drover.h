@@ -348,7 +348,9 @@ typedef struct drover_module {
         unsigned abi;     /* DROVER_MODULE_ABI */
         const char *name; /* for people */
         /* Once in each worker, before its first task: make the state that the targets share. 0, or a negative errno and
-         * the worker ends. May be NULL. */
+         * the worker ends. May be NULL. With start_method "forkserver", the default of a pool with a module, it is called once
+         * in the template, and all workers are forked with the state it made: memory is shared until somebody writes to it,
+         * descriptors stay open; threads do not come along, and handlers of pthread_atfork(3) may not run. */
         int (*init)(void **ret_state);
         void (*exit)(void *state); /* once, when the worker ends in order; may be NULL */
         const drover_target *targets;
@@ -380,7 +382,9 @@ json_t *drover_raise_at(drover_task *task, const char *function, const char *fil
 
 /**
  * drover_worker_run() - be a worker until drover wants no more of it
- * Serves the channel at the descriptor $DROVER_TASKS_FD. A program that drover did not start as a worker of a pool with
+ * Serves the channel at the descriptor $DROVER_TASKS_FD. In a pool with start_method "fork" or "forkserver" the program is
+ * started once, as a template ($DROVER_TEMPLATE_FD), and this function forks the workers and returns in each of them when it
+ * ends. A program that drover did not start as a worker of a pool with
  * "protocol": "tasks" gets an error.
  *
  * Return: what main() shall return: 0 at the channel's end; 1 after a failed init() or a broken channel; 2 without a
