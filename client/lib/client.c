@@ -238,6 +238,28 @@ static bool handle_results(drover_client *c, const char *line, size_t length) {
         return true;
 }
 
+/* JSON that jansson cannot hold: an integer beyond 64 bits, \u0000, half a surrogate pair. Workers of other languages may put
+ * it into results, and that is no reason to lose the connection: the call it answers fails. */
+static bool handle_unheld(drover_client *c, const char *line, size_t length, const JsonFault *fault) {
+        SliceMember whole[] = {{.key = "id"}, {.key = "params"}, {.key = "method"}}, params[] = {{.key = PROTOCOL_CALL_MEMBER}};
+        _cleanup_error_ drover_error *error = NULL;
+        Slice number;
+        PendingWho who;
+        uint64_t id;
+
+        if (slice_object(line, length, whole, ARRAY_SIZE(whole), NULL) < 0)
+                return false;
+        number = whole[0].value;
+        if (whole[2].value.at && whole[1].value.at && slice_object(whole[1].value.at, whole[1].value.n, params, 1, NULL) >= 0)
+                number = params[0].value;
+        if (slice_u64(number, &id) < 0 || pending_take(&c->pending, id, &who) < 0)
+                return false;
+        error = lib_error_new(-EPROTO, "the answer has a value that cannot be held here: %s", fault->text);
+        if (who.on_reply)
+                who.on_reply(c, NULL, error, who.userdata);
+        return true;
+}
+
 /* Return: NULL, or why the connection cannot go on. */
 static drover_error *handle_line(drover_client *c, const char *line, size_t length) {
         _cleanup_json_ json_t *message = NULL;
@@ -250,6 +272,8 @@ static drover_error *handle_line(drover_client *c, const char *line, size_t leng
         r = json_load_bounded(line, length, &reply_limits, &message, &fault);
         if (r == -ENOMEM)
                 return lib_error_new(r, "out of memory");
+        if (r < 0 && handle_unheld(c, line, length, &fault))
+                return NULL;
         if (r < 0)
                 return lib_error_new(-EPROTO, "the peer at %s sent what is not a message: %s", c->path,
                                      fault.text);

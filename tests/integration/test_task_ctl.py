@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import unittest
 
@@ -14,10 +15,22 @@ MEMORY_MAX = 64 << 10 if os.environ.get("DROVER_TEST_SANITIZED") else 16 << 10  
 LINES = int(os.environ.get("MAP_LINES", "300000"))
 
 
+# Results that are JSON, and more than many readers can hold.
+WIDE = r"""
+import json, os, socket
+s = socket.socket(fileno=int(os.environ["DROVER_TASKS_FD"]))
+for line in s.makefile("r"):
+    r = json.loads(line)
+    values = {"big": 2 ** 70, "nul": "a\0b", "half": "\ud800", "sum": 0.1 + 0.2}
+    s.sendall(json.dumps({"jsonrpc": "2.0", "id": r["id"], "result": values[r["method"]]}).encode() + b"\n")
+"""
+
+
 class TaskCtl(unittest.TestCase):
     def setUp(self):
         self.d = self.enterContext(Daemon()) if hasattr(self, "enterContext") else Daemon().__enter__()
-        self.d.write_config({"pools": {"math": {"module": MATH, "workers": 2}, "basics": {"module": BASICS, "workers": 1}}})
+        self.d.write_config({"pools": {"math": {"module": MATH, "workers": 2}, "basics": {"module": BASICS, "workers": 1},
+                                        "wide": {"command": [sys.executable, "-c", WIDE], "protocol": "tasks"}}})
         self.d.start()
         self.env = dict(os.environ, DROVER_SOCKET=self.d.path)
 
@@ -101,6 +114,15 @@ class TaskCtl(unittest.TestCase):
         status, out, err = self.ctl("map", "--raw", "basics", "greet", text="you\nme\n")
         self.assertEqual((status, out, err), (0, "null\nnull\n", ""))
         self.assertEqual(self.ctl("map", "mth", "square", text="1\n")[0], 4)
+
+    def test_wide_results(self):
+        """A map passes them on as they are; one call says that it cannot hold them."""
+        for target, text in (("big", "1180591620717411303424"), ("nul", '"a\\u0000b"'), ("half", '"\\ud800"')):
+            self.assertEqual(self.ctl("map", "wide", target, text="1\n"), (0, text + "\n", ""))
+            status, out, err = self.ctl("submit", "--wait", "wide", target)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("cannot be held here", err)
+        self.assertEqual(self.ctl("submit", "--wait", "wide", "sum"), (0, "0.30000000000000004\n", ""))
 
     def test_map_without_end(self):
         """A source and a reader that never end: memory stays what it is, on both sides; the reader's end ends it all."""

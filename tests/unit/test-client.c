@@ -256,6 +256,27 @@ START_TEST(a_peer_that_breaks_the_protocol_is_left) {
 }
 END_TEST
 
+/* Each is JSON, and nothing jansson can make a value of. */
+static const char *const unheld[] = {"1180591620717411303424", "\"a\\u0000b\"", "\"\\ud800\"", "{\"a\":[-1180591620717411303424]}", "1e999"};
+
+START_TEST(what_cannot_be_held_fails_its_call) {
+        char line[256];
+
+        told[0] = 0;
+        (void) call_async("a");
+        (void) call_async("b");
+        ck_assert_int_eq(drover_subscribe(client, "task.map", NULL, on_notify, on_reply, (void *) "s", NULL, NULL), 0);
+        (void) snprintf(line, sizeof line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":%s}\n", unheld[_i]);
+        server_says(line);
+        (void) snprintf(line, sizeof line, "{\"jsonrpc\":\"2.0\",\"method\":\"result\",\"params\":{\"call\":3,\"results\":[%s]}}\n", unheld[_i]);
+        server_says(line);
+        server_says(REPLY(2, "7"));
+        while (drover_in_flight(client) > 0)
+                ck_assert_int_ge(drover_poll(client, 5000), 0);
+        ck_assert_str_eq(told, "a!protocol s!protocol b=7 ");
+}
+END_TEST
+
 START_TEST(harmless_oddities_are_passed_over) {
         server_says("\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"you\"}\n[{}]\n" REPLY(-1, "0") REPLY(1.5, "0") REPLY(null, "0")
                     "{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":[1]}\n{\"jsonrpc\":\"2.0\",\"method\":\"news\"}\n" REPLY(1, "0"));
@@ -582,6 +603,7 @@ int main(void) {
         tcase_add_test(t, a_dying_daemon_and_a_new_one);
         tcase_add_test(t, a_blocking_call_ends_with_the_connection);
         tcase_add_loop_test(t, a_peer_that_breaks_the_protocol_is_left, 0, ARRAY_SIZE(hostile));
+        tcase_add_loop_test(t, what_cannot_be_held_fails_its_call, 0, ARRAY_SIZE(unheld));
         tcase_add_test(t, harmless_oddities_are_passed_over);
         tcase_add_test(t, an_endless_line_is_bounded);
         tcase_add_test(t, calls_have_bounds_too);
