@@ -280,7 +280,7 @@ const Method method_task_submit = {
         .fields = submit_fields,
         .params_size = sizeof(SubmitParams),
         .defaults = &submit_defaults,
-        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\"|\"cancelled\"|\"timeout\"|\"lost\",\"error\":ERROR}. A result of more than 64 KiB has \"spill\":{\"size\"} in place of \"result\", and \"blobs\":[{\"size\"}...] those that it names",
+        .result = "{\"task\":ID}; with wait OUTCOME: {\"task\",\"state\":\"done\",\"result\"} or {\"task\",\"state\":\"failed\" | \"cancelled\" | \"timeout\" | \"lost\",\"error\":ERROR}. A result of more than 64 KiB has \"spill\":{\"size\"} in place of \"result\", and \"blobs\":[{\"size\"}...] those that it names",
 };
 
 /* ---- task.wait ---- */

@@ -22,7 +22,7 @@ mkdir "$place/bin" "$place/libexec" "$place/home" "$place/run"
 
 for variable in DROVERD DROVERCTL DROVER_KEEPER DROVER_LOGGER DROVER_HOST EXAMPLE_BASICS EXAMPLE_MATH HELPER \
         DROVER_TEST_DROVERD DROVER_TEST_HELPER DROVER_TEST_LOGGER PREFORK_HTTP \
-        WORKER_C WORKER_JS WORKER_PY WORKER_SH FAILING_MODULE FAILING_WORKER; do
+        PROTOCOL_MANUAL WORKER_C WORKER_JS WORKER_PY WORKER_SH FAILING_MODULE FAILING_WORKER; do
         eval "path=\${$variable-}"
         [ -n "$path" ] || continue
         cp -L -- "$path" "$place/bin/"

@@ -161,6 +161,20 @@ def test_languages():
             ends_in_order(d)
 
 
+def test_manual():
+    """The worker of drover-protocol(7), as it stands there."""
+    with open(os.environ["PROTOCOL_MANUAL"], encoding="utf-8") as f:
+        source = f.read().split(".SS A worker in Python\n.nf\n")[1].split(".fi\n")[0].replace("\\e", "\\")
+    d = Daemon()
+    with d:
+        with open(d.place + "/worker.py", "w", encoding="utf-8") as f:
+            f.write(source)
+        d.write_config({"pools": {"w": {"command": [sys.executable, d.place + "/worker.py"], "protocol": "tasks"}}})
+        d.start()
+        assert [result(d, "square", i) for i in range(20)] == [i * i for i in range(20)]
+        assert submit(d, "square", "x")["error"]["data"]["type"] == "TypeError"
+
+
 # ---- what the protocol allows
 
 def test_prints_are_logs():
