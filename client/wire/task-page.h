@@ -31,8 +31,15 @@ typedef struct TaskLedger {
         uint64_t n_sent;  /* certainly sent: ids up to here */
         uint64_t n_calls_answered;
         uint64_t hello;   /* TASK_HELLO_... */
+        uint64_t recall_from, recall_to; /* about to be taken back; recall_to 0: nothing */
         TaskLedgerEntry entries[TASK_LEDGER_MAX];
 } TaskLedger;
+
+/* The highest request that is spoken for, begun by the worker or taken back by droverd. A request is begun only after
+ * `claimed` was moved up to it. */
+#define TASK_CLAIM_ID(claimed) ((claimed) >> 1)
+#define TASK_CLAIM_BY_WORKER(id) ((id) << 1)
+#define TASK_CLAIM_BY_DROVERD(id) ((id) << 1 | 1)
 
 /* Calls are counted in the order in which they came; an item is a call of its own. Behind $DROVER_TASKS_PAGE_FD.
  *
@@ -42,6 +49,7 @@ typedef struct TaskLedger {
 typedef struct TaskPage {
         _Atomic uint64_t n_started, n_done;
         _Atomic uint64_t n_kept, n_sends;
+        _Atomic uint64_t claimed; /* by either side: TASK_CLAIM_... */
         _Alignas(64) TaskLedger ledger;
         _Alignas(4096) char kept[TASK_KEPT_MAX];
 } TaskPage;

@@ -9,6 +9,7 @@
 #include "wire/envelope.h"
 #include "worker/task-call.h"
 #include "worker/task-items.h"
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define METHOD_MAX 256
@@ -75,10 +76,25 @@ static void run_one(drover_task *task, const Request *q, Text *t) {
         answer_exception(t, q->id, task);
 }
 
+/* false: droverd has taken it back, and another worker does it. */
+static bool claim(TaskPage *p, Slice id) {
+        uint64_t claimed, n;
+
+        if (!p || slice_u64(id, &n) < 0)
+                return true;
+        claimed = atomic_load(&p->claimed);
+        while (TASK_CLAIM_ID(claimed) < n)
+                if (atomic_compare_exchange_strong(&p->claimed, &claimed, TASK_CLAIM_BY_WORKER(n)))
+                        return true;
+        return false;
+}
+
 static int run_request(const TaskRunner *r, const Request *q, Text *t) {
         drover_task task = {.target = module_find(r->module, q->method), .state = r->state, .page = r->page};
         int error = 0;
 
+        if (!claim(r->page, q->id))
+                return 0;
         if (!task.target)
                 answer_unknown(r->module, q, t);
         else if (q->items.at)

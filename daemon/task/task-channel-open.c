@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "priority.h"
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -162,18 +163,25 @@ void channel_hello(Channel *c) {
 
 /* What the life before had sent and not seen answered. */
 static void inherit_ledger(Channel *c) {
-        const TaskLedger *l = c->ledger;
-        uint64_t begun = l->n_begun, sent = l->n_sent;
+        uint64_t begun = c->ledger->n_begun, sent = c->ledger->n_sent, claimed = TASK_CLAIM_ID(atomic_load(&c->page->claimed));
+        TaskLedger *l = c->ledger;
 
-        c->next_id = begun + 1;
+        if (claimed > begun && begun == sent) /* taken back before they were sent */
+                l->n_begun = l->n_sent = claimed;
+        c->next_id = MAX(begun, claimed) + 1;
         c->head = c->next_id;
         c->n_calls_answered = c->n_done = c->n_given = l->n_calls_answered;
         channel_hello(c);
+        c->is_ledger_old = l->recall_to > 0;
         for (uint64_t id = begun > PIECES_MAX ? begun - PIECES_MAX + 1 : 1; id <= begun; id++) {
                 const TaskLedgerEntry *e = &l->entries[id % PIECES_MAX];
 
                 if (e->id != id || e->n_calls == 0 || e->n_calls > UINT32_MAX || e->n_gone > UINT32_MAX)
                         continue;
+                if (ledger_has_recalled(c, id)) {
+                        c->pieces[id % PIECES_MAX].id = id;
+                        continue;
+                }
                 c->pieces[id % PIECES_MAX] = (Piece){
                         .id = id, .n = (uint32_t) e->n_calls, .n_gone = (uint32_t) e->n_gone, .as_items = e->n_calls + e->n_gone > 1};
                 c->n_open++;
@@ -212,6 +220,8 @@ int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation) {
         c->generation = generation;
         HASH_ADD(hh, r->channels, generation, sizeof c->generation, c);
         inherit_ledger(c);
+        if (c->is_ledger_old)
+                channel_mark(c);
         return 0;
 }
 

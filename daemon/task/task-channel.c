@@ -39,6 +39,8 @@ unsigned channel_depth(const Channel *c) {
         unsigned prefetch = pool_config(c->pool->pool)->tasks.prefetch;
         double usec = c->pool->usec_per_piece;
 
+        if (c->is_slow)
+                return 1;
         if (prefetch != TASK_PREFETCH_AUTO)
                 return 1 + MIN(prefetch, PREFETCH_MAX);
         if (!c->has_hello || usec <= 0)
@@ -83,6 +85,8 @@ Piece *channel_add(Channel *c, uint32_t n, usec_t timeout) {
 void channel_added(Channel *c, Piece *p, size_t out_before) {
         p->bytes = c->out.length - out_before;
         c->bytes_open += p->bytes;
+        if (c->n_open > 1 && c->look_at == 0)
+                channel_look_later(c, clock_now());
         channel_mark(c);
 }
 
@@ -113,6 +117,7 @@ void channel_answered(Channel *c, Piece *p, bool has_run) {
         c->bytes_open -= p->bytes;
         c->n_fds_open -= p->n_fds;
         c->n_open--;
+        c->is_slow = false;
         p->n = 0;
         c->is_ledger_old = true;
         while (c->head < c->next_id && !channel_piece(c, c->head))
@@ -132,6 +137,7 @@ void channel_part_answered(Channel *c, Piece *p, uint32_t n) {
         p->n -= n;
         p->n_gone += n;
         c->is_ledger_old = true;
+        c->is_slow = false;
         c->is_load_new = true;
         channel_mark(c);
 }
@@ -210,6 +216,7 @@ void channel_flush(Channel *c) {
                                 c->ledger->entries[i].n_gone = c->pieces[i].n_gone;
                         }
                 c->ledger->n_calls_answered = c->n_calls_answered;
+                c->ledger->recall_to = 0; /* it is in the journal where that belongs */
         }
         if (c->n_consume > 0 && !is_waiting)
                 consume(c);

@@ -183,7 +183,9 @@ bool task_cancel(Task *t) {
                 if (p->id == c->head)
                         channel_condemn(c, "the task that it is at was cancelled");
         }
-        task_fail(t, TASK_CANCELLED, ERROR_CANCELLED, "it was cancelled");
+        task_fail(t, TASK_CANCELLED, ERROR_CANCELLED, "it was cancelled"); /* and perhaps it is no more */
+        if (p && c->head != p->id)
+                (void) channel_recall(c);
         return true;
 }
 

@@ -155,6 +155,7 @@ struct Channel {
         bool is_closing, is_half_closed; /* no more requests; told so */
         bool is_unsendable, has_unread;  /* it closed its end; and had not read all */
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
+        bool is_slow; /* it has been at one request for long, and has others */
         bool is_load_new, is_ledger_old, is_dirty;
         uint64_t n_done, n_calls_answered, n_given; /* calls */
         usec_t head_since, warned_at, closed_at; /* CLOCK_MONOTONIC; 0: none */
@@ -340,7 +341,13 @@ void chunk_take(Channel *c, Piece *p, Slice result, bool is_kept);
 /* A line as libdrover writes it, without errors, read in one go. false: it is to be read as any other. */
 bool chunk_take_plain(Channel *c, const char *line, size_t size);
 
+/* task-recall.c */
+bool channel_recall(Channel *c); /* what it has not begun goes back into the queue; false: nothing */
+bool pool_recall(TaskPool *p);   /* from those who are slow, when others have nothing to do */
+bool ledger_has_recalled(const Channel *c, uint64_t id); /* by the life before, which died over it */
+
 /* task-kept.c */
+#define TASK_LOOK_USEC (2 * USEC_PER_MSEC)
 void channel_take_kept(Channel *c); /* what the page has */
 void channel_look_later(Channel *c, usec_t now);
 

@@ -1,13 +1,12 @@
 /* task-kept.c - answers that a worker has finished and not sent: found in its page.
  *
  * A worker gathers answers for a moment. One that dies in it has them in the page, and so has one that began something slow
- * right after something fast: TASK_LOOK_USEC after the last answer the page is looked at, once, when more is expected.
+ * right after something fast: TASK_LOOK_USEC after the last answer the page is looked at, when more is expected. If one
+ * request has lasted for so long, the others can be had back: see task-recall.c.
  * What comes later on the channel as well is known by its id, and by the number of its first item. */
 #include "task/task-internal.h"
 
 #include <stdatomic.h>
-
-#define TASK_LOOK_USEC (2 * USEC_PER_MSEC)
 
 /* A copy that is whole. Return: its bytes; 0: nothing, or the worker was at it. */
 static size_t copy_kept(const TaskPage *p, char *buf) {

@@ -231,7 +231,7 @@ static void restore_running(Task *t, const json_t *o) {
 
         HASH_FIND(hh, t->pool->room->channels, &generation, sizeof generation, c);
         p = c ? channel_piece(c, request) : NULL;
-        if (!p && c && request > c->ledger->n_begun) /* on record, and then droverd was killed: it was never sent */
+        if (!p && c && (request > c->ledger->n_begun || ledger_has_recalled(c, request))) /* never sent, or taken back */
                 return;
         t->state = TASK_RUNNING;
         if (!p) /* its worker is gone without a word that anybody could have heard */

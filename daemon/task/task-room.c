@@ -323,6 +323,8 @@ void task_room_dispatch(TaskRoom *r) {
                         continue;
                 task_pool_look(p);
                 pool_dispatch(p);
+                if (pool_recall(p))
+                        pool_dispatch(p);
                 if (p->is_due) { /* giving marked it; it was looked at */
                         DL_DELETE2(r->due, p, due_prev, due_next);
                         p->is_due = false;

@@ -59,6 +59,22 @@ static usec_t check_orphan(Channel *c, const Piece *p, usec_t now) {
         return USEC_INFINITY;
 }
 
+static void look_now(Channel *c, usec_t now) {
+        usec_t slow_at;
+
+        c->look_at = 0;
+        channel_take_kept(c);
+        if (c->n_open < 2)
+                return;
+        slow_at = usec_add(c->head_since, TASK_LOOK_USEC);
+        if (slow_at > now) {
+                c->look_at = slow_at;
+                return;
+        }
+        c->is_slow = true;
+        task_pool_mark(c->pool);
+}
+
 usec_t channel_check(Channel *c, usec_t now) {
         usec_t due, look = USEC_INFINITY;
         Piece *p;
@@ -69,10 +85,8 @@ usec_t channel_check(Channel *c, usec_t now) {
                         return due;
                 channel_condemn(c, "it closed its task channel");
         }
-        if (c->look_at > 0 && c->look_at <= now) {
-                c->look_at = 0;
-                channel_take_kept(c);
-        }
+        if (c->look_at > 0 && c->look_at <= now)
+                look_now(c, now);
         if (c->look_at > 0)
                 look = c->look_at;
         p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;

@@ -1,6 +1,7 @@
 /* task-module.c - a worker module for tests and benches: targets that cost next to nothing, one that computes, and some
  * that end their worker. */
 #include <drover.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static json_t *mortal(drover_task *task, json_t *args, json_t *kwargs) {
         return json_integer(x * x);
 }
 
+/* wait_for_bytes(FIFO) */
 static json_t *wait_for_bytes(drover_task *task, json_t *args, json_t *kwargs) {
         const char *path = json_string_value(json_array_get(args, 0));
         FILE *f = path ? fopen(path, "r") : NULL;
@@ -62,6 +64,12 @@ static json_t *wait_for_bytes(drover_task *task, json_t *args, json_t *kwargs) {
         (void) !fread(&byte, 1, 1, f);
         (void) fclose(f);
         return json_null();
+}
+
+/* nap(ms) */
+static json_t *nap(drover_task *task, json_t *args, json_t *kwargs) {
+        (void) poll(NULL, 0, (int) json_integer_value(json_array_get(args, 0)));
+        return json_incref(json_array_get(args, 0));
 }
 
 /* long_text(n): a string of n bytes */
@@ -86,6 +94,7 @@ static const drover_target targets[] = {
         {"die", die, "die(PID...): kills them, then its own process"},
         {"mortal", mortal, "mortal(x): x * x; raises for 13, dies of a negative number"},
         {"wait_for_bytes", wait_for_bytes, "wait_for_bytes(FIFO): null, once there are some"},
+        {"nap", nap, "nap(ms): ms, once they have passed"},
         {"long_text", long_text, "long_text(n): a string of n bytes"},
         {NULL, NULL, NULL},
 };

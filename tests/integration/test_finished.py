@@ -1,6 +1,8 @@
 """A task that is finished stays so, whatever its worker does then: answers outlive the process that has not sent them."""
 import json
 import os
+import random
+import signal
 import sys
 
 from daemon_util import Daemon
@@ -113,6 +115,46 @@ def test_not_withheld():
         with open(gate, "w", encoding="ascii") as f:
             f.write("x")
         assert d.call("task.wait", tasks=tasks)["tasks"][-1]["state"] == "done"
+
+
+def test_not_behind_a_slow_one():
+    """Tasks that were given ahead go to another worker when the one before them lasts and that one has nothing to do."""
+    with daemon(workers=2) as d:
+        d.start()
+        d.call("wait", select="m", **{"for": "ready"})
+        for i in range(10):
+            gate = f"{d.place}/gate{i}"
+            os.mkfifo(gate)
+            tasks = submit(d, ("wait_for_bytes", gate), *[("same", i) for i in range(N)])
+            outcomes = d.call("task.wait", tasks=tasks[1:], timeout=60)["tasks"]
+            assert [o["result"] for o in outcomes] == list(range(N))
+            # One that is cancelled before its turn harms nobody.
+            behind = submit(d, ("wait_for_bytes", gate + "x"), *[("same", i) for i in range(N)])
+            assert d.call("task.cancel", tasks=behind[5:6]) in ({"cancelled": 0}, {"cancelled": 1})
+            with open(gate, "w", encoding="ascii") as f:
+                f.write("x")
+            states = [o["state"] for o in d.call("task.wait", tasks=behind)["tasks"]]
+            assert states[0] == "failed" and set(states[1:]) <= {"done", "cancelled"} and states.count("cancelled") <= 1, states
+            assert d.call("task.wait", tasks=tasks)["tasks"][0]["state"] == "done"
+        assert not any(w["restarts"] for w in d.call("status", select="m")["pools"][0]["workers"])
+
+
+def test_storm():
+    """droverd dies again and again while fast and slow tasks move from worker to worker: each is done, once."""
+    rng = random.Random(int(os.environ.get("SEED", "1")))
+    with daemon(workers=3) as d:
+        d.start()
+        d.call("wait", select="m", **{"for": "ready"})
+        tasks = []
+        for _ in range(5):
+            calls = [("nap", rng.choice((3, 10, 30))) if rng.random() < 0.05 else ("same", i) for i in range(150)]
+            tasks += zip(submit(d, *calls), (c[1] for c in calls))
+            os.kill(d.call("daemon.info")["pid"], signal.SIGKILL)
+            d.client.socket.recv(1 << 20)
+            d.connect_again()
+        outcomes = d.call("task.wait", tasks=[t for t, _ in tasks], timeout=60)["tasks"]
+        for o, (t, result) in zip(outcomes, tasks):
+            assert o["state"] == "done" and o["result"] == result, (o, t, result)
 
 
 if __name__ == "__main__":
