@@ -197,7 +197,7 @@ static const JsonField map_fields[] = {
         {"target", JSON_FIELD_STRING, offsetof(MapParams, target), .required = true, .help = "what is called with each item as its one argument"},
         {"items", JSON_FIELD_ARRAY, offsetof(MapParams, items), .help = "the items, or the first of them"},
         {"count", JSON_FIELD_I64, offsetof(MapParams, count), .min = 0, .max = INT64_C(1) << 40, .help = "in place of items: the numbers from 0 to count-1"},
-        {"chunk", JSON_FIELD_I64, offsetof(MapParams, chunk), .min = 0, .max = 4096, .help = "items handed to a worker at once (0: by measure); they share their fate when it dies"},
+        {"chunk", JSON_FIELD_I64, offsetof(MapParams, chunk), .min = 0, .max = 4096, .help = "items handed to a worker at once (0: by measure)"},
         {"ordered", JSON_FIELD_BOOL, offsetof(MapParams, ordered), .help = "results in the order of the items (true), or as they come"},
         {"kwargs", JSON_FIELD_OBJECT, offsetof(MapParams, kwargs), .help = "arguments by name, the same for each item; then the chunk is 1"},
         {"timeout", JSON_FIELD_SPAN, offsetof(MapParams, timeout), .help = "of one item (the pool's tasks.timeout)"},

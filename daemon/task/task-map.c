@@ -5,7 +5,8 @@
  * ROUND_USEC of work by what items have taken so far; one item for a worker that knows no chunks. Results that are early are
  * held when order is wanted; beyond TASK_MAP_AHEAD_MAX of them, or beyond what the reader reads, nothing more is given out.
  *
- * A chunk shares its fate up to the item that killed the worker: those before it have run, and their results died with it. */
+ * When a worker dies, items of its chunk that it had finished have their results in its page; of one without a page all count as
+ * begun. */
 #include "task/task-internal.h"
 
 #include "base/alloc.h"
