@@ -91,6 +91,8 @@ int template_fork(Worker *w, const PoolConfig *c, const LogSpec *log, const int 
                 return r;
         w->forker = t;
         if (t->n_launching++ == 0)
+                t->used_at = clock_now();
+        if (t->due == USEC_INFINITY || t->due > usec_add(clock_now(), TEMPLATE_ANSWER_TIMEOUT))
                 template_arm(t, usec_add(clock_now(), TEMPLATE_ANSWER_TIMEOUT));
         return 0;
 }
@@ -106,8 +108,6 @@ void template_answered(Worker *w, bool is_started) {
         t->used_at = clock_now();
         if (is_started)
                 t->n_failures = 0;
-        if (t->state == TEMPLATE_READY)
-                template_arm(t, t->n_launching > 0 ? usec_add(t->used_at, TEMPLATE_ANSWER_TIMEOUT) : USEC_INFINITY);
-        if (t->n_launching == 0)
+        if (t->n_launching == 0 && (t->state != TEMPLATE_READY || t->is_retired))
                 template_note(t); /* it may go */
 }

@@ -33,7 +33,7 @@ struct Template {
         uint64_t n_forks;     /* of this process, that went well */
         unsigned n_failures;  /* deaths in a row without such a one */
         unsigned n_restarts;
-        usec_t used_at;       /* CLOCK_MONOTONIC */
+        usec_t used_at;       /* CLOCK_MONOTONIC: asked, or answered, the last time */
         ExitStatus exit;
         bool has_exit;
         char *fault;          /* why it was not ready, one sentence; NULL: nothing is wrong */

@@ -209,9 +209,11 @@ static void on_due(Template *t) {
                 t->fault = alloc_strdup("its template was not ready in time");
                 (void) child_kill_tree(t->child);
                 break;
-        case TEMPLATE_READY:
-                if (t->n_launching == 0)
+        case TEMPLATE_READY: /* armed with the first launch; there may have been others since */
+                if (t->n_launching == 0 || clock_now() < usec_add(t->used_at, TEMPLATE_ANSWER_TIMEOUT)) {
+                        template_arm(t, t->n_launching == 0 ? USEC_INFINITY : usec_add(t->used_at, TEMPLATE_ANSWER_TIMEOUT));
                         return;
+                }
                 log_fields(LOG_ERR, t->owner, t->name, "%s: it was asked to fork and did not for %u s, killing it", t->name,
                            (unsigned) (TEMPLATE_ANSWER_TIMEOUT / USEC_PER_SEC));
                 (void) child_kill_tree(t->child);
@@ -231,6 +233,9 @@ static void converge_one(Template *t) {
         t->gone = child_free(t->gone);
         if (t->due > 0 && t->due <= now && t->state != TEMPLATE_RESTING)
                 on_due(t);
+        /* Of one for `run`, in use: nobody is to be asked who else there is. */
+        if (!t->owner && t->state == TEMPLATE_READY && t->n_launching > 0 && !t->set->is_stopping)
+                return;
         if (is_wanted(t)) {
                 if (t->state == TEMPLATE_RESTING && t->due != USEC_INFINITY && t->due <= now)
                         template_launch(t);
@@ -242,7 +247,7 @@ static void converge_one(Template *t) {
         else if (t->state == TEMPLATE_READY || t->state == TEMPLATE_STARTING) {
                 if (until <= now)
                         template_end(t);
-                else if (until != USEC_INFINITY && t->state == TEMPLATE_READY)
+                else if (until != USEC_INFINITY && t->state == TEMPLATE_READY && t->due == USEC_INFINITY)
                         template_arm(t, until);
         }
 }
@@ -320,9 +325,9 @@ bool template_admits(Worker *w) {
         if (!t)
                 return true; /* memory is short: template_fork() says so */
         w->template_hash = t->hash;
-        t->used_at = clock_now();
         if (t->state == TEMPLATE_READY && !t->is_unwanted)
                 return true;
+        t->used_at = clock_now();
         template_note(t);
         return false;
 }
