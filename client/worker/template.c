@@ -89,6 +89,7 @@ int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, jso
                 names[n] = '\0';
                 r = name_descriptors(names, fds, n_fds, &request);
                 if (r < 0 || (is_stale && is_stale(userdata))) {
+                        (void) fd_close(fd); /* first: that this one is not answered is to be seen as our end */
                         fd_close_many(fds, n_fds);
                         return r;
                 }

@@ -54,6 +54,7 @@ uint64_t template_hash_of(PoolSet *s, PoolConfig *c);
 /* template-process.c */
 void template_launch(Template *t);
 void template_end(Template *t);       /* it shall go */
+void template_lose(Template *t);      /* it cannot be asked any more, and may still be there: another one in its place */
 void template_fail_waiting(Template *t);
 extern const ChildHooks template_child_hooks;
 

@@ -175,6 +175,15 @@ void template_launch(Template *t) {
         rest(t);
 }
 
+void template_lose(Template *t) {
+        if (t->state != TEMPLATE_READY)
+                return;
+        t->state = TEMPLATE_ENDING;
+        (void) child_signal(t->child, SIGTERM, false, true);
+        template_arm(t, usec_add(clock_now(), END_TIMEOUT));
+        tell_pool(t);
+}
+
 void template_end(Template *t) {
         t->is_unwanted = true;
         t->state = TEMPLATE_ENDING;
@@ -252,7 +261,8 @@ static void log_end(const Template *t, bool was_ready) {
 
 static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         Template *t = userdata;
-        bool was_ready = t->state == TEMPLATE_READY;
+        bool was_ready = t->state == TEMPLATE_READY || (t->state == TEMPLATE_ENDING && !t->is_unwanted);
+        bool is_killed = !e->is_failure_to_start && e->exit.code != CLD_EXITED; /* by whom is not known: it is tried again */
 
         if (c != t->child)
                 return;
@@ -263,7 +273,7 @@ static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         t->n_failures = t->is_unwanted || t->n_forks > 0 ? 0 : t->n_failures + 1;
         template_arm(t, USEC_INFINITY);
         log_end(t, was_ready);
-        if (!t->config || t->is_unwanted || (was_ready && t->n_failures < FAILURES_TOLD)) {
+        if (!t->config || t->is_unwanted || ((was_ready || is_killed) && t->n_failures < FAILURES_TOLD && !t->fault)) {
                 rest(t);
                 return;
         }

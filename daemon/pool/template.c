@@ -332,9 +332,12 @@ bool template_admits(Worker *w) {
         return false;
 }
 
-bool template_is_to_blame(const Worker *w, const ExitStatus *e) {
-        return e->is_failure_to_start && e->failure.stage == LAUNCH_TEMPLATE && e->failure.error == ESRCH &&
-               w->state == WORKER_LAUNCHING;
+bool template_is_to_blame(Worker *w, const ExitStatus *e) {
+        if (!e->is_failure_to_start || e->failure.stage != LAUNCH_TEMPLATE || e->failure.error != ESRCH)
+                return false;
+        if (w->forker)
+                template_lose(w->forker);
+        return w->state == WORKER_LAUNCHING;
 }
 
 /* ---- over droverd's own death ---- */

@@ -30,8 +30,9 @@ bool template_admits(Worker *w);
 int template_fork(Worker *w, const PoolConfig *c, const LogSpec *log, const int *fds, const int *targets, size_t n);
 /** template_answered() - the launch of @w was answered, one way or the other; nothing where it was not forked. */
 void template_answered(Worker *w, bool is_started);
-/** template_is_to_blame() - it was not started because its template died: it is to be launched again, as if nothing had been. */
-bool template_is_to_blame(const Worker *w, const ExitStatus *e);
+/** template_is_to_blame() - it was not started because its template was gone: it is to be launched again, as if nothing had
+ *  been. Before template_answered(). */
+bool template_is_to_blame(Worker *w, const ExitStatus *e);
 
 /* ---- the pool ---- */
 

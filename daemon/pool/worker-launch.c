@@ -286,6 +286,7 @@ static void worker_on_ready(Child *c, void *userdata) {
 
 static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         Worker *w = userdata;
+        bool is_relaunch;
 
         tasking_ended(w, child_generation(c), e);
         if (w->elder.child && c == w->elder.child) {
@@ -294,8 +295,9 @@ static void worker_on_end(Child *c, const ExitStatus *e, void *userdata) {
         }
         if (c != w->child) /* booked in the life before */
                 return;
+        is_relaunch = template_is_to_blame(w, e);
         template_answered(w, !e->is_failure_to_start);
-        if (template_is_to_blame(w, e)) {
+        if (is_relaunch) {
                 w->is_relaunch = true;
                 worker_enter(w, WORKER_LAUNCHING, USEC_INFINITY);
                 return;

@@ -181,29 +181,20 @@ class Templates(unittest.TestCase):
         with House() as d:
             d.start()
             d.end(d.target("threads", "forkserver"))
-            stop = threading.Event()
-            n_killed = [0]
-
-            def kill():
-                while not stop.wait(0.02):
-                    for pid in templates(d):
-                        os.kill(pid, signal.SIGKILL)
-                        n_killed[0] += 1
-
-            killer = threading.Thread(target=kill)
-            killer.start()
-            try:
-                for i in range(30):
-                    for k in range(8):
-                        d.client.send("run", module=MODULE, target="threads", start_method=METHODS[i % 2], name=f"x{i}-{k}")
-                    for k in range(8):
-                        self.assertIn("result", d.client.receive())
-                    for k in range(8):
-                        self.assertEqual(d.end(f"x{i}-{k}")["exitcode"], 0)
-            finally:
-                stop.set()
-                killer.join()
-            self.assertGreater(n_killed[0], 0)
+            n_killed = 0
+            for i in range(60):
+                for k in range(8):
+                    d.client.send("run", module=MODULE, target="threads", start_method=METHODS[i % 2], name=f"x{i}-{k}")
+                for _ in range(i % 7):
+                    os.sched_yield()
+                for pid in templates(d):
+                    os.kill(pid, signal.SIGKILL)
+                    n_killed += 1
+                for k in range(8):
+                    self.assertIn("result", d.client.receive())
+                for k in range(8):
+                    self.assertEqual(d.end(f"x{i}-{k}")["exitcode"], 0)
+            self.assertGreater(n_killed, 0)
 
     def test_one_that_hangs(self):
         with House(p={}) as d:
