@@ -67,6 +67,7 @@ TARGET(whoami) {
 }
 
 TARGET(nap) {
+        note_pid(word(args, 1));
         (void) poll(NULL, 0, (int) number(args, 0));
         return json_integer(getpid());
 }

@@ -25,6 +25,13 @@ def note_pid(path):
         f.write(f"{os.getpid()}\n")
 
 
+def nap(ms, path=None):
+    if path:
+        note_pid(path)
+    time.sleep(ms / 1000)
+    return os.getpid()
+
+
 def fail():
     raise ValueError("on purpose")
 
@@ -127,7 +134,7 @@ def change_signals():
 
 
 TARGETS = {
-    "echo": lambda x=None: x, "whoami": os.getpid, "nap": lambda ms: time.sleep(ms / 1000) or os.getpid(), "fail": fail, "leave": sys.exit,
+    "echo": lambda x=None: x, "whoami": os.getpid, "nap": nap, "fail": fail, "leave": sys.exit,
     "leave_now": os._exit, "aborting": os.abort, "crash": lambda sig: os.kill(os.getpid(), sig), "overflow": overflow, "loop": loop,
     "stuck": sleep_for_ever, "alloc": lambda n: len(bytearray(n)) >> 20, "other_program": lambda *argv: os.execv(argv[0], argv),
     "killer": lambda pid, sig: os.kill(pid, sig) or 0, "close_channel": close_channel, "close_everything": lambda: os.closerange(0, 256),

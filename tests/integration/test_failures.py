@@ -342,8 +342,9 @@ def test_killed_by_a_sibling():
         with daemon(kind) as d:
             at_full_size(d)
             other = Client(d.path)
-            napping = send(other, "nap", 1000000)
-            (victim,) = until(lambda: [w for w in pool(d)["workers"] if w["busy"]])
+            napping = send(other, "nap", 1000000, d.pids)
+            until(lambda: noted_pids(d))  # begun: else it would go to another, and nobody were to blame
+            (victim,) = [w for w in pool(d)["workers"] if w["busy"]]
             done(0)(submit(d, "killer", victim["pid"], int(signal.SIGKILL)))
             died(-9)(other.answer(napping))
             other.close()
@@ -427,8 +428,9 @@ def test_killed_at_stop():
         with daemon(kind, stop={"timeout": "60s"}) as d:
             at_full_size(d)
             other = Client(d.path)
-            napping = send(other, "nap", 1000000)
-            (victim,) = until(lambda: [w for w in pool(d)["workers"] if w["busy"]])
+            napping = send(other, "nap", 1000000, d.pids)
+            until(lambda: noted_pids(d))  # begun: else it would go to another, and nobody were to blame
+            (victim,) = [w for w in pool(d)["workers"] if w["busy"]]
             stopping = d.client.send("stop", select="f")
             watcher = Client(d.path)
             until(lambda: any(w["state"] == "stopping" for w in watcher.call("status", select="f")["pools"][0]["workers"]))
