@@ -132,7 +132,7 @@ static const CliCommand commands[] = {
                  "    droverctl kill -s HUP web           all workers reread their files\n",
          .options = OPT_BIT(OPT_SIGNAL) | OPT_BIT(OPT_TREE), .min_names = 1, .max_names = NAMES_MANY,
          .complete = COMPLETE_WORKERS, .run = cmd_kill},
-        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, are ready, stopped or idle, or for tasks", .usage = "[--for WHAT] NAME...",
+        {.name = "wait", .group = "Control", .summary = "wait until workers have ended, are ready or idle; or for tasks", .usage = "[--for WHAT] NAME...",
          .help = "Waiting for the exit of one process, droverctl exits with its code, 128+N when signal N killed it.\n"
                  "A name may be the id of a task, POOL-N, unless a process has that name: for one, its result is printed,\n"
                  "or its error on stderr. The status is 0 when all are done, 6 when a task's time was over, else 1.\n"

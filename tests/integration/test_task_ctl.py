@@ -11,7 +11,7 @@ import unittest
 from daemon_util import PATIENCE, Daemon
 
 DROVERCTL, MATH, BASICS = os.environ["DROVERCTL"], os.environ["MATH_MODULE"], os.environ["BASICS_MODULE"]
-MEMORY_MAX = 64 << 10 if os.environ.get("DROVER_TEST_SANITIZED") else 16 << 10  # KiB
+MEMORY_MAX = 512 << 10 if os.environ.get("DROVER_TEST_SANITIZED") else 16 << 10  # KiB; sanitizers keep what was freed
 LINES = int(os.environ.get("MAP_LINES", "300000"))
 
 
