@@ -295,6 +295,53 @@ int drover_results_integers(const drover_results *results, int64_t *values);
  */
 json_t *drover_results_errors(drover_results *results);
 
+/* ---- Blobs -------------------------------------------------------------------------------------------------- */
+
+/* A message has at most 64 KiB. Longer arguments of task.submit, and longer results, travel as text in shared memory all the
+ * same, and nothing need be done for it. Bytes that are no text to begin with (a picture, an array of numbers) go as blobs:
+ * they are written once, and neither encoded nor copied.
+ *
+ *     drover_blob *image = NULL, *small = NULL;
+ *     drover_blob_new(client, size, 1000, &image, &error);
+ *     memcpy(drover_blob_data(image), pixels, size);
+ *     json_t *what = json_pack("{s:s,s:s,s:[{s:i},i],s:[o],s:b}", "pool", "pictures", "target", "shrink",
+ *                              "args", "$blob", 0, 100, "blobs", drover_blob_name(image), "wait", 1);
+ *     drover_call(client, "task.submit", what, -1, &outcome, &error);
+ *     drover_reply_blob(client, 0, &small, &error);
+ *
+ * An argument {"$blob": N} is the N-th of "blobs", and in a result it is the N-th that came with the reply. */
+typedef struct drover_blob drover_blob;
+
+/**
+ * drover_blob_new() - memory for an argument, zeroed; to be written by drover_blob_data()
+ * @size: 1 .. 1 GiB
+ * The daemon holds it for this connection until a task.submit has used it (method blob.drop gives it back unused).
+ *
+ * Return: 0; -ENOBUFS (limit: of the user, or of the machine's memory); -ENOMEM; else as drover_call().
+ */
+int drover_blob_new(drover_client *client, size_t size, int timeout_msec, drover_blob **ret_blob, drover_error **ret_error);
+/** drover_blob_data() - its bytes, borrowed until drover_blob_name() or drover_blob_free(); those of a result are not to be
+ *  written. NULL when memory is short. */
+void *drover_blob_data(drover_blob *blob);
+/** drover_blob_size() - in bytes. */
+size_t drover_blob_size(const drover_blob *blob);
+/**
+ * drover_blob_name() - it is written: the value for "blobs" of one task.submit
+ * From now on nobody can change it, and drover_blob_data() begins anew.
+ *
+ * Return: a new reference; NULL for a result's, when another process has it mapped for writing (errno EBUSY), or memory is short.
+ */
+json_t *drover_blob_name(drover_blob *blob);
+/**
+ * drover_reply_blob() - the @index-th blob that came with a reply: in its callback, or after drover_call(), before the next call
+ * Each is there once. Those that nobody takes are closed.
+ *
+ * Return: 0, *ret_blob is the caller's, drover_blob_free() it; -ENOENT; -ENOMEM.
+ */
+int drover_reply_blob(drover_client *client, size_t index, drover_blob **ret_blob, drover_error **ret_error);
+/** drover_blob_free() - release; NULL is fine. A task that uses it is not concerned. */
+void drover_blob_free(drover_blob *blob);
+
 /* ---- Workers ------------------------------------------------------------------------------------------------ */
 
 /* A worker carries out tasks: calls of its targets by name, with arguments and a result. There are two ways to make one:
@@ -363,6 +410,25 @@ typedef struct drover_module {
 void *drover_task_state(const drover_task *task);
 /** drover_task_target() - the name it was called by. Borrowed. */
 const char *drover_task_target(const drover_task *task);
+/**
+ * drover_task_blob() - the bytes of an argument that is a blob
+ * @value: an argument, {"$blob": INDEX}, or NULL
+ * @ret_data: borrowed until the target returns; not to be written
+ *
+ * Return: 0; -ENOENT: @value is no blob of this task; -ENOMEM.
+ */
+int drover_task_blob(drover_task *task, const json_t *value, const void **ret_data, size_t *ret_size);
+/**
+ * drover_task_blob_new() - memory for a large result: write it, and return the value, or put it into what is returned
+ * @size: 1 .. 1 GiB
+ * @ret_data: zeroed; borrowed until the target returns, then sealed. No process may have it mapped by then: whoever forks
+ *            leaves it alone
+ *
+ * Results of more than 64 KiB without it travel in the same way, as text. Not for the items of a map.
+ *
+ * Return: a new reference to {"$blob": INDEX}; NULL, and an exception is raised: `if (!value) return NULL;`
+ */
+json_t *drover_task_blob_new(drover_task *task, size_t size, void **ret_data);
 /**
  * drover_raise() - the task fails: `return drover_raise(task, "ValueError", "%d is odd", n);`
  * The caller gets the type, the message and a traceback: this function, file and line, then the other frames of the

@@ -47,6 +47,7 @@ typedef struct Waiter {
         bool is_done;
         json_t *result;
         drover_error *error;
+        ReplyBlobs reply;
 } Waiter;
 
 static void waiter_on_reply(drover_client *client, json_t *result, const drover_error *error,
@@ -55,6 +56,8 @@ static void waiter_on_reply(drover_client *client, json_t *result, const drover_
 
         w->is_done = true;
         w->result = json_incref(result);
+        w->reply = client->reply;
+        client->reply.n = 0;
         w->error = error ? lib_error_copy(error) : NULL;
 }
 
@@ -92,6 +95,8 @@ int drover_call(drover_client *client, const char *method, json_t *params, int t
         r = waiter_wait(client, &w, deadline);
         if (r < 0)
                 (void) drover_cancel(client, id);
+        reply_blobs_done(&client->reply);
+        client->reply = w.reply;
         client_unuse(client);
         if (r == -ETIMEDOUT)
                 return lib_failf(ret_error, r, "no answer to \"%s\" within %d ms", method, timeout_msec);

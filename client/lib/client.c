@@ -14,9 +14,11 @@
 #include "wire/protocol.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t) 64 << 20)
+#define SUBMIT_LINE_MAX (PROTOCOL_LINE_MAX - 1024) /* what droverd adds for the worker fits a line of his, too */
 #define RECEIVE_ENOUGH 4096 /* a smaller read has emptied the socket */
 #define RECEIVES_MAX 64     /* reads in one drover_process(): a flood does not hold a foreign loop for ever */
 
@@ -28,6 +30,8 @@ static drover_client *client_free(drover_client *c) {
         if (!c)
                 return NULL;
         c->stream = stream_free(c->stream);
+        attach_received_done(&c->received);
+        reply_blobs_done(&c->reply);
         pending_done(&c->pending);
         free(c->path);
         free(c);
@@ -38,6 +42,16 @@ DEFINE_CLEANUP(drover_client, client_free);
 void client_unuse(drover_client *c) {
         if (--c->n_users == 0 && c->is_closed)
                 (void) client_free(c);
+}
+
+static ssize_t read_attached(int fd, void *buf, size_t size, void *userdata) {
+        drover_client *c = userdata;
+        ssize_t n = attach_receive(&c->received, fd, buf, size, MSG_DONTWAIT);
+
+        if (n >= 0)
+                return n;
+        errno = (int) -n;
+        return -1;
 }
 
 static int client_open(drover_client *c, drover_error **ret_error) {
@@ -51,6 +65,7 @@ static int client_open(drover_client *c, drover_error **ret_error) {
                 (void) close(fd);
                 return lib_failf(ret_error, r, "cannot set up the connection: %s", strerror(-r));
         }
+        stream_set_reader(c->stream, read_attached, c);
         c->n_connects++;
         return 0;
 }
@@ -78,6 +93,7 @@ static void client_disconnect(drover_client *c, const drover_error *why) {
         uint64_t last = c->last_id, id;
 
         c->stream = stream_free(c->stream);
+        attach_received_done(&c->received);
         while ((id = pending_after(&c->pending, 0)) > 0 && id <= last) {
                 PendingWho who;
 
@@ -137,9 +153,24 @@ static int dump_append(const char *buffer, size_t size, void *out) {
 }
 
 /* The whole line, or nothing. */
+/* Whose outcome may come with descriptors: this library takes them. A new reference, or NULL: as it is. */
+static json_t *with_attach(const char *method, json_t *params) {
+        const json_t *tasks = json_object_get(params, "tasks");
+        bool is_submit = strcmp(method, "task.submit") == 0 && json_is_true(json_object_get(params, "wait"));
+        bool is_wait = strcmp(method, "task.wait") == 0 && (json_is_string(tasks) || json_array_size(tasks) == 1);
+        json_t *copy;
+
+        if ((!is_submit && !is_wait) || json_object_get(params, "attach"))
+                return NULL;
+        copy = json_copy(params);
+        if (copy)
+                (void) json_object_set_new(copy, "attach", json_true());
+        return copy;
+}
+
 static int call_put(Stream *stream, uint64_t id, const char *method, json_t *params) {
         Text *out = stream_output(stream);
-        size_t before = out->length;
+        size_t before = out->length, most = spill_is_for(method, params) ? SUBMIT_LINE_MAX : PROTOCOL_LINE_MAX;
         int r;
 
         envelope_begin_call(out, id, method);
@@ -150,7 +181,7 @@ static int call_put(Stream *stream, uint64_t id, const char *method, json_t *par
         envelope_end(out);
         envelope_end_line(out);
         r = stream_check_output(stream);
-        if (r >= 0 && out->length - before > PROTOCOL_LINE_MAX)
+        if (r >= 0 && out->length - before > most)
                 r = -ENOBUFS;
         if (r < 0)
                 text_truncate(out, before);
@@ -159,6 +190,7 @@ static int call_put(Stream *stream, uint64_t id, const char *method, json_t *par
 
 int client_send(drover_client *c, const char *method, json_t *params, const PendingWho *who, uint64_t *ret_id,
                 drover_error **ret_error) {
+        _cleanup_json_ json_t *attached = with_attach(method, params);
         uint64_t id = c->last_id + 1;
         Text *out;
         size_t before;
@@ -170,7 +202,10 @@ int client_send(drover_client *c, const char *method, json_t *params, const Pend
                 return lib_failf(ret_error, -EINVAL, "parameters must be an object or an array");
         out = stream_output(c->stream);
         before = out->length;
+        params = attached ? attached : params;
         r = call_put(c->stream, id, method, params);
+        if (r == -ENOBUFS && spill_is_for(method, params))
+                return spill_send(c, params, who, ret_id, ret_error);
         if (r == -ENOBUFS)
                 return lib_failf(ret_error, r,
                                  "too much to send: a call has at most %u bytes, all unsent ones %zu",
@@ -216,6 +251,9 @@ static drover_error *handle_reply(drover_client *c, const Envelope *e) {
         _cleanup_error_ drover_error *error = e->kind == ENVELOPE_ERROR ? lib_error_from_reply(e) : NULL;
         PendingWho who;
 
+        reply_blobs_done(&c->reply);
+        if (e->result && reply_blobs_take(&c->reply, &c->received, e->result) < 0)
+                return lib_error_new(-EPROTO, "the peer at %s announced descriptors and sent none", c->path);
         if (error && json_is_null(e->id))
                 return TAKE_PTR(error);
         if (!json_is_integer(e->id) ||

@@ -3,6 +3,7 @@
 #define DROVER_LIB_CLIENT_H
 
 #include "drover.h"
+#include "lib/reply-blob.h"
 #include "lib/lib-error.h"
 #include "lib/pending.h"
 #include "wire/stream.h"
@@ -14,6 +15,8 @@ struct drover_client {
         unsigned n_connects; /* tells a loop over lines that a callback reconnected */
         uint64_t last_id;
         PendingSet pending;
+        AttachReceived received; /* descriptors, whose messages are still to be read */
+        ReplyBlobs reply;
         unsigned n_users; /* functions of the library on the stack; the last one frees a closed client */
         bool is_closed;
         uint64_t name_seed; /* of names made by drover_run_async() */

@@ -88,6 +88,14 @@ int task_call_watch_forks(void) {
         return -pthread_atfork(NULL, NULL, on_fork);
 }
 
+void task_unkeep(TaskPage *page, const Text *t) {
+        if (!page)
+                return;
+        atomic_store_explicit(&page->n_kept, 0, memory_order_release);
+        atomic_fetch_add_explicit(&page->n_sends, 1, memory_order_seq_cst);
+        task_keep(page, t);
+}
+
 json_t *task_call(drover_task *task, json_t *args, json_t *kwargs) {
         json_t *result;
 

@@ -15,6 +15,7 @@ struct drover_task {
         const drover_target *target;
         void *state;
         TaskPage *page;
+        struct TaskBlobs *blobs; /* NULL: there are none here */
         bool is_raised;
         char *type, *message;
         Text traceback;
@@ -33,6 +34,8 @@ bool task_put_result(Text *t, drover_task *task, const json_t *value);
 void task_put_exception(Text *t, const char *key, const drover_task *task);
 /** task_keep() - what was appended to @t since the last time is finished. What does not fit is lost with this process. */
 void task_keep(TaskPage *page, const Text *t);
+/** task_unkeep() - what was appended last is taken back: @t is what is finished. */
+void task_unkeep(TaskPage *page, const Text *t);
 
 /** task_value() - a value from its text, which is JSON. NULL with what is wrong (a number too large, a name twice) in @error. */
 json_t *task_value(Slice text, json_error_t *error);

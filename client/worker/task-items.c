@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "wire/envelope.h"
+#include "worker/worker-blob.h"
 #include <stdio.h>
 
 #define PART_MAX (16u * 1024) /* bytes of an answer, about, before it goes on in another line */
@@ -14,7 +15,7 @@ typedef struct ItemsAnswer {
         drover_task *task;
         Slice id;
         Text *out;
-        size_t begin, from; /* of this line, in @out; its first item */
+        size_t begin, at, from; /* of this line, in @out; of its value; its first item */
         Text errors;        /* by number from @from */
         bool is_kept;       /* each item at once, and a line may end before the last */
         json_t *args, *kwargs;
@@ -24,12 +25,32 @@ static void line_begin(ItemsAnswer *a, size_t from) {
         a->from = from;
         a->begin = a->out->length;
         task_reply_begin(a->out, a->id);
+        a->at = a->out->length;
         text_append_char(a->out, '{');
         if (from > 0) {
                 json_put_u64(a->out, "from", from);
                 text_append_char(a->out, ',');
         }
         text_append(a->out, "\"items\":[");
+}
+
+/* It is too long for a line: its value goes into a blob. */
+static void line_spill(ItemsAnswer *a) {
+        _cleanup_text_ Text whole = *a->out, members = {0};
+        Slice text = {whole.data + a->at, whole.length - a->at};
+
+        *a->out = (Text){0};
+        text_append_n(a->out, whole.data, a->begin);
+        task_unkeep(a->task->page, a->out);
+        if (text_check(&whole) >= 0 && taskblobs_put_spill(a->task->blobs, text, &members) >= 0) {
+                task_reply_begin(a->out, a->id);
+                text_append_n(a->out, members.data, members.length);
+                return;
+        }
+        task_raise(a->task, "MemoryError", whole.failed ? "no memory for the results" : a->task->blobs->error);
+        text_append(a->out, "{\"jsonrpc\":\"2.0\",\"id\":");
+        text_append_n(a->out, a->id.at, a->id.n);
+        task_put_exception(a->out, "error", a->task);
 }
 
 static void line_end(ItemsAnswer *a) {
@@ -43,6 +64,8 @@ static void line_end(ItemsAnswer *a) {
                 text_done(&a->errors);
         }
         text_append_char(a->out, '}');
+        if (a->task->blobs && (a->out->failed || a->out->length - a->begin + 2 > TASKBLOBS_LINE_MAX))
+                line_spill(a);
         envelope_end(a->out);
         envelope_end_line(a->out);
         if (a->is_kept)
@@ -101,6 +124,8 @@ int task_run_items(const TaskRunner *r, drover_task *task, Slice id, Slice items
 
         if (error < 0)
                 return error;
+        if (task->blobs)
+                task->blobs->is_in_items = true;
         line_begin(&a, 0);
         for (ssize_t i = 0; i < n; i++) {
                 run_item(&a, (size_t) i, (Slice){.at = items.at + at, .n = ends[i] - at});
@@ -115,6 +140,8 @@ int task_run_items(const TaskRunner *r, drover_task *task, Slice id, Slice items
         }
         if (error >= 0)
                 line_end(&a);
+        if (task->blobs)
+                task->blobs->is_in_items = false;
         text_done(&a.errors);
         json_decref(a.args);
         json_decref(a.kwargs);

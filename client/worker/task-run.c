@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "wire/envelope.h"
+#include "worker/worker-blob.h"
 #include "worker/task-call.h"
 #include "worker/task-items.h"
 #include <stdatomic.h>
@@ -19,6 +20,7 @@ typedef struct Request {
         Slice id;
         char method[METHOD_MAX];
         Slice args, kwargs, items;
+        Slice spill, blobs;
         bool is_notification;
 } Request;
 
@@ -55,24 +57,79 @@ static void answer_exception(Text *t, Slice id, const drover_task *task) {
 
 /* ---- calls ---- */
 
-static void run_one(drover_task *task, const Request *q, Text *t) {
+/* The answer from @before on is too long for a line: its value goes into a blob. false: an exception. */
+static bool spill_result(drover_task *task, const Request *q, Text *t, size_t before, size_t at) {
+        _cleanup_text_ Text whole = *t;
+        Slice text = {whole.data + at, whole.length - at};
+
+        *t = (Text){0};
+        text_append_n(t, whole.data, before);
+        task_unkeep(task->page, t);
+        if (text_check(&whole) >= 0) {
+                _cleanup_text_ Text members = {0};
+
+                if (taskblobs_put_spill(task->blobs, text, &members) >= 0) {
+                        task_reply_begin(t, q->id);
+                        text_append_n(t, members.data, members.length);
+                        return true;
+                }
+        }
+        task_raise(task, "MemoryError", whole.failed ? "no memory for the result" : task->blobs->error);
+        return false;
+}
+
+/* false: an exception, and nothing was appended. */
+static bool answer_result(drover_task *task, const Request *q, const json_t *result, Text *t) {
+        size_t before = t->length, at;
+
+        task_reply_begin(t, q->id);
+        at = t->length;
+        if (!task_put_result(t, task, result)) {
+                text_truncate(t, before);
+                return false;
+        }
+        if (task->blobs && (t->failed || t->length - before + TASKBLOBS_MAX * 64 > TASKBLOBS_LINE_MAX) &&
+            !spill_result(task, q, t, before, at))
+                return false;
+        if (task->blobs && task->blobs->n_made > 0 && taskblobs_put(task->blobs, t) < 0)
+                t->failed = true; /* somebody else maps it: no answer can be right */
+        text_append_n(t, "}\n", 2);
+        return true;
+}
+
+/* From where the arguments are when they are too long for a line. */
+static bool open_arguments(drover_task *task, Request *q) {
+        SliceMember m[] = {{.key = "args"}, {.key = "kwargs"}};
+        Slice text;
+
+        if (!task->blobs || taskblobs_open(task->blobs, q->spill, q->blobs) < 0)
+                return false;
+        if (!q->spill.at)
+                return true;
+        text = taskblobs_spill(task->blobs);
+        if (!text.at || slice_object(text.at, text.n, m, ARRAY_SIZE(m), NULL) < 0)
+                return false;
+        q->args = m[0].value;
+        q->kwargs = m[1].value;
+        return (!q->args.at || q->args.at[0] == '[') && (!q->kwargs.at || q->kwargs.at[0] == '{');
+}
+
+static void run_one(drover_task *task, Request *q, Text *t) {
+        bool is_fine = (!q->spill.at && !q->blobs.at) || open_arguments(task, q);
         json_error_t error = {.text = "no memory for the arguments"};
         _cleanup_json_ json_t *args = q->args.at ? task_values(q->args, &error) : json_array(), *result = NULL;
         _cleanup_json_ json_t *kwargs = q->kwargs.at ? task_values(q->kwargs, &error) : json_object();
-        size_t before = t->length;
 
-        if (args && kwargs)
+        if (!is_fine)
+                task_raise(task, "ValueError", "the blobs that came are not what the request says");
+        else if (args && kwargs)
                 result = task_call(task, args, kwargs);
         else
                 task_raise(task, "ValueError", error.text);
-        if (result) {
-                task_reply_begin(t, q->id);
-                if (task_put_result(t, task, result)) {
-                        text_append_n(t, "}\n", 2);
-                        return;
-                }
-                text_truncate(t, before);
-        }
+        if (result && answer_result(task, q, result, t))
+                return;
+        if (task->blobs)
+                taskblobs_give_back(task->blobs);
         answer_exception(t, q->id, task);
 }
 
@@ -89,8 +146,8 @@ static bool claim(TaskPage *p, Slice id) {
         return false;
 }
 
-static int run_request(const TaskRunner *r, const Request *q, Text *t) {
-        drover_task task = {.target = module_find(r->module, q->method), .state = r->state, .page = r->page};
+static int run_request(const TaskRunner *r, Request *q, Text *t) {
+        drover_task task = {.target = module_find(r->module, q->method), .state = r->state, .page = r->page, .blobs = r->blobs};
         int error = 0;
 
         if (!claim(r->page, q->id))
@@ -147,7 +204,7 @@ static bool items_cut(const char *line, size_t length, Request *ret) {
 /* false: whether it is right is for others to say. */
 static bool request_cut(const char *line, size_t length, Request *ret) {
         SliceMember m[] = {{.key = "jsonrpc"}, {.key = "id"}, {.key = "method"}, {.key = "params"}};
-        SliceMember p[] = {{.key = "args"}, {.key = "kwargs"}, {.key = "items"}};
+        SliceMember p[] = {{.key = "args"}, {.key = "kwargs"}, {.key = "items"}, {.key = "spill"}, {.key = "blobs"}};
         Slice version, method, params;
         uint64_t id;
 
@@ -164,6 +221,8 @@ static bool request_cut(const char *line, size_t length, Request *ret) {
         ret->args = p[0].value;
         ret->kwargs = p[1].value;
         ret->items = p[2].value;
+        ret->spill = p[3].value;
+        ret->blobs = p[4].value;
         ret->is_notification = false;
         return begins(ret->args, '[') && begins(ret->kwargs, '{') && begins(ret->items, '[');
 }

@@ -17,6 +17,7 @@ typedef struct TaskRunner {
         const drover_module *module;
         void *state;
         TaskPage *page; /* NULL: there is none */
+        struct TaskBlobs *blobs; /* NULL: there are none, and answers are as long as they are */
         /* Lines of an answer are in @out and more follow: they may be sent, and @out cleared. May be NULL. */
         int (*on_part)(void *userdata);
         void *userdata;

@@ -93,6 +93,20 @@ static int make_room(TaskIo *io) {
         return 0;
 }
 
+int taskio_pin(TaskIo *io, char **ret_buffer) {
+        char *in = malloc(io->capacity);
+
+        if (!in)
+                return -ENOMEM;
+        memcpy(in, io->in + io->begin, io->end - io->begin);
+        *ret_buffer = io->in;
+        io->in = in;
+        io->end -= io->begin;
+        io->scanned -= io->begin;
+        io->begin = 0;
+        return 0;
+}
+
 static int keep_fds(TaskIo *io, struct msghdr *m) {
         int r = 0;
 

@@ -36,6 +36,11 @@ void taskio_done(TaskIo *io); /* closes descriptors not taken; not the channel *
  */
 int taskio_next(TaskIo *io, char **ret_line, size_t *ret_length);
 #define TASKIO_LINE_MAX (1u << 20)
+/**
+ * taskio_pin() - let the line given out last stay where it is: the buffer it is in is the caller's to free(), and what follows
+ * in it goes on in another. -ENOMEM.
+ */
+int taskio_pin(TaskIo *io, char **ret_buffer);
 /** taskio_take_fd() - the oldest descriptor that came, the caller's; -ENOENT when there is none. */
 int taskio_take_fd(TaskIo *io);
 /** taskio_out() - append one answer with its newline, then call taskio_written(). */

@@ -12,6 +12,7 @@
 #include "worker/task-run.h"
 #include "worker/taskio.h"
 #include "worker/template.h"
+#include "worker/worker-blob.h"
 #include "worker/worker-serve.h"
 #include "worker/traceback.h"
 #include <signal.h>
@@ -97,6 +98,7 @@ static void say_hello(const drover_module *m, bool has_page, Text *t) {
         json_end_array(t);
         json_put_bool(t, "items", true);
         json_put_bool(t, "page", has_page);
+        json_put_bool(t, "blobs", true);
         json_end_object(t);
         envelope_end(t);
         envelope_end_line(t);
@@ -108,20 +110,24 @@ static int on_part(void *io) {
 
 static int serve(const drover_module *m, void *state, TaskPage *page, TaskIo *io) {
         TaskRunner runner = {.module = m, .state = state, .page = page, .on_part = on_part, .userdata = io};
+        TaskBlobs blobs;
         char *line;
         size_t length;
         int r;
 
+        taskblobs_init(&blobs, io);
+        runner.blobs = &blobs;
         say_hello(m, page != NULL, taskio_out(io));
         r = taskio_flush(io);
         while (r >= 0) {
-                r = taskio_next(io, &line, &length);
+                r = taskblobs_next(&blobs, &line, &length);
                 if (r <= 0)
                         break;
                 r = task_run(&runner, line, length, taskio_out(io));
                 if (r >= 0)
                         r = taskio_written(io);
         }
+        taskblobs_done(&blobs);
         return r;
 }
 

@@ -6,11 +6,13 @@ import mmap
 import os
 import signal
 import socket
+import subprocess
 import sys
 
-from daemon_util import Client, Daemon, Failure
+from daemon_util import PATIENCE, Client, Daemon, Failure
 
-MODULE = os.environ["MATH_MODULE"]
+MODULE, PICTURE = os.environ["BLOB_MODULE"], os.environ["PICTURE_MODULE"]
+CLIENT, INVERT = os.environ["BLOB_CLIENT"], os.environ["EXAMPLE_INVERT"]
 F_SEAL_WRITE = 8
 
 # A worker that takes and makes blobs: arguments are read, results are written, both by descriptors beside the lines.
@@ -125,7 +127,8 @@ def daemon(workers=2, **tasks):
     d.notes = d.place + "/notes"
     open(d.notes, "w", encoding="utf-8").close()
     d.write_config({"pools": {
-        "math": {"module": MODULE, "workers": workers},
+        "blobs": {"module": MODULE, "workers": workers},
+        "pictures": {"module": PICTURE},
         "plain": {"command": ["/bin/sleep", "1000"], "protocol": "tasks", "stop": {"timeout": "100ms"}},
         "py": {"command": [sys.executable, d.place + "/blobs.py"], "protocol": "tasks", "workers": workers, "env": {"NOTES": d.notes},
                "ready": "exec", "stop": {"timeout": 5}, "tasks": tasks}}})
@@ -274,6 +277,49 @@ def test_wrong_clients():
         name, fd = c.new(100)
         os.close(fd)
         assert c.call("blob.drop", blobs=[name, "blob-7", "x"]) == {"dropped": 1} and n_memfds(d) == 0
+
+
+def program(d, *command):
+    done = subprocess.run(command, env=dict(os.environ, DROVER_SOCKET=d.path), check=False, stdout=subprocess.PIPE, timeout=PATIENCE)
+    assert done.returncode == 0, done
+    return done.stdout.decode()
+
+
+def test_library():
+    """libdrover on both sides; and each side against Python."""
+    with daemon() as d:
+        c = start(d)
+        assert program(d, CLIENT) == "long texts\nthere and back\nat once\nmany\n"
+        assert program(d, INVERT, "pictures", "16") == "16777216 bytes, the first f0, the last f0\n"
+        o = c.call("task.submit", pool="blobs", target="same", args=[{"$blob": 0}, 5], blobs=[c.blob(b"abc" * 30000)], wait=True, attach=True)
+        assert o["result"] == [{"$blob": 0}, 5] and c.take()[:90000] == b"abc" * 30000, o
+        text = json.dumps({"args": ["z" * 100000], "kwargs": {"k": "zz"}}).encode()
+        o = c.call("task.submit", pool="blobs", target="lengths", spill=c.blob(text), wait=True)
+        assert o["result"] == [100000, 2], o
+        o = c.call("task.submit", pool="blobs", target="lengths", spill=c.blob(b'{"args":'), wait=True)
+        assert o["error"]["data"]["name"] == "task-failed", o
+        assert c.call("task.map", pool="blobs", target="text", items=[10, 70000, 20, 100000, 30], chunk=5) == {"items": 5, "failed": 0}
+        found = {m["params"]["index"] + i: len(v) for m in c.notes for i, v in enumerate(m["params"]["results"])}
+        assert found == {0: 10, 1: 70000, 2: 20, 3: 100000, 4: 30}, found
+        c.notes.clear()
+        answer = c.call("task.map", pool="blobs", target="text", items=[10, 1100000, 20], chunk=1)
+        assert answer == {"items": 3, "failed": 1}, answer
+        assert c.call("task.map", pool="blobs", target="make", items=[1, 2])["failed"] == 2
+        c.notes.clear()
+
+
+def test_a_gigabyte():
+    """A result of that size is an error, or a blob: never droverd's memory."""
+    with daemon(workers=1) as d:
+        c = start(d)
+        o = c.call("task.submit", pool="blobs", target="text", args=[(1 << 30) + 5], wait=True, attach=True)
+        assert o["state"] == "failed" and "at most 1073741824" in o["error"]["message"], o
+        o = c.call("task.submit", pool="blobs", target="make", args=[1, 1 << 30], wait=True, attach=True)
+        assert o["descriptors"] == 1 and o["blobs"] == [{"size": 1 << 30}], o
+        os.close(c.fds.pop())
+        with open(f"/proc/{d.call('daemon.info')['pid']}/status", encoding="utf-8") as f:
+            peak = int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+        assert peak < 100000, peak
 
 
 def test_thousands():
