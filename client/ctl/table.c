@@ -142,7 +142,7 @@ static void put_row(const Table *t, Text *out, const size_t *widths, size_t row,
 }
 
 void table_print(const Table *t, Text *out, unsigned width, bool is_wide, bool is_color) {
-        size_t widths[TABLE_COLUMNS_MAX];
+        size_t widths[TABLE_COLUMNS_MAX] = {0};
 
         if (t->failed || t->text.failed) {
                 out->failed = true;
