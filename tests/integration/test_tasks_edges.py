@@ -51,6 +51,9 @@ def kill(pid):
         pass
 
 
+IS_SLIM = "ASAN_OPTIONS" not in os.environ  # it keeps what was freed for a while
+
+
 def resident(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as f:
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS"))
@@ -118,7 +121,7 @@ def test_slow_reader():
         for i in range(100):
             assert d.call("task.submit", pool="math", target="square", args=[i], wait=True)["result"] == i * i
         assert pool_of(d, "math")["queued"] > 0
-        assert resident(pid) - before < 48 << 20, resident(pid) - before
+        assert resident(pid) - before < 48 << 20 or not IS_SLIM, resident(pid) - before
         n = 0
         while True:
             message = slow.receive()
@@ -128,7 +131,7 @@ def test_slow_reader():
             assert p["index"] == n and p["results"][0] == n * n, (n, p["index"], p["results"][:3], len(p["results"]), p.get("errors"))
             n += len(p["results"])
         assert n == SLOW_READER_ITEMS and message["result"] == {"items": n, "failed": 0}
-        assert resident(pid) - before < 48 << 20
+        assert resident(pid) - before < 48 << 20 or not IS_SLIM
 
 
 def test_flood_of_items():
@@ -148,7 +151,7 @@ def test_flood_of_items():
         except (socket.timeout, BrokenPipeError, ConnectionResetError):
             pass
         assert outcome(d, "square", 3, priority=5)["result"] == 9
-        assert resident(pid) - before < 64 << 20, (n, resident(pid) - before)
+        assert resident(pid) - before < 64 << 20 or not IS_SLIM, (n, resident(pid) - before)
         flood.close()
         until(lambda: pool_of(d)["queued"] == 0)
 
