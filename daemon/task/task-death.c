@@ -5,9 +5,12 @@
  * only waiting in its channel and go back to the front of the queue, in order, as if nothing had been. */
 #include "task/task-internal.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 
 #define UNREAD_DEATHS_MAX 10u /* one after the other, with no answer from any: these workers never read, and whoever waits is told */
+
+#define MAP_DEATHS_MAX 1000u /* items of one map whose ends are remembered */
 
 /* How many calls of @p had begun, when @n_started calls had since the last answer. */
 static uint32_t begun_of(const Piece *p, uint64_t n_started) {
@@ -36,10 +39,64 @@ static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
         return c->n_open > 0 ? c->pieces[c->head % PIECES_MAX].n : 0; /* of a chunk nobody knows how much */
 }
 
+/* ---- maps ---- */
+
+static void death_free(TaskMap *m, MapDeath *d) {
+        DL_DELETE(m->deaths, d);
+        m->n_deaths--;
+        free(d->exits);
+        free(d);
+}
+
+void map_deaths_done(TaskMap *m) {
+        while (m->deaths)
+                death_free(m, m->deaths);
+}
+
+/* Those of items that were done after all are of no interest, and go first. */
+static MapDeath *death_new(TaskMap *m, size_t item) {
+        MapDeath *d;
+
+        if (m->n_deaths >= MAP_DEATHS_MAX)
+                death_free(m, m->deaths);
+        d = NEW0(MapDeath);
+        if (!d)
+                return NULL;
+        d->item = item;
+        DL_APPEND(m->deaths, d);
+        m->n_deaths++;
+        return d;
+}
+
+/* One more end with @item. *ret: all of them, for the error; the caller frees. */
+static void note_death(TaskMap *m, size_t item, bool is_last, const Channel *c, const ExitStatus *e, char **ret) {
+        _cleanup_text_ Text exits = {0};
+        MapDeath *d;
+
+        DL_SEARCH_SCALAR(m->deaths, d, item, item);
+        text_append(&exits, d && d->exits ? d->exits : "");
+        exit_put(&exits, c, e);
+        if (is_last && d)
+                death_free(m, d);
+        if (text_check(&exits) < 0)
+                return;
+        if (is_last) {
+                *ret = text_take(&exits);
+                return;
+        }
+        d = d ? d : death_new(m, item);
+        if (!d)
+                return;
+        free(d->exits);
+        d->exits = text_take(&exits);
+}
+
 /* Of a worker without a page, items that were done before the one that killed it have no answer either: they ran, and may run
  * again only by leave. */
 static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e) {
         TaskMap *m = p->map;
+        bool is_last = p->n_deaths + 1 >= m->attempts;
+        _cleanup_free_ char *exits = NULL;
         _cleanup_text_ Text error = {0};
 
         m->n_open--;
@@ -47,8 +104,9 @@ static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e
                 map_redo(m, p->first + n_begun, p->n - n_begun, p->n_deaths);
         if (n_begun == 0)
                 return;
-        error_of_death(&error, NULL, c, e, NULL);
-        if (p->n_deaths + 1 < m->attempts) {
+        note_death(m, p->first + n_begun - 1, is_last, c, e, &exits);
+        error_of_death(&error, NULL, c, e, exits);
+        if (!is_last) {
                 map_redo(m, p->first + n_begun - 1, 1, p->n_deaths + 1);
                 if (n_begun > 1)
                         map_redo(m, p->first, n_begun - 1, p->n_deaths);

@@ -87,6 +87,13 @@ typedef struct MapHeld {
         char *results, *errors;
 } MapHeld;
 
+/* How workers died with an item. */
+typedef struct MapDeath {
+        struct MapDeath *prev, *next;
+        size_t item;
+        char *exits; /* objects with commas */
+} MapDeath;
+
 struct TaskMap {
         QueueNode node;
         TaskPool *pool;
@@ -102,6 +109,8 @@ struct TaskMap {
         MapBlock *blocks;
         MapRange *redo;
         MapHeld *held;
+        MapDeath *deaths; /* of items that are to be done once more */
+        size_t n_deaths;
         double usec_per_item; /* 0: not measured yet */
         char *fault; /* it was abandoned: why */
         int fault_code;
@@ -352,6 +361,7 @@ void channel_take_kept(Channel *c); /* what the page has */
 void channel_look_later(Channel *c, usec_t now);
 
 /* task-death.c */
+void map_deaths_done(TaskMap *m);
 void channel_ended(Channel *c, const ExitStatus *e);
 
 /* task-map.c */

@@ -217,6 +217,7 @@ TaskMap *task_map_free(TaskMap *m) {
         }
         DL_DELETE2(m->pool->maps, m, of_pool_prev, of_pool_next);
         words_forget(m->pool->room, NULL, m);
+        map_deaths_done(m);
         free(m->fault);
         free(m->target);
         free(m->kwargs);

@@ -370,7 +370,7 @@ def test_attempts_in_a_map():
         assert d.call("task.map", pool="plain", target="once", items=["poison"], attempts=3) == {"items": 1, "failed": 1}
         assert notes(d) == ["poison"] * 3
         e = results(d.client)[0]
-        assert e["data"]["name"] == "worker-died", e
+        assert e["data"]["name"] == "worker-died" and [x["exitcode"] for x in e["data"]["exits"]] == [3, 3, 3], e
         call = d.client.send("task.map", pool="plain", target="square", items=list(range(2000)), attempts=5)
         other = Client(d.path)
         for _ in range(5):
