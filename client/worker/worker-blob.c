@@ -112,8 +112,10 @@ static int next_aside(TaskBlobs *b, char **ret_line, size_t *ret_length) {
         char *line = b->aside.data + b->aside_at, *end = memchr(line, '\n', b->aside.length - b->aside_at);
         size_t n = count_descriptors(line, (size_t) (end - line));
 
-        *end = 0;
-        *ret_line = line;
+        b->pinned = alloc_strndup(line, (size_t) (end - line)); /* more may be put aside while it is carried out */
+        if (!b->pinned)
+                return -ENOMEM;
+        *ret_line = b->pinned;
         *ret_length = (size_t) (end - line);
         b->aside_at += *ret_length + 1;
         if (n > b->n_aside_fds || n > TASKBLOBS_MAX + 1)

@@ -34,7 +34,7 @@ typedef struct TaskBlobs {
         Text aside;        /* lines, and how many descriptors each has */
         size_t aside_at, n_aside_fds;
         int aside_fds[TASKIO_FDS_MAX];
-        char *pinned;      /* the buffer in which the request at hand is */
+        char *pinned;      /* in which the request at hand stays, whatever is received meanwhile */
 } TaskBlobs;
 
 void taskblobs_init(TaskBlobs *b, TaskIo *io);

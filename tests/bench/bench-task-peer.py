@@ -1,4 +1,4 @@
-"""What Python 3.11 does in the place of bench-task's figures: bench-task-peer.py FIGURE N WORKERS prints one number.
+"""What Python 3.11 does in the place of bench-task's figures: bench-task-peer.py FIGURE N WORKERS [BYTES] prints one number.
 
 Pools are made and warm before the clock starts, as drover's workers are."""
 import concurrent.futures
@@ -40,6 +40,13 @@ def pool_apply(pool, n):
 def pool_best(pool, n):
     """Small integers a second, at the best of some chunks."""
     return max(n / clock(lambda: pool.map(same, range(n), chunksize=chunk)) for chunk in (1000, 5000, n // 8 + 1))
+
+
+def pool_bytes(pool, n):
+    """Bytes a second, there and back: arguments and results of so many bytes each."""
+    data = [b"x" * int(sys.argv[4])] * n
+    pool.map(same, data[:4], chunksize=1)
+    return 2 * n * len(data[0]) / clock(lambda: pool.map(same, data, chunksize=1))
 
 
 def executor_map(executor, n):

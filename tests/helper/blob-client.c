@@ -127,6 +127,29 @@ static void at_once(void) {
         puts("at once");
 }
 
+static void on_made(drover_client *c, json_t *result, const drover_error *why, void *userdata) {
+        n_open--;
+        want(result && !json_object_get(result, "error"), "made");
+        check_blob(0, 0, *(size_t *) userdata);
+        check_blob(1, 1, *(size_t *) userdata);
+}
+
+/* Requests come while the workers wait for a blob, of this size or that. */
+static void crowd(void) {
+        static size_t sizes[4] = {70000, 100, 300000, 4096};
+
+        for (int i = 0; i < 400; i++) {
+                json_t *what = task("make", json_pack("[i,I]", 2, (json_int_t) sizes[i % 4]), json_object());
+
+                want(drover_call_async(client, "task.submit", what, on_made, &sizes[i % 4], NULL, &error) >= 0, "async");
+                json_decref(what);
+                n_open++;
+                while (n_open >= (i < 399 ? 200 : 1))
+                        want(drover_poll(client, 30000) > 0, "poll");
+        }
+        puts("a crowd");
+}
+
 static void many(void) {
         json_t *o = outcome(task("make", json_pack("[i,i]", 15, 70000), json_object()));
 
@@ -155,6 +178,7 @@ int main(int argc, char **argv) {
         long_texts();
         round_trip();
         at_once();
+        crowd();
         many();
         drover_close(client);
         return 0;

@@ -26,6 +26,21 @@ static double sum_of_squares(json_int_t first, json_int_t n) {
         return sum;
 }
 
+/* copy(blob): another with the same bytes */
+static json_t *copy(drover_task *task, json_t *args, json_t *kwargs) {
+        const void *from;
+        void *to;
+        size_t n;
+        json_t *value;
+
+        if (drover_task_blob(task, json_array_get(args, 0), &from, &n) < 0)
+                return drover_raise(task, "TypeError", "copy() takes a blob");
+        value = drover_task_blob_new(task, n, &to);
+        if (value)
+                memcpy(to, from, n);
+        return value;
+}
+
 /* ten_million_squares(first) */
 static json_t *ten_million_squares(drover_task *task, json_t *args, json_t *kwargs) {
         return json_real(sum_of_squares(json_integer_value(json_array_get(args, 0)), 10000000));
@@ -90,6 +105,7 @@ static json_t *long_text(drover_task *task, json_t *args, json_t *kwargs) {
 static const drover_target targets[] = {
         {"nothing", nothing, "nothing(...): null"},
         {"same", same, "same(x): x"},
+        {"copy", copy, "the bytes of a blob in another"},
         {"ten_million_squares", ten_million_squares, "ten_million_squares(first): the sum of so many, as a real"},
         {"die", die, "die(PID...): kills them, then its own process"},
         {"mortal", mortal, "mortal(x): x * x; raises for 13, dies of a negative number"},

@@ -127,7 +127,7 @@ def daemon(workers=2, **tasks):
     d.notes = d.place + "/notes"
     open(d.notes, "w", encoding="utf-8").close()
     d.write_config({"pools": {
-        "blobs": {"module": MODULE, "workers": workers},
+        "blobs": {"module": MODULE, "workers": workers, "tasks": {"prefetch": 30}},
         "pictures": {"module": PICTURE},
         "plain": {"command": ["/bin/sleep", "1000"], "protocol": "tasks", "stop": {"timeout": "100ms"}},
         "py": {"command": [sys.executable, d.place + "/blobs.py"], "protocol": "tasks", "workers": workers, "env": {"NOTES": d.notes},
@@ -289,7 +289,7 @@ def test_library():
     """libdrover on both sides; and each side against Python."""
     with daemon() as d:
         c = start(d)
-        assert program(d, CLIENT) == "long texts\nthere and back\nat once\nmany\n"
+        assert program(d, CLIENT) == "long texts\nthere and back\nat once\na crowd\nmany\n"
         assert program(d, INVERT, "pictures", "16") == "16777216 bytes, the first f0, the last f0\n"
         o = c.call("task.submit", pool="blobs", target="same", args=[{"$blob": 0}, 5], blobs=[c.blob(b"abc" * 30000)], wait=True, attach=True)
         assert o["result"] == [{"$blob": 0}, 5] and c.take()[:90000] == b"abc" * 30000, o
