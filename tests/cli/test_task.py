@@ -129,7 +129,7 @@ class Submit(CliTest):
 
         self.daemon.answers['task.wait'] = die
         self.assertEqual(self.ctl('submit', '--wait', '--keep', 'math', 'f'), (0, '25\n', ''))
-        self.assertEqual([p for m, p in self.daemon.calls if m == 'task.wait'], [{'tasks': ['math-1']}] * 2)
+        self.assertEqual([p for m, p in self.daemon.calls if m == 'task.wait'], [{'tasks': ['math-1'], 'attach': True}] * 2)
         self.assertNotIn('wait', self.submitted())
 
 
