@@ -1,4 +1,4 @@
-/* method-task.h - what method-task.c and method-task-map.c share. */
+/* method-task.h - what method-task*.c share. */
 #ifndef DROVER_CONTROL_METHOD_TASK_H
 #define DROVER_CONTROL_METHOD_TASK_H
 
@@ -6,6 +6,8 @@
 
 /** method_task_pool() - a pool that takes tasks, or NULL when the call was answered. */
 Pool *method_task_pool(Call *c, const char *name);
+/** method_task_may_see() - is it there for the caller? */
+bool method_task_may_see(const Call *c, const Task *t);
 /** method_task_find() - a task that is there for the caller, or NULL when the call was answered. */
 Task *method_task_find(Call *c, const char *id);
 /** method_blob_claim() - move those that a submit names out of the connection into @to. false: the call was answered. */
