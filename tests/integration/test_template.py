@@ -1,9 +1,11 @@
 """Start methods fork and forkserver: templates, their workers, and their deaths."""
 import errno
+import fcntl
 import json
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 import unittest
@@ -52,6 +54,24 @@ class House(Daemon):
         self.client.notes.clear()
         self.call("logs", select=name, lines=100, stream=stream)
         return [n["params"]["line"] for n in self.client.notes if n["method"] == "log"]
+
+
+class Gate:
+    """While it is closed, init() of a module that has it in its environment does not return."""
+
+    def __enter__(self):
+        self.file = tempfile.NamedTemporaryFile()
+        self.path = self.file.name
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def close(self):
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def open(self):
+        fcntl.flock(self.file, fcntl.LOCK_UN)
 
 
 class Templates(unittest.TestCase):
@@ -225,11 +245,15 @@ class Templates(unittest.TestCase):
             self.assertEqual(d.end(name)["exitcode"], -signal.SIGKILL)
 
     def test_droverd_dies_while_they_start(self):
-        with House(p={"workers": 20, "env": {"SLOW_MSEC": "50"}}) as d:
+        """The first three times before the template is ready, then anywhere in the course of it."""
+        with Gate() as gate, House(p={"workers": 20, "env": {"GATE": gate.path}}) as d:
+            gate.close()
             d.start()
-            for _ in range(5):
+            for i in range(6):
                 d.call("restart", select="p", wait=False)
                 d.kill_droverd()
+                if i == 2:
+                    gate.open()
             pids = d.ready()
             self.assertEqual(len(set(pids.values())), 20)
             self.assertEqual(len(templates(d)), 1)
@@ -237,22 +261,16 @@ class Templates(unittest.TestCase):
 
     def test_reload(self):
         """The new template is warm before the first worker goes; a bad one costs no worker."""
-        with House(p={"workers": 2, "env": {"SLOW_MSEC": "300"}}) as d:
+        with Gate() as gate, House(p={"workers": 2, "env": {"GATE": gate.path}}) as d:
             d.start()
             pids, old = d.ready(), d.template()
+            gate.close()
             other = Client(d.path)
             number = other.send("reload", select="p", timeout=PATIENCE)
-            seen = set()
-            while True:
-                pool = d.call("status", select=["p"])["pools"][0]
-                template = pool["template"]
-                if template["pid"] == old["pid"] and template["state"] == "running":
-                    continue
-                seen.add(template["state"])
-                if template["state"] == "running":
-                    break
-                self.assertEqual({w["name"]: w["pid"] for w in pool["workers"]}, pids)
-            self.assertIn("starting", seen)
+            d.until(lambda: (t := d.template())["state"] == "starting" and t["pid"] not in (None, old["pid"]))
+            pool = d.call("status", select=["p"])["pools"][0]
+            self.assertEqual({w["name"]: w["pid"] for w in pool["workers"]}, pids)
+            gate.open()
             other.answer(number)
             other.close()
             wait_gone(old["pid"])
