@@ -204,7 +204,7 @@ typedef struct PoolConfig {
         OutputOnFull output_on_full;    /* block */
         OnDaemonExit on_daemon_exit;
         bool is_run;        /* made with the defaults of `run` */
-        uint64_t template_hash; /* for pool/template.c: of what its template is launched with; 0: not looked at yet */
+        uint64_t template_hash; /* for pool/pool-template.c: of what its template is launched with; 0: not looked at yet */
         json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
 } PoolConfig;
 

@@ -1,4 +1,4 @@
-/* launch-parts.h - what a new process is made of, from a PoolConfig: for worker-launch.c and template.c. */
+/* launch-parts.h - what a new process is made of, from a PoolConfig: for worker-launch.c and pool-template.c. */
 #ifndef DROVER_POOL_LAUNCH_PARTS_H
 #define DROVER_POOL_LAUNCH_PARTS_H
 

@@ -2,7 +2,7 @@
  * workers must go for it, or the one before it again. */
 #include "pool/bounds.h"
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 void pool_install_config(Pool *p, PoolConfig *c, ListenSet *listen, ConfigCost cost) {
         PoolConfig *old = p->config;

@@ -1,6 +1,6 @@
 /* pool-handover.c - pools over droverd's own death: written, read, and the keeper's table given out. */
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include "base/json.h"

@@ -90,7 +90,7 @@ struct PoolSet {
         Pool *ring;
         Pool *ended;
         size_t n_ended;
-        struct Template *templates; /* template.c */
+        struct Template *templates; /* pool-template.c */
         bool is_template_due;
         Errand *errands, *errands_waiting;
         unsigned n_checks;    /* of the errands that run */

@@ -1,6 +1,6 @@
 /* pool-report.c - a pool for others to see: the pool object of `status`. */
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include <stdio.h>
 

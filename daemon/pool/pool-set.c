@@ -4,7 +4,7 @@
  * most POOL_LAUNCHES_MAX without an answer, one of each pool in turn, so that a pool of a thousand does not keep a
  * pool of one waiting. It goes on with the next round of the loop, which an answer of the keeper begins. */
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include "base/path.h"

@@ -1,7 +1,7 @@
 /* rolling-step.c - a rolling replacement on its way: what its workers do is gathered, rolling-next.c says what follows,
  * and that is done, until nothing more follows. See rolling.c. */
 #include "pool/rolling-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include "priority.h"

@@ -5,7 +5,7 @@
  * the policy. */
 #include "pool/bounds.h"
 #include "pool/launch-parts.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include "base/parse.h"

@@ -4,7 +4,7 @@
  * thousand workers is mostly copying. CPU and memory are sampled when asked for (usage-round.h). */
 #include "pool/bounds.h"
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * A wish sets a mark and puts the worker into the set's `changed` list; worker_converge(), run from the loop's post
  * source, compares the marks with the state and gives the table in worker.c START or STOP. */
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/alloc.h"
 #include <utlist.h>

@@ -35,7 +35,7 @@
  *     the policy decides.
  *   - Every state with a deadline has exactly one one-shot timer, allocated on entry and freed on leaving. */
 #include "pool/pool-internal.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 #include "base/log.h"
 #include "priority.h"

@@ -1,4 +1,4 @@
-/* template.c - which templates there are, for whom, and which of them shall live.
+/* pool-template.c - which templates there are, for whom, and which of them shall live.
  *
  * A template is a process that has everything a worker needs and waits to be forked (client/worker/template.c is its other
  * side). The keeper launches it like a worker, in a slot of its own, named "POOL!tHASH", or "!tHASH" for `run`. The hash is of
@@ -17,7 +17,7 @@
  * When it dies, workers that it forked are not touched. Launches on their way come back with LAUNCH_TEMPLATE and ESRCH: no
  * attempt is counted, they are asked for again of the next one. A template that was never ready, or that died three times
  * without one fork between, is a failed start of all who wait: their restart policy decides when they try again. */
-#include "pool/template-internal.h"
+#include "pool/pool-template-internal.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

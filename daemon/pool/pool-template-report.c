@@ -1,5 +1,5 @@
-/* template-report.c - templates for others to see. */
-#include "pool/template-internal.h"
+/* pool-template-report.c - templates for others to see. */
+#include "pool/pool-template-internal.h"
 
 #include "base/parse.h"
 #include <stdio.h>

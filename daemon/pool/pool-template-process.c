@@ -1,5 +1,5 @@
-/* template-process.c - the life of one template: launched, ready, ended, and what follows from that. See template.c. */
-#include "pool/template-internal.h"
+/* pool-template-process.c - the life of one template: launched, ready, ended, and what follows from that. See pool-template.c. */
+#include "pool/pool-template-internal.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

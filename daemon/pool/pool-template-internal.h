@@ -1,9 +1,9 @@
-/* template-internal.h - Template from inside: what the files template*.c share. */
-#ifndef DROVER_POOL_TEMPLATE_INTERNAL_H
-#define DROVER_POOL_TEMPLATE_INTERNAL_H
+/* pool-template-internal.h - Template from inside: what the files pool-template*.c share. */
+#ifndef DROVER_POOL_POOL_TEMPLATE_INTERNAL_H
+#define DROVER_POOL_POOL_TEMPLATE_INTERNAL_H
 
 #include "pool/launch-parts.h"
-#include "pool/template.h"
+#include "pool/pool-template.h"
 
 typedef enum TemplateState {
         TEMPLATE_RESTING,  /* no process: not yet, or until .due */
@@ -43,7 +43,7 @@ struct Template {
         Template *prev, *next;
 };
 
-/* template.c */
+/* pool-template.c */
 Template *template_find(PoolSet *s, const Pool *owner, uint64_t hash); /* the one in force */
 /* Over every worker that waits for it, or that a fork of it is asked for. */
 bool template_serves(const Template *t, const Worker *w);
@@ -51,7 +51,7 @@ void template_note(Template *t); /* a look is due */
 void template_arm(Template *t, usec_t due);
 uint64_t template_hash_of(PoolSet *s, PoolConfig *c);
 
-/* template-process.c */
+/* pool-template-process.c */
 void template_launch(Template *t);
 void template_end(Template *t);       /* it shall go */
 void template_lose(Template *t);      /* it cannot be asked any more, and may still be there: another one in its place */

@@ -1,8 +1,8 @@
-/* template-fork.c - one launch by a template: the text for the new process, and the request to the keeper.
+/* pool-template-fork.c - one launch by a template: the text for the new process, and the request to the keeper.
  *
  * {"name":"math/0","env":{"DROVER_WORKER":"0",...},"fds":[3,4],"stdio":[null,"/tmp/out",null],"target":...}; its meaning is
  * told in drover-protocol(7). Only what the template's own environment does not have is in it. */
-#include "pool/template-internal.h"
+#include "pool/pool-template-internal.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"

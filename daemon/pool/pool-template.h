@@ -1,9 +1,9 @@
-/* template.h - template processes: started once, they fork the workers of start methods fork and forkserver.
+/* pool-template.h - template processes: started once, they fork the workers of start methods fork and forkserver.
  *
- * template.c opens with the story. A pool of such a method has templates of its own; all processes of `run` that would be
+ * pool-template.c opens with the story. A pool of such a method has templates of its own; all processes of `run` that would be
  * launched alike share one. Whether a worker goes by a template follows from its next configuration alone. */
-#ifndef DROVER_POOL_TEMPLATE_H
-#define DROVER_POOL_TEMPLATE_H
+#ifndef DROVER_POOL_POOL_TEMPLATE_H
+#define DROVER_POOL_POOL_TEMPLATE_H
 
 #include "pool/pool.h"
 
