@@ -14,7 +14,7 @@ static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const for_choices[] = {"exit", "ready", "stopped", "idle", NULL};
 static const char *const sort_choices[] = {"name", "cpu", "mem", NULL};
 static const char *const stream_choices[] = {"stdout", "stderr", NULL};
-static const char *const state_choices[] = {"queued", "running", "done", "failed", "cancelled", "timeout", NULL};
+static const char *const state_choices[] = {"queued", "running", "done", "failed", "cancelled", "timeout", "lost", NULL};
 static const char *const restart_choices[] = {"always", "on-failure", "never", NULL};
 
 static const CliOption options[_OPT_MAX] = {
@@ -212,7 +212,9 @@ static int unknown_option(const CliArgs *a, const char *word, size_t length, Tex
                 const char *near = name_nearest(name, names);
                 if (near)
                         text_appendf(error, "; did you mean --%s?", near);
-        } else if (word[1] >= '0' && word[1] <= '9')
+        } else if (word[1] >= '0' && word[1] <= '9' && !(which & OPT_BIT(OPT_SIGNAL)))
+                text_append(error, "; an argument that begins with - stands behind --");
+        else if (word[1] >= '0' && word[1] <= '9')
                 text_appendf(error, "; a signal is given by -s %.*s", (int) MIN(length - 1, (size_t) 200),
                              word + 1);
         return -EINVAL;
