@@ -38,14 +38,19 @@ static void answer_invalid(Text *t, const json_t *id, int code, const char *mess
 }
 
 static void answer_unknown(const drover_module *m, const Request *q, Text *t) {
-        _cleanup_json_ json_t *id = task_value(q->id, &(json_error_t){0});
         const char *near = module_nearest(m, q->method);
         _cleanup_text_ Text message = {0};
 
         text_appendf(&message, "%s has no target \"%.100s\"", m->name, q->method);
         if (near)
                 text_appendf(&message, "; did you mean \"%s\"?", near);
-        answer_invalid(t, id, -32601, text_check(&message) < 0 ? "no such target" : message.data);
+        text_append(t, "{\"jsonrpc\":\"2.0\",\"id\":");
+        text_append_n(t, q->id.at, q->id.n);
+        json_put_object(t, "error"); /* without data: droverd has the name */
+        json_put_i64(t, "code", -32601);
+        json_put_string(t, "message", text_check(&message) < 0 ? "no such target" : message.data);
+        json_end_object(t);
+        text_append(t, "}\n");
 }
 
 static void answer_exception(Text *t, Slice id, const drover_task *task) {

@@ -89,7 +89,7 @@ static const struct {
         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"cycle\"}",
          "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":1,\"message\":\"TypeError: the result cannot be written as JSON: "},
         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"sqare\"}",
-         "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32601,\"message\":\"math has no target \\\"sqare\\\"; did you mean \\\"square\\\"?\""},
+         "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32601,\"message\":\"math has no target \\\"sqare\\\"; did you mean \\\"square\\\"?\"}}\n"},
         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"square\",\"params\":{\"args\":5}}",
          "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32602,"},
         {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":5}", "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32600,"},
