@@ -1,7 +1,7 @@
 /* target-args.h - the words after a target's name as its arguments: 5 base=2 is args [5], kwargs {"base": 2}.
  *
  * A word NAME=VALUE, NAME as in a program, is an argument by name. A value that is JSON is that; anything else is a
- * string, and so is a number too big for 64 bits, which is how such integers travel (drover_integer(3)). */
+ * string, and so is a number too big for 64 bits, which is how such integers travel (drover_integer()). */
 #ifndef DROVER_CTL_TARGET_ARGS_H
 #define DROVER_CTL_TARGET_ARGS_H
 

@@ -32,7 +32,8 @@ for file in sbin/droverd bin/droverctl libexec/drover/drover-keeper libexec/drov
         share/man/man1/droverctl.1 share/man/man8/droverd.8 share/man/man5/drover.json.5 share/man/man7/drover-protocol.7 \
         share/man/man3/libdrover.3 share/drover/schema.json lib/sysusers.d/drover.conf lib/tmpfiles.d/drover.conf \
         share/bash-completion/completions/droverctl.bash share/zsh/site-functions/_droverctl \
-        share/fish/vendor_completions.d/droverctl.fish share/doc/drover/relax.conf share/doc/drover/examples/workers/worker.py; do
+        share/fish/vendor_completions.d/droverctl.fish share/doc/drover/relax.conf share/doc/drover/examples/workers/worker.py \
+        share/doc/drover/examples/README.md share/doc/drover/examples/math.c share/doc/drover/examples/tasks.sh; do
         [ -e "$root$prefix/$file" ] || fail "$prefix/$file is not installed"
 done
 for name in drover.json droverd.service droverd.socket drover.pc libdrover.so; do
@@ -96,6 +97,9 @@ done
 # shellcheck disable=SC2086
 $CC -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -shared -fPIC -o "$place/math.so" "$place/module.c" $flags ||
         fail "the module of the header does not build"
+# Of the programs that load it none needs a hint at libdrover; /usr is where the loader looks by itself.
+[ "$prefix" = /usr ] || unset LD_LIBRARY_PATH
+[ "$("$root$prefix/bin/droverctl" targets -o name "$place/math.so")" = square ] || fail "droverctl does not list the module's targets"
 host=$root$prefix/libexec/drover/drover-host
 [ "$("$host" --module "$place/math.so" --list)" = "square	the square of an integer" ] || fail "the module's targets are not listed"
 "$host" --module "$place/math.so" --target square --args '[5]' || fail "the module's target does not run"
