@@ -242,8 +242,8 @@ static void converge_one(Template *t) {
                 return;
         }
         until = stays_until(t);
-        if (t->state == TEMPLATE_RESTING && until <= now)
-                template_forget(t);
+        if (t->state == TEMPLATE_RESTING && (until <= now || (t->n_launching == 0 && t->n_failures == 0)))
+                template_forget(t); /* no process to be kept warm, no back-off to be remembered */
         else if (t->state == TEMPLATE_READY || t->state == TEMPLATE_STARTING) {
                 if (until <= now)
                         template_end(t);

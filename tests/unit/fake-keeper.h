@@ -34,6 +34,7 @@ struct Child {
         uint64_t capabilities;
         unsigned n_updates;
         const Child *template; /* NULL: launched, not forked */
+        char *request;         /* the text for it */
 };
 
 #define FAKE_CHILDREN_MAX 8192
@@ -56,6 +57,7 @@ _unused_ static void fake_reset(void) {
                 free(fake.children[i].argv);
                 free(fake.children[i].candidates);
                 free(fake.children[i].read_write);
+                free(fake.children[i].request);
         }
         memset(&fake, 0, sizeof fake);
         fake.hello.hello.keeper_pid = getpid();
@@ -149,6 +151,14 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         return 0;
 }
 
+static char *fake_text(int fd) {
+        char buf[4096];
+        ssize_t n = pread(fd, buf, sizeof buf - 1, 0);
+
+        buf[MAX(n, 0)] = '\0';
+        return alloc_strdup(buf);
+}
+
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
                void *userdata) {
         Child *c;
@@ -158,6 +168,7 @@ int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spe
         c = fake_new(name, hooks, userdata);
         c->log = *log;
         c->template = spec->template;
+        c->request = fake_text(spec->request_fd);
         fake.n_launching++;
         *ret = c;
         return 0;
