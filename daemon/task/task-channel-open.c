@@ -110,6 +110,7 @@ Channel *channel_free(Channel *c) {
         fd_close(c->fd);
         fd_close(c->page_fd);
         fd_close(c->worker_fd);
+        free(c->condemned_for);
         text_done(&c->out);
         attach_done(&c->attached);
         blob_set_done(&c->blobs);

@@ -12,6 +12,7 @@
  *   ended        the process is gone: task-death.c settles what is left, and the channel is freed */
 #include "task/task-internal.h"
 
+#include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "priority.h"
@@ -239,6 +240,7 @@ void channel_condemn(Channel *c, const char *why) {
         if (c->is_condemned)
                 return;
         c->is_condemned = true;
+        c->condemned_for = alloc_strdup(why);
         log_fields(LOG_NOTICE, c->pool->name, worker_name(c->worker), "%s: killed: %s", worker_name(c->worker), why);
         (void) worker_signal_process(c->worker, c->generation, SIGKILL, true);
 }

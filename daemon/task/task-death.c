@@ -105,7 +105,7 @@ static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e
         if (n_begun == 0)
                 return;
         note_death(m, p->first + n_begun - 1, is_last, c, e, &exits);
-        error_of_death(&error, NULL, c, e, exits);
+        error_of_death(&error, NULL, c, e, p->n_deaths + 1, exits);
         if (!is_last) {
                 map_redo(m, p->first + n_begun - 1, 1, p->n_deaths + 1);
                 if (n_begun > 1)

@@ -159,7 +159,7 @@ void task_died_with(Task *t, const Channel *c, const ExitStatus *e) {
                 task_requeue(t);
                 return;
         }
-        error_of_death(&member, "error", c, e, t->exits);
+        error_of_death(&member, "error", c, e, t->n_deaths, t->exits);
         t->is_mute = words_await_task(t, c, e);
         task_settle(t, TASK_FAILED, text_check(&member) < 0 ? "\"error\":null" : member.data);
 }

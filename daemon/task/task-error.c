@@ -2,6 +2,7 @@
 #include "task/task-internal.h"
 
 #include "wire/protocol.h"
+#include <signal.h>
 #include <stdio.h>
 
 void error_plain(Text *t, const char *key, int code, const char *message) {
@@ -78,10 +79,22 @@ void error_from_worker(Text *t, const char *key, Slice error) {
         json_end_object(t);
 }
 
-void exit_put(Text *t, const Channel *c, const ExitStatus *e) {
-        char cause[KEEPER_TEXT_MAX], at[TIME_TEXT_MAX];
+/* How it ended; of one that we killed ourselves also what for. */
+static void describe_end(const Channel *c, const ExitStatus *e, char *buf, size_t size) {
+        ExitStatus end = *e;
+        size_t n;
 
-        exit_status_describe(e, NULL, cause, sizeof cause);
+        end.is_faulty = end.is_faulty || c->condemned_for; /* then "on request" says nothing */
+        exit_status_describe(&end, NULL, buf, size);
+        n = strlen(buf);
+        if (c->condemned_for && exit_status_exitcode(e) == -SIGKILL)
+                (void) snprintf(buf + n, size - n, ": %s", c->condemned_for);
+}
+
+void exit_put(Text *t, const Channel *c, const ExitStatus *e) {
+        char cause[2 * KEEPER_TEXT_MAX], at[TIME_TEXT_MAX];
+
+        describe_end(c, e, cause, sizeof cause);
         json_put_object(t, NULL);
         json_put_string(t, "worker", worker_name(c->worker));
         json_put_i64(t, "exitcode", exit_status_exitcode(e));
@@ -90,11 +103,13 @@ void exit_put(Text *t, const Channel *c, const ExitStatus *e) {
         json_end_object(t);
 }
 
-void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, const char *exits) {
-        char cause[KEEPER_TEXT_MAX], message[KEEPER_TEXT_MAX + KEEPER_NAME_MAX + 64];
+void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, unsigned n_deaths, const char *exits) {
+        char cause[2 * KEEPER_TEXT_MAX], message[2 * KEEPER_TEXT_MAX + KEEPER_NAME_MAX + 64], who[64] = "the worker died with it";
 
-        exit_status_describe(e, NULL, cause, sizeof cause);
-        (void) snprintf(message, sizeof message, "the worker died with it: %s %s", worker_name(c->worker), cause);
+        describe_end(c, e, cause, sizeof cause);
+        if (n_deaths > 1)
+                (void) snprintf(who, sizeof who, "%u workers died with it, the last one", n_deaths);
+        (void) snprintf(message, sizeof message, "%s: %s %s", who, worker_name(c->worker), cause);
         json_put_object(t, key);
         json_put_i64(t, "code", ERROR_WORKER_DIED);
         json_put_string(t, "message", message);

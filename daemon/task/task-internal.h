@@ -164,6 +164,7 @@ struct Channel {
         bool is_closing, is_half_closed; /* no more requests; told so */
         bool is_unsendable, has_unread;  /* it closed its end; and had not read all */
         bool is_over, is_condemned;      /* nothing more comes; its process is being killed */
+        char *condemned_for;             /* why; NULL when not, and in a later life of droverd */
         bool is_slow; /* it has been at one request for long, and has others */
         bool is_load_new, is_ledger_old, is_dirty;
         uint64_t n_done, n_calls_answered, n_given; /* calls */
@@ -292,7 +293,8 @@ void task_died_with(Task *t, const Channel *c, const ExitStatus *e); /* again, o
 void task_expire(TaskPool *p, usec_t now, usec_t *next);
 /* task-error.c: each appends a member "error" or an ERROR */
 void error_from_worker(Text *t, const char *key, Slice error);
-void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, const char *exits);
+/** error_of_death() - @n_deaths: of how many workers it was the end; @exits: their ends, NULL: this one. */
+void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, unsigned n_deaths, const char *exits);
 void error_plain(Text *t, const char *key, int code, const char *message);
 void exit_put(Text *t, const Channel *c, const ExitStatus *e);
 

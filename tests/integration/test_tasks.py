@@ -134,6 +134,7 @@ def test_poison():
         good = [d.call("task.submit", pool="plain", target="square", args=[i])["task"] for i in range(100)]
         (o,) = d.call("task.wait", tasks=poison)["tasks"]
         assert [e["exitcode"] for e in o["error"]["data"]["exits"]] == [3, 3, 3] and notes(d) == ["p"] * 3
+        assert o["error"]["message"].startswith("3 workers died with it, the last one: plain/"), o
         assert [t["result"] for t in d.call("task.wait", tasks=good)["tasks"]] == [i * i for i in range(100)]
 
 

@@ -379,6 +379,8 @@ time.sleep(1000)
         for how in ("close", "half"):
             e = submit(d, how)["error"]
             assert e["data"]["name"] == "worker-died" and e["data"]["exitcode"] == -9, e
+            assert e["message"].endswith("/0 killed by SIGKILL: it closed its task channel"), e
+            assert e["data"]["exits"][0]["cause"] == "killed by SIGKILL: it closed its task channel", e
         wait_gone(result(d, "between"))
         assert result(d, "between") > 1
 
