@@ -32,6 +32,7 @@ typedef struct TaskLedger {
         uint64_t n_calls_answered;
         uint64_t hello;   /* TASK_HELLO_... */
         uint64_t recall_from, recall_to; /* about to be taken back; recall_to 0: nothing */
+        uint64_t head_since; /* since when the worker is at the oldest one without an answer: CLOCK_MONOTONIC, us; 0: at none */
         TaskLedgerEntry entries[TASK_LEDGER_MAX];
 } TaskLedger;
 

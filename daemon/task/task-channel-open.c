@@ -189,6 +189,8 @@ static void inherit_ledger(Channel *c) {
                 c->n_given += e->n_calls;
                 c->head = MIN(c->head, id);
         }
+        if (c->n_open > 0) /* its time goes on; what the life before forgot to say, or the worker wrote over, begins now */
+                c->head_since = l->head_since > 0 ? MIN(l->head_since, clock_now()) : clock_now();
         if (begun != sent)
                 c->is_closing = c->is_torn = true;
 }

@@ -59,7 +59,7 @@ Piece *channel_piece(Channel *c, uint64_t id) {
 static void head_begins(Channel *c) {
         Piece *p = channel_piece(c, c->head);
 
-        c->head_since = p ? clock_now() : 0;
+        c->head_since = c->ledger->head_since = p ? clock_now() : 0;
         c->warned_at = 0;
         c->is_load_new = true;
         if (p && p->timeout > 0)

@@ -238,6 +238,8 @@ static void restore_running(Task *t, const json_t *o) {
                 return;
         p->task = t;
         p->timeout = t->timeout;
+        if (p->timeout > 0 && request == c->head)
+                task_room_arm(c->pool->room, usec_add(c->head_since, p->timeout));
         t->channel = c;
         t->request = request;
 }

@@ -25,6 +25,7 @@ def call(m, a):
         while True: pass
     if m == "nan": return float("nan")
     if m == "sleep": time.sleep(a[0]); return a[0]
+    if m == "read": note("reading"); return open(a[0]).read()
     if m == "nap": note("napping"); time.sleep(1000)
     if m == "exec": os.execv("/bin/true", ["true"])
     if m == "close": os.close(s.fileno()); time.sleep(100)

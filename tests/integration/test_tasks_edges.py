@@ -106,6 +106,27 @@ def test_results_wait_for_nothing():
         raise AssertionError("it wakes up")
 
 
+# ---- timeouts ----
+
+def test_timeout_over_a_death_of_droverd():
+    """What a task has lasted is neither forgotten nor made up by the next life."""
+    with daemon(workers=2) as d:
+        d.start()
+        fifo = d.place + "/fifo"
+        os.mkfifo(fifo)
+        begun = time.monotonic()
+        long, short = submit(d, "read", fifo, timeout=1000), submit(d, "nap", timeout=2)
+        until(lambda: sorted(notes(d)) == ["napping", "reading"])
+        d.kill_droverd()
+        assert d.call("task.list", pool="plain", state="running")["tasks"][0]["task"] == long
+        assert states(d, short) == ["timeout"]
+        assert time.monotonic() - begun >= 2
+        with open(fifo, "w", encoding="utf-8") as f:
+            f.write("all of it")
+        (o,) = settled(d, long)
+        assert o["state"] == "done" and o["result"] == "all of it", o
+
+
 # ---- back-pressure ----
 
 def test_slow_reader():
