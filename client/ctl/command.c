@@ -153,6 +153,7 @@ static const CliCommand commands[] = {
                  "With --module a process calls one target of a worker module and ends: with 0, or with 1 after an\n"
                  "exception, the traceback on stderr. The words are its arguments, those as KEY=VALUE by name; what\n"
                  "is JSON is taken as JSON, anything else as a string. A first one like -5 stands after --.\n"
+                 "What the target returns is dropped; submit --wait asks a pool's worker, and prints it.\n"
                  "\n"
                  "    droverctl run make -j4\n"
                  "    tar c . | droverctl run -- gzip -9 > a.tgz\n"
