@@ -28,13 +28,58 @@ _noreturn_ static void fail(int report, const char *stage, int error, int detail
         _exit(EXIT_NOT_BEGUN);
 }
 
+/* Its input is /dev/null: what each of its processes gets unless it asks for another. */
+static bool has_null_input;
+
+/* Of the template, when it began to serve; nothing changes them later while it has one thread. */
+static sigset_t changed_signals;
+static bool are_signals_known;
+
+static bool is_by_default(int sig) {
+        struct sigaction a;
+
+        return sigaction(sig, NULL, &a) < 0 || (a.sa_handler == SIG_DFL && a.sa_flags == 0);
+}
+
+static bool is_null_device(int fd) {
+        struct stat own, null;
+
+        return fstat(fd, &own) == 0 && S_ISCHR(own.st_mode) && stat("/dev/null", &null) == 0 && own.st_rdev == null.st_rdev &&
+                (fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK)) == O_RDONLY;
+}
+
+/* What is done for the first time costs most: memory for a parser, functions of libraries bound on their first call. */
+static void rehearse(void) {
+        static const char text[] = "{\"a\":[0,1.5,\"\\u00e4\",true,null],\"b\":{\"c\":\"\"}}";
+        json_t *v = json_loads(text, 0, NULL);
+        char *copy = v ? json_dumps(v, JSON_COMPACT) : NULL;
+
+        free(copy);
+        json_decref(v);
+}
+
+static void note_signals(void) {
+        are_signals_known = template_has_one_thread();
+        (void) sigemptyset(&changed_signals);
+        for (int sig = 1; sig < NSIG; sig++)
+                if (!is_by_default(sig))
+                        (void) sigaddset(&changed_signals, sig);
+}
+
+void template_child_prepare(void) {
+        note_signals();
+        has_null_input = is_null_device(STDIN_FILENO);
+        json_object_seed(0); /* once for all: without it each one would ask the kernel for some chance */
+        rehearse();
+}
+
 static void reset_signals(void) {
         struct sigaction by_default = {.sa_handler = SIG_DFL};
         stack_t no_stack = {.ss_flags = SS_DISABLE};
         sigset_t none;
 
         for (int sig = 1; sig < NSIG; sig++)
-                if (sig != SIGKILL && sig != SIGSTOP)
+                if (sig != SIGKILL && sig != SIGSTOP && (!are_signals_known || sigismember(&changed_signals, sig) == 1))
                         (void) sigaction(sig, &by_default, NULL); /* EINVAL for the library's own two */
         (void) sigaltstack(&no_stack, NULL);
         (void) sigemptyset(&none);
@@ -42,17 +87,20 @@ static void reset_signals(void) {
 }
 
 static json_t *read_request(const TemplateRequest *r) {
+        char near[4096], *text = near;
         json_t *request = NULL;
         struct stat st;
-        char *text;
 
         if (fstat(r->text, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t) REQUEST_MAX)
                 fail(r->report, "request", EBADMSG, 0);
-        text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, r->text, 0);
-        if (text != MAP_FAILED) {
+        if ((size_t) st.st_size > sizeof near)
+                text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, r->text, 0);
+        else if (pread(r->text, near, (size_t) st.st_size, 0) != st.st_size)
+                fail(r->report, "request", EBADMSG, 0);
+        if (text != MAP_FAILED)
                 request = json_loadb(text, (size_t) st.st_size, 0, NULL);
+        if (text != MAP_FAILED && text != near)
                 (void) munmap(text, (size_t) st.st_size);
-        }
         if (!json_is_object(request))
                 fail(r->report, "request", EBADMSG, 0);
         return request;
@@ -75,6 +123,21 @@ static void lift(const TemplateRequest *r, int *fd, int above) {
         *fd = lifted;
 }
 
+/* The numbers that nobody got, run by run. */
+static void close_reserved(void) {
+        while (template_reserved != 0) {
+                unsigned first = (unsigned) __builtin_ctzll(template_reserved), last = first;
+
+                while (last < 63 && template_reserved & 1ull << (last + 1))
+                        last++;
+                for (unsigned fd = first; fd <= last; fd++)
+                        template_reserved &= ~(1ull << fd);
+                if (close_range(first, last, 0) < 0)
+                        for (unsigned fd = first; fd <= last; fd++)
+                                (void) close((int) fd);
+        }
+}
+
 static void place_extra(TemplateRequest *r, const json_t *fds) {
         int above = 2;
 
@@ -95,16 +158,15 @@ static void place_extra(TemplateRequest *r, const json_t *fds) {
                 template_reserved &= to < 64 ? ~(1ull << to) : ~0ull;
                 r->extra[i] = fd_close(r->extra[i]);
         }
-        for (int fd = 3; template_reserved != 0 && fd < 64; fd++)
-                if (template_reserved & 1ull << fd)
-                        (void) close(fd);
-        template_reserved = 0;
+        close_reserved();
 }
 
 /* @path NULL: what came along, and /dev/null for input. As drover-keeper opens them for a program. */
 static void place_stdio(const TemplateRequest *r, int number, int given, const char *path) {
         int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (number == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND), fd = given;
 
+        if (number == 0 && !path && given < 0 && has_null_input)
+                return;
         if (path)
                 fd = open(path, flags, 0666);
         else if (given < 0)
@@ -153,10 +215,11 @@ static void set_environment(const TemplateRequest *r, json_t *env) {
 /* ---- the keeper ---- */
 
 static void show_oneself(TemplateRequest *r) {
-        ssize_t n;
+        const char *hello = template_is_inside ? "hello inside" : "hello";
+        ssize_t n = (ssize_t) strlen(hello);
         char go;
 
-        if (send(r->report, "hello", 5, MSG_NOSIGNAL) != 5)
+        if (send(r->report, hello, (size_t) n, MSG_NOSIGNAL) != n)
                 _exit(EXIT_NOT_BEGUN);
         do
                 n = recv(r->report, &go, 1, 0);

@@ -17,8 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+bool template_is_inside;
+
 /* Three links are ".", "..", and one thread. */
-static bool has_one_thread(void) {
+bool template_has_one_thread(void) {
         struct stat st;
 
         return stat("/proc/self/task", &st) == 0 && st.st_nlink == 3;
@@ -33,9 +35,11 @@ static long clone_sibling(int *tid, int cgroup_fd) {
         if (!has_no_clone3 && cgroup_fd >= 0 && !may_not_enter) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) cgroup_fd;
+                template_is_inside = true; /* of the new process's copy */
                 pid = syscall(SYS_clone3, &args, sizeof args);
                 if (pid >= 0)
                         return pid;
+                template_is_inside = false;
                 may_not_enter = errno == EACCES || errno == EPERM;
                 args.flags = flags;
         }
@@ -77,7 +81,8 @@ pid_t template_fork(int cgroup_fd) {
         int *tid = NULL;
         long pid;
 
-        if (!has_one_thread() || prctl(PR_GET_TID_ADDRESS, &tid) < 0 || !tid ||
+        template_is_inside = false;
+        if (!template_has_one_thread() || prctl(PR_GET_TID_ADDRESS, &tid) < 0 || !tid ||
             syscall(SYS_get_robust_list, 0, &robust, &robust_size) < 0)
                 return fork_twice();
         pid = clone_sibling(tid, cgroup_fd);

@@ -72,6 +72,7 @@ static void tell_failure(int report, int error) {
 }
 
 int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, json_t **ret_request) {
+        template_child_prepare();
         if (fd_set_cloexec(fd, true) < 0 || send(fd, "ready", 5, MSG_NOSIGNAL) != 5)
                 return -errno;
         for (;;) {

@@ -35,8 +35,12 @@ int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, jso
 /* template-fork.c, template-child.c */
 /** template_fork() - the pid, 0 in the new process, -errno. With two forks the pid is not known: 1. */
 pid_t template_fork(int cgroup_fd);
+bool template_has_one_thread(void);
+/** template_child_prepare() - in the template, before its first fork: what is the same for all of its processes. */
+void template_child_prepare(void);
 /** template_child() - from fork to "go"; does not return when it must not begin. Closes all of @r. The caller's text. */
 json_t *template_child(TemplateRequest *r, int template_fd);
+extern bool template_is_inside; /* of a new process: it was born in its cgroup */
 extern unsigned long long template_reserved; /* a bit for each number below 64 */
 
 #endif

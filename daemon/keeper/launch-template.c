@@ -5,6 +5,7 @@
  * cgroup", and behind those the ones of the request. It forks; the new process sets itself up and sends one packet on the
  * report socket. Who sent it the kernel tells (SCM_CREDENTIALS), and that it is our child, wait(2). Then it goes into the
  * table, is watched, moved into its leaf unless it was born there, and hears "g": before that it does nothing of its own.
+ * Of one that said "hello inside" it is looked up after the "g" whether that is so, which is where nobody waits for it.
  *
  *   FREE -> LAUNCHING (awaited) -> RUNNING                 as above
  *                               -> ending -> ENDED         it said what failed, hung up, or its template died: ESRCH
@@ -73,8 +74,7 @@ static void await(Keeper *k, Slot *s, Job *j) {
         s->claim_limit_usec = USEC_INFINITY;
         s->is_awaited = true;
         k->n_awaited++;
-        if (s->out_fds[0] >= 0)
-                peer_link_due_slot(&k->to_logger, slot_index(k->table, s), FEED_ATTACH);
+        output_begin(k, s);
 }
 
 static void give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
@@ -140,7 +140,7 @@ static int watch_new(Keeper *k, Slot *s) {
 }
 
 static void adopt(Keeper *k, Slot *s, pid_t pid) {
-        int r = s->has_leaf ? k->tree.ops->enter(&k->tree, s->leaf_fd, pid) : 0;
+        int r = s->has_leaf && !s->says_inside ? k->tree.ops->enter(&k->tree, s->leaf_fd, pid) : 0;
 
         if (r < 0 && r != -ESRCH) { /* ESRCH: it has died already */
                 (void) kill(pid, SIGKILL);
@@ -160,10 +160,15 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
         slot_set_pid(k->table, s, pid);
         s->is_awaited = false;
         k->n_awaited--;
-        s->leaf_fd = fd_close(s->leaf_fd);
         (void) send(s->report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        s->report_fd = keeper_unwatch_close(k, s->report_fd);
+        s->report_fd = fd_close(s->report_fd); /* unwatched since it spoke */
         launch_note_started(k, s);
+        if (s->has_leaf && s->says_inside) { /* is it true? */
+                r = k->tree.ops->enter(&k->tree, s->leaf_fd, pid);
+                if (r < 0 && r != -ESRCH)
+                        (void) kill(pid, SIGKILL);
+        }
+        s->leaf_fd = fd_close(s->leaf_fd);
 }
 
 static void try_claim(Keeper *k, Slot *s, pid_t pid) {
@@ -264,6 +269,7 @@ void template_read_claim(Keeper *k, Slot *s) {
                 give_up(k, s, stage, error, detail);
         else {
                 keeper_unwatch(k, s->report_fd);
+                s->says_inside = streq(text, "hello inside");
                 try_claim(k, s, pid);
         }
 }
