@@ -171,6 +171,8 @@ static void on_slot(Keeper *k, KeeperSource source, uint64_t tag) {
                 reap_put_off_scan(k);
         } else if (source == SOURCE_SLOT_TEMPLATE)
                 template_hear(k, s);
+        else if (source == SOURCE_SLOT_OUTPUT)
+                output_look(k, s);
         else if (source == SOURCE_SLOT_REPORT)
                 launch_read_report(k, s);
         else

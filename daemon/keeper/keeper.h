@@ -3,8 +3,8 @@
  * A turn: wait for events, handle each; then look after trees that are ending, take the next step of an ending
  * of our own, send what is due on both lines, and set the one timer to the earliest deadline.
  *
- * Rooms of its inside: launch (slot FREE -> LAUNCHING -> RUNNING), reap (deaths, trees), droverd-line and
- * logger-line (both directions), lives (the two programs, shutdown). They meet only in this struct. */
+ * Rooms of its inside: launch (slot FREE -> LAUNCHING -> RUNNING), output (pipes of which nothing has come), reap (deaths,
+ * trees), droverd-line and logger-line (both directions), lives (the two programs, shutdown). They meet only in this struct. */
 #ifndef DROVER_KEEPER_KEEPER_H
 #define DROVER_KEEPER_KEEPER_H
 
@@ -30,6 +30,7 @@ typedef enum KeeperSource {
         SOURCE_SLOT_REPORT,
         SOURCE_SLOT_READY,
         SOURCE_SLOT_TEMPLATE,
+        SOURCE_SLOT_OUTPUT,
         _SOURCE_MAX,
 } KeeperSource;
 
@@ -127,6 +128,11 @@ void template_look_at_claims(Keeper *k);       /* TIMER_CLAIMS */
 void template_abandon(Keeper *k, Slot *s);     /* nobody wants what is awaited any more */
 void template_gone(Keeper *k, Slot *s);        /* its main process is dead: what was asked of it fails */
 
+/* output.c */
+void output_begin(Keeper *k, Slot *s); /* it has its pipes now; the logger gets them with the first byte */
+void output_look(Keeper *k, Slot *s);  /* something is there, or one of them was closed */
+void output_end(Keeper *k, Slot *s);   /* its tree is no more: what is open still is the logger's */
+
 /* reap.c */
 void reap_begin_ending(Keeper *k, Slot *s); /* no main process (any more): its tree is to end, then it is ENDED */
 void reap_slot(Keeper *k, Slot *s);
@@ -158,6 +164,8 @@ extern const PeerLinkHooks logger_line_hooks;
 void logger_line_greet(Keeper *k);
 void logger_line_read(Keeper *k);
 void logger_line_attach_again(Keeper *k);
+void logger_line_attach(Keeper *k, const Slot *s); /* its pipes are the logger's from now on; again after a refusal */
+void logger_line_drained(Keeper *k, Slot *s);      /* nothing can come any more */
 
 /* lives.c */
 void lives_start_droverd(Keeper *k);

@@ -127,8 +127,7 @@ static void adopt_process(Keeper *k, Slot *s, Job *j, pid_t pid, int pidfd) {
         s->out_fds[0] = TAKE_FD(j->out[0]);
         s->out_fds[1] = TAKE_FD(j->err[0]);
         slot_set_pid(k->table, s, pid);
-        if (s->out_fds[0] >= 0)
-                peer_link_due_slot(&k->to_logger, slot_index(k->table, s), FEED_ATTACH);
+        output_begin(k, s);
         r = watch_process(k, s);
         if (r < 0) {
                 s->is_failed = true;

@@ -1,4 +1,5 @@
-/* logger-line.c - the line to the logger: pipes go out (ATTACH), "written to the end" comes back (DETACHED).
+/* logger-line.c - the line to the logger: pipes go out (ATTACH), "written to the end" comes back (DETACHED). Those of which
+ * nothing has come stay here: see output.c.
  *
  * The keeper holds duplicates of every pipe until DETACHED, so a new logger gets the same ones again; so does one
  * that had no room for them (REFUSED), a while later. */
@@ -89,10 +90,10 @@ static int feed_of_slot(uint32_t index, unsigned bit, void *userdata) {
 
 const PeerLinkHooks logger_line_hooks = {.send_line = feed_of_line, .send_slot = feed_of_slot};
 
-static void attach(Keeper *k, uint32_t index) {
-        const Slot *s = &k->table->slots[index];
+void logger_line_attach(Keeper *k, const Slot *s) {
+        uint32_t index = slot_index(k->table, s);
 
-        if (s->state == KEEPER_SLOT_FREE || (s->out_fds[0] < 0 && s->out_fds[1] < 0))
+        if (s->state == KEEPER_SLOT_FREE || s->is_quiet || (s->out_fds[0] < 0 && s->out_fds[1] < 0))
                 return;
         peer_link_due_slot(&k->to_logger, index, FEED_ATTACH);
         if (s->state == KEEPER_SLOT_ENDED)
@@ -102,11 +103,11 @@ static void attach(Keeper *k, uint32_t index) {
 void logger_line_greet(Keeper *k) {
         peer_link_due_head(&k->to_logger, FEED_SCRATCH);
         for (uint32_t i = 0; i < k->table->top; i++)
-                attach(k, i);
+                logger_line_attach(k, &k->table->slots[i]);
         peer_link_due_tail(&k->to_logger, FEED_PEER);
 }
 
-static void drained(Keeper *k, Slot *s) {
+void logger_line_drained(Keeper *k, Slot *s) {
         fd_close_many(s->out_fds, ARRAY_SIZE(s->out_fds));
         s->is_drained = true;
         if (s->state != KEEPER_SLOT_ENDED)
@@ -119,7 +120,7 @@ static void on_detached(Keeper *k, const LoggerMessage *m) {
         Slot *s = slot_find(k->table, m->slot, m->generation);
 
         if (s && s->was_attached && !s->is_drained)
-                drained(k, s);
+                logger_line_drained(k, s);
 }
 
 static void refused(Keeper *k, Slot *s) {
@@ -128,7 +129,7 @@ static void refused(Keeper *k, Slot *s) {
         /* An end is not kept secret for ever because its last lines have no room. */
         if (s->state == KEEPER_SLOT_ENDED && k->now_usec >= s->end_limit_usec) {
                 log_error("%s: its last output is given up, since the logger cannot take it", s->name);
-                drained(k, s);
+                logger_line_drained(k, s);
                 return;
         }
         s->is_attach_refused = true;
@@ -152,7 +153,7 @@ void logger_line_attach_again(Keeper *k) {
                 if (s->state == KEEPER_SLOT_FREE || !s->is_attach_refused)
                         continue;
                 s->is_attach_refused = false;
-                attach(k, i);
+                logger_line_attach(k, &k->table->slots[i]);
         }
 }
 

@@ -97,6 +97,7 @@ static void finish(Keeper *k, Slot *s, bool is_unkillable) {
         uint32_t index = slot_index(k->table, s);
 
         slot_remove_ending(k->table, s);
+        output_end(k, s);
         s->exited.unkillable = is_unkillable;
         s->state = KEEPER_SLOT_ENDED;
         peer_link_due_slot(&k->to_droverd, index, NOTICE_END);

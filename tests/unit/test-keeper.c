@@ -425,6 +425,30 @@ START_TEST(a_new_logger_gets_every_pipe) {
 }
 END_TEST
 
+/* Nothing was said: the logger never hears of it, not even a new one; the end is drained at once. */
+START_TEST(a_silent_process_does_not_meet_the_logger) {
+        LaunchSpec silent = bench_spec(ARGV(S("wait"))), says = bench_spec(ARGV(S("say"), S("hello")));
+        KeeperMessage m = bench_launch_message(7, 3, "test/0", LOG_KIND_FILE), k = {.type = KEEPER_KILL_TREE, .slot = 7, .generation = 3};
+        int fds[2];
+        size_t n_fds;
+
+        open_plain(_i);
+        bench_launch_full(&b, &m, &silent, NULL, 0);
+        (void) bench_wait(&b, KEEPER_STARTED, 7);
+        (void) kill(b.logger.pid, SIGKILL);
+        bench_meet_logger(&b);
+        m = bench_launch_message(8, 4, "test/1", LOG_KIND_FILE);
+        bench_launch_full(&b, &m, &says, NULL, 0);
+        ck_assert_uint_eq(bench_wait_logger(&b, LOGGER_ATTACH, fds, 2, &n_fds).slot, 8);
+        ck_assert_uint_eq(n_fds, 2);
+        fd_close_many(fds, n_fds);
+        bench_send(&b, &k, NULL, 0);
+        (void) bench_wait(&b, KEEPER_EXITED, 7);
+        (void) bench_wait(&b, KEEPER_DRAINED, 7);
+        bench_close(&b);
+}
+END_TEST
+
 /* With room for some forty descriptors: what does not fit fails and says so, everything else goes on, and when
  * there is room again, all is as before. */
 START_TEST(descriptors_run_out) {
@@ -689,6 +713,7 @@ int main(int argc, char **argv) {
                 CASE(a_deaf_droverd_loses_nothing),
                 CASE(a_new_droverd_knows_everything),
                 CASE(a_new_logger_gets_every_pipe),
+                CASE(a_silent_process_does_not_meet_the_logger),
                 CASE(descriptors_run_out),
                 CASE(a_silent_droverd_is_replaced),
                 CASE(an_early_exit_is_the_keepers),
