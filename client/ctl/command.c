@@ -49,6 +49,7 @@ static const CliCommand commands[] = {
                  "    droverctl logs -f web               all workers of web as they write\n"
                  "    droverctl logs --stream stderr web\n"
                  "    droverctl logs --since 10m web/0\n"
+                 "    droverctl logs math/template        what the template of math wrote\n"
                  "    droverctl logs --clear job-1\n"
                  "    droverctl logs -o jsonl web         an object a line, with its time\n",
          .options = OPT_BIT(OPT_LINES) | OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_STREAM) | OPT_BIT(OPT_TIMESTAMPS) |

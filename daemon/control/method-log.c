@@ -5,10 +5,12 @@
  * final answer, {"lines":N}, comes when all reads have ended; with `follow` that is at call.cancel. */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
 #include "control/method.h"
 #include "control/selection.h"
+#include "pool/pool-template.h"
 
 #include <stdio.h>
 
@@ -26,7 +28,7 @@ typedef struct LogsParams {
 static const LogsParams logs_defaults = {.lines = LINES_UNSET, .stream = "both"};
 
 static const JsonField logs_fields[] = {
-        {"select", JSON_FIELD_STRINGS, offsetof(LogsParams, select), .required = true, .help = "pools, workers, globs, \"all\""},
+        {"select", JSON_FIELD_STRINGS, offsetof(LogsParams, select), .required = true, .help = "pools, workers, globs, \"all\"; or POOL/template alone: what the template of start_method fork or forkserver writes"},
         {"lines", JSON_FIELD_I64, offsetof(LogsParams, lines), .min = -1, .max = INT64_MAX, .help = "the last N of each (10; with since: all); -1: all"},
         {"follow", JSON_FIELD_BOOL, offsetof(LogsParams, follow), .help = "go on with new lines until call.cancel (false)"},
         {"stream", JSON_FIELD_STRING, offsetof(LogsParams, stream), .help = "stdout, stderr or both (the default)"},
@@ -201,8 +203,8 @@ static uint32_t streams_from_string(const char *s) {
         return 0;
 }
 
-static bool is_readable(const Worker *w, LogSpec *ret) {
-        return worker_log_spec(w, ret) >= 0 && (ret->kind == LOG_KIND_FILE || ret->kind == LOG_KIND_SHARED);
+static bool is_readable(const LogSpec *spec) {
+        return spec->kind == LOG_KIND_FILE || spec->kind == LOG_KIND_SHARED;
 }
 
 /* "10m", or a time. *ret: CLOCK_REALTIME; 0: no bound. */
@@ -226,33 +228,40 @@ static int log_ask_fill(LogReadAsk *ask, const LogsParams *p, uint32_t streams) 
         return since_parse(p->since, &ask->since_usec);
 }
 
-static int log_stream_add(LogStream *s, const Worker *w, const LogReadAsk *ask) {
+static int log_stream_add(LogStream *s, const char *name, const LogSpec *spec, const LogReadAsk *ask) {
         LoggerLink *logger = call_control(s->call)->world.logger;
         LogSource *source = &s->sources[s->n];
-        LogSpec spec;
 
-        if (!is_readable(w, &spec))
-                return 0;
         if (uid_book_charge(s->book, UID_READS, 0, 1) < 0)
                 return -EDQUOT;
         s->n_open++;
         source->stream = s;
-        source->worker = alloc_strdup(worker_name(w));
+        source->worker = alloc_strdup(name);
         if (!source->worker)
                 return -ENOMEM;
         s->n++;
-        return logger_read_new(&source->read, logger, &spec, ask, &log_hooks, source);
+        return logger_read_new(&source->read, logger, spec, ask, &log_hooks, source);
+}
+
+static LogStream *log_stream_make(Call *c, size_t n) {
+        LogStream *s = alloc_zero(1, sizeof(LogStream) + n * sizeof(LogSource));
+
+        if (s) {
+                s->call = c;
+                s->book = c->connection->book;
+        }
+        return s;
 }
 
 static int log_stream_new(LogStream **ret, Call *c, const Selection *selection, const LogReadAsk *ask) {
-        _cleanup_(log_stream_freep) LogStream *s = alloc_zero(1, sizeof(LogStream) + selection->n * sizeof(LogSource));
+        _cleanup_(log_stream_freep) LogStream *s = log_stream_make(c, selection->n);
+        LogSpec spec;
 
         if (!s)
                 return -ENOMEM;
-        s->call = c;
-        s->book = c->connection->book;
         for (size_t i = 0; i < selection->n; i++) {
-                int r = log_stream_add(s, selection->workers[i], ask);
+                const Worker *w = selection->workers[i];
+                int r = worker_log_spec(w, &spec) >= 0 && is_readable(&spec) ? log_stream_add(s, worker_name(w), &spec, ask) : 0;
 
                 if (r < 0)
                         return r;
@@ -271,10 +280,59 @@ static void fail_stream(Call *c, int error) {
                   CONTROL_READS_PER_UID_MAX, CONTROL_READS_MAX);
 }
 
+/* "POOL/template", the only selector: 1, and POOL in @buf; 0: none is; -EINVAL: the call was answered. */
+static int template_selector(Call *c, const json_t *select, char buf[static NAME_LENGTH_MAX + 1]) {
+        static const char tail[] = "/template";
+        size_t n = 0;
+        _cleanup_free_ const char **names = selection_strings(select, &n);
+        bool found = false;
+
+        for (size_t i = 0; names && i < n; i++) {
+                const char *slash = strchr(names[i], '/');
+
+                if (slash && streq(slash, tail) && slash - names[i] <= NAME_LENGTH_MAX) {
+                        (void) snprintf(buf, NAME_LENGTH_MAX + 1, "%.*s", (int) (slash - names[i]), names[i]);
+                        found = true;
+                }
+        }
+        if (!found || n == 1)
+                return found;
+        call_fail(c, ERROR_PARAMS, "logs: a template's log is read by itself: \"%s%s\" alone", buf, tail);
+        return -EINVAL;
+}
+
+static void template_logs(Call *c, const char *pool, const LogReadAsk *ask) {
+        const Pool *p = selection_pool(c, pool);
+        _cleanup_(log_stream_freep) LogStream *s = p ? log_stream_make(c, 1) : NULL; /* NULL: the call is gone */
+        char name[NAME_LENGTH_MAX + sizeof "/template"];
+        LogSpec spec;
+        int r;
+
+        if (!p)
+                return;
+        (void) snprintf(name, sizeof name, "%s/template", pool);
+        r = template_log_spec(p, &spec);
+        if (r == -ENOENT) {
+                call_fail(c, ERROR_INVALID, "%s has no template: its start_method is spawn", pool);
+                return;
+        }
+        if (r >= 0 && !is_readable(&spec)) {
+                call_fail(c, ERROR_UNSUPPORTED, "%s writes to no file of ours: see \"output\" of its pool", name);
+                return;
+        }
+        if (r >= 0)
+                r = s ? log_stream_add(s, name, &spec, ask) : -ENOMEM;
+        if (r < 0)
+                fail_stream(c, r);
+        else
+                call_keep(c, &log_stream_ops, TAKE_PTR(s));
+}
+
 static void handle_logs(Call *c, const void *params) {
         const LogsParams *p = params;
         _cleanup_selection_ Selection selection = {0};
         uint32_t streams = streams_from_string(p->stream);
+        char pool[NAME_LENGTH_MAX + 1];
         LogReadAsk ask;
         LogStream *s;
         int r;
@@ -292,7 +350,10 @@ static void handle_logs(Call *c, const void *params) {
                           "\"2026-01-02T03:04:05Z\", not \"%.40s\"", p->since);
                 return;
         }
-        if (selection_resolve(c, p->select, &selection) < 0)
+        r = template_selector(c, p->select, pool);
+        if (r > 0)
+                template_logs(c, pool, &ask);
+        if (r != 0 || selection_resolve(c, p->select, &selection) < 0)
                 return;
         if (selection.n > LOG_READS_MAX) {
                 call_fail(c, ERROR_LIMIT, "logs of at most %d workers in one call; %zu are selected", LOG_READS_MAX, selection.n);

@@ -22,6 +22,7 @@ void pool_serialize(const Pool *p, Text *t) {
         if (p->is_awaiting)
                 json_put_bool(t, "awaiting", true);
         rolling_serialize(p, t);
+        template_serialize(p, t);
         if (p->is_daemon)
                 json_put_bool(t, "daemon", true);
         if (p->is_up)
@@ -101,6 +102,7 @@ int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool
         if (listen_set_new(&p->listen, s, c, NULL, true, s->fault) < 0)
                 log_error("%s", s->fault);
         rolling_deserialize(p, o, ctx);
+        template_deserialize(p, o);
         if (r >= 0)
                 pool_fill(p); /* unwanted: wishes come with the workers' records */
         if (r < 0 || p->n_workers < pool_size(p)) {

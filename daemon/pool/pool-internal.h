@@ -60,6 +60,7 @@ struct Pool {
         bool in_ring;
         Pool *ended_prev, *ended_next; /* `run`: in the order in which they ended */
         bool in_ended;
+        unsigned template_restarts, template_failures; /* read, for the template that is made or adopted next */
 
         /* order-gate.c: neighbours, resolved; valid while the set's is_order_stale is not set */
         OrderNeed *needs;

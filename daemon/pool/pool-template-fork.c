@@ -106,8 +106,10 @@ void template_answered(Worker *w, bool is_started) {
         t->n_launching -= t->n_launching > 0;
         t->n_forks += is_started;
         t->used_at = clock_now();
-        if (is_started)
+        if (is_started && t->n_failures > 0) {
                 t->n_failures = 0;
+                template_put_on_record(t);
+        }
         if (t->n_launching == 0 && (t->state != TEMPLATE_READY || t->is_retired))
                 template_note(t); /* it may go */
 }

@@ -56,6 +56,8 @@ void template_launch(Template *t);
 void template_end(Template *t);       /* it shall go */
 void template_lose(Template *t);      /* it cannot be asked any more, and may still be there: another one in its place */
 void template_fail_waiting(Template *t);
+void template_put_on_record(const Template *t);
+usec_t template_backoff(const Template *t); /* from its last end to the next launch */
 extern const ChildHooks template_child_hooks;
 
 #endif

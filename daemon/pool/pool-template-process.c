@@ -39,9 +39,8 @@ static int template_env(const Template *t, LaunchEnv *e) {
         return launch_env_join(e, t->config);
 }
 
-/* Beside those of its workers. */
-static int template_log(const Template *t, LogSpec *ret) {
-        const PoolConfig *c = t->config;
+/* Beside those of its workers. @owner: NULL for `run`. */
+static int log_spec(const PoolSet *s, const PoolConfig *c, const char *owner, const char *name, LogSpec *ret) {
         LogSpec spec = {
                 .kind = LOG_KIND_FILE,
                 .max_files = c->output_max_files,
@@ -51,15 +50,24 @@ static int template_log(const Template *t, LogSpec *ret) {
 
         if (c->output == OUTPUT_INHERIT || c->output == OUTPUT_NULL || c->output == OUTPUT_JOURNAL)
                 spec.kind = c->output == OUTPUT_INHERIT ? LOG_KIND_INHERIT : c->output == OUTPUT_NULL ? LOG_KIND_NONE : LOG_KIND_JOURNAL;
-        (void) snprintf(spec.worker, sizeof spec.worker, "%s/template", t->owner ? t->owner : "run");
-        if (t->owner)
-                n = snprintf(spec.path, sizeof spec.path, "%s/%s/template", t->set->log_dir, t->owner);
+        (void) snprintf(spec.worker, sizeof spec.worker, "%s/template", owner ? owner : "run");
+        if (owner)
+                n = snprintf(spec.path, sizeof spec.path, "%s/%s/template", s->log_dir, owner);
         else
-                n = snprintf(spec.path, sizeof spec.path, "%s/run/template%s", t->set->log_dir, t->name);
+                n = snprintf(spec.path, sizeof spec.path, "%s/run/template%s", s->log_dir, name);
         if (n < 0 || (size_t) n >= sizeof spec.path)
                 return -ENAMETOOLONG;
         *ret = spec;
         return 0;
+}
+
+static int template_log(const Template *t, LogSpec *ret) {
+        return log_spec(t->set, t->config, t->owner, t->name, ret);
+}
+
+int template_log_spec(const Pool *p, LogSpec *ret) {
+        return p->origin == POOL_FROM_RUN || !config_uses_template(p->config) ? -ENOENT
+                                                                              : log_spec(p->set, p->config, pool_name(p), NULL, ret);
 }
 
 static int ask_keeper(Template *t) {
@@ -128,7 +136,7 @@ void template_fail_waiting(Template *t) {
         }
 }
 
-static usec_t backoff(const Template *t) {
+usec_t template_backoff(const Template *t) {
         usec_t span = BACKOFF_FIRST;
 
         for (unsigned i = 1; i < t->n_failures && span < BACKOFF_MAX; i++)
@@ -144,7 +152,7 @@ static void rest(Template *t) {
         t->pid = 0;
         t->gone = t->child;
         t->child = NULL;
-        template_arm(t, usec_add(now, backoff(t)));
+        template_arm(t, usec_add(now, template_backoff(t)));
         tell_pool(t);
         if (t->is_unwanted || t->n_failures == 0) {
                 t->is_unwanted = false;
@@ -259,6 +267,13 @@ static void log_end(const Template *t, bool was_ready) {
         log_fields(LOG_NOTICE, t->owner, t->name, "%s: its template %s; its workers are not touched", t->owner ? t->owner : "run", cause);
 }
 
+void template_put_on_record(const Template *t) {
+        Pool *p = t->owner ? pool_find(t->set, t->owner) : NULL;
+
+        if (p)
+                pool_changed(p, false);
+}
+
 static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         Template *t = userdata;
         bool was_ready = t->state == TEMPLATE_READY || (t->state == TEMPLATE_ENDING && !t->is_unwanted);
@@ -273,6 +288,7 @@ static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         t->n_failures = t->is_unwanted || t->n_forks > 0 ? 0 : t->n_failures + 1;
         template_arm(t, USEC_INFINITY);
         log_end(t, was_ready);
+        template_put_on_record(t);
         if (!t->config || t->is_unwanted || ((was_ready || is_killed) && t->n_failures < FAILURES_TOLD && !t->fault)) {
                 rest(t);
                 return;

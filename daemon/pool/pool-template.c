@@ -108,12 +108,24 @@ static void template_forget(Template *t) {
         free(t);
 }
 
+/* What is known from droverd's life before. */
+static void take_record(Template *t, Pool *p) {
+        t->n_restarts = p->template_restarts;
+        if (t->state == TEMPLATE_RESTING && p->template_failures > 0) {
+                t->n_failures = p->template_failures;
+                template_arm(t, usec_add(clock_now(), template_backoff(t)));
+        }
+        p->template_restarts = p->template_failures = 0;
+}
+
 static Template *template_of_config(Pool *p, PoolConfig *c, bool make) {
         uint64_t hash = template_hash_of(p->set, c);
         Template *t = hash == 0 ? NULL : template_find(p->set, p, hash);
 
         if (!t && make && hash > 0)
                 t = template_new(p->set, p->origin == POOL_FROM_RUN ? NULL : pool_name(p), hash);
+        if (t && p->template_restarts > 0)
+                take_record(t, p);
         if (t && !t->config)
                 t->config = pool_config_ref(c);
         return t;
@@ -341,6 +353,25 @@ bool template_is_to_blame(Worker *w, const ExitStatus *e) {
 }
 
 /* ---- over droverd's own death ---- */
+
+void template_serialize(const Pool *p, Text *t) {
+        const Template *of = p->config->template_hash > 0 ? template_find(p->set, p, p->config->template_hash) : NULL;
+        unsigned n_restarts = of ? of->n_restarts : p->template_restarts;
+
+        if (n_restarts == 0 || p->origin == POOL_FROM_RUN)
+                return;
+        json_put_object(t, "template");
+        json_put_u64(t, "restarts", n_restarts);
+        json_put_u64(t, "failures", of ? of->n_failures : p->template_failures);
+        json_end_object(t);
+}
+
+void template_deserialize(Pool *p, const json_t *pool) {
+        const json_t *o = json_object_get(pool, "template");
+
+        p->template_restarts = (unsigned) json_integer_value(json_object_get(o, "restarts"));
+        p->template_failures = (unsigned) json_integer_value(json_object_get(o, "failures"));
+}
 
 bool template_adopt(PoolSet *s, const KeeperMessage *m) {
         const char *mark = strrchr(m->slot_info.name, '!');

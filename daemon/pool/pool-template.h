@@ -46,7 +46,14 @@ void template_set_done(PoolSet *s);
 /** template_adopt() - an entry of the keeper's table. false: it is no template, or nobody's. */
 bool template_adopt(PoolSet *s, const KeeperMessage *m);
 
+/** template_serialize() - "template": how often the pool's ended; nothing where it never did. */
+void template_serialize(const Pool *p, Text *t);
+void template_deserialize(Pool *p, const json_t *pool);
+
 /* ---- to be seen ---- */
+
+/** template_log_spec() - where the templates of @p write. -ENOENT: it has none; -ENAMETOOLONG. */
+int template_log_spec(const Pool *p, LogSpec *ret);
 
 /** template_describe() - "waits for its template: ..." in @buf; false: it does not wait for one. */
 bool template_describe(const Worker *w, char *buf, size_t size);

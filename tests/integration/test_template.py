@@ -218,6 +218,33 @@ class Templates(unittest.TestCase):
                     self.assertEqual(d.end(f"x{i}-{k}")["exitcode"], 0)
             self.assertGreater(n_killed, 0)
 
+    def test_its_log(self):
+        """As POOL/template, on its own: the pool's name stands for the workers."""
+        with House(p={"restart": {"delay": "50ms", "limit": 1, "window": "1m"}, "env": {"FAIL_WITH": "no such luck"}},
+                   plain={"start_method": "spawn"}) as d:
+            d.start()
+            d.until(lambda: d.workers("p")["p/0"]["state"] == "failed")
+            self.assertIn("no such luck", d.lines("p/template", "stderr"))
+            self.assertIn("no such luck", d.lines(["p/template"], "stderr"))
+            self.assertEqual(d.lines("p", "stderr"), [])
+            for select, said in (("plain/template", "has no template"), ("gone/template", "there is no pool"),
+                                 (["p/template", "p"], "by itself")):
+                with self.assertRaises(Failure) as caught:
+                    d.lines(select)
+                self.assertIn(said, str(caught.exception))
+
+    def test_its_record_over_the_death_of_droverd(self):
+        with House(p={}) as d:
+            d.start()
+            d.ready()
+            for n in (1, 2):
+                pid = d.template()["pid"]
+                os.kill(pid, signal.SIGKILL)
+                d.until(lambda: (t := d.template())["state"] == "running" and t["pid"] != pid)
+                d.kill_droverd()
+                self.assertEqual(d.template()["restarts"], n)
+            self.assertEqual(d.result("threads"), 4)
+
     def test_one_that_hangs(self):
         with House(p={}) as d:
             d.start()

@@ -2,6 +2,7 @@
  * the timers is moved in the template itself. */
 #include "pool-world.h"
 #include "pool/pool-template-internal.h"
+#include "base/json.h"
 
 #define FORKED "{\"command\":[\"/bin/x\"],\"start_method\":\"fork\",\"restart\":{\"delay\":0,\"jitter\":0}"
 
@@ -387,6 +388,41 @@ START_TEST(test_adopted_is_used) {
 }
 END_TEST
 
+/* How often it ended, and how often in a row, is in its pool's record. */
+START_TEST(test_record) {
+        static const ConfigContext context = {.log_dir = "/var/log/drover", .state_dir = "/var/lib/drover"};
+        _cleanup_text_ Text record = {0};
+        _cleanup_json_ json_t *o = NULL;
+        Pool *p = world_pool("web", FORKED "}");
+        usec_t left;
+
+        pool_set_converge(world.set);
+        for (unsigned i = 1; i <= 3; i++) {
+                unsigned n = world.n_pool_changed;
+
+                fake_started(first()->child, 400);
+                fake_ended(first()->child, CLD_EXITED, 3);
+                fake_drained(first()->child);
+                ck_assert_uint_gt(world.n_pool_changed, n);
+                if (i < 3)
+                        age(first(), 30 * USEC_PER_SEC);
+        }
+        pool_serialize(p, &record);
+        o = json_loads(record.data, 0, NULL);
+        ck_assert_ptr_nonnull(o);
+        pool_set_free(world.set);
+        world_set_new();
+        ck_assert_int_eq(pool_deserialize(world.set, o, &context, &p), 0);
+        template_renew(p); /* nothing to be renewed yet */
+        ck_assert(template_holds_reload(p));
+        ck_assert_uint_eq(first()->n_restarts, 3);
+        ck_assert_uint_eq(first()->n_failures, 3);
+        left = usec_sub(first()->due, clock_now());
+        ck_assert_uint_le(left, 400 * USEC_PER_MSEC);
+        ck_assert_uint_gt(left, 300 * USEC_PER_MSEC);
+}
+END_TEST
+
 /* ---- reload ---- */
 
 START_TEST(test_renewed) {
@@ -416,7 +452,8 @@ int main(void) {
         const TTest *const tests[] = {
                 test_workers_wait_for_it, test_death_under_launches, test_closed_its_end, test_never_ready,
                 test_not_ready_in_time, test_hangs, test_goes_with_its_pool, test_run_shares, test_run_lingers,
-                test_run_stays_while_asked, test_shared_are_bounded, test_adopted, test_adopted_is_used, test_renewed,
+                test_run_stays_while_asked, test_shared_are_bounded, test_adopted, test_adopted_is_used, test_record,
+                test_renewed,
         };
         Suite *s = suite_create("pool-template");
         TCase *t = tcase_create("pool-template");
