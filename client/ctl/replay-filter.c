@@ -10,7 +10,7 @@ static uint64_t hash_text(uint64_t hash, const char *s) { /* FNV-1a, the NUL inc
 
 void replay_filter_start(ReplayFilter *f, usec_t now) {
         f->n = f->next = 0;
-        f->since = now;
+        f->since = now - now % USEC_PER_MSEC; /* as the times of lines are */
         f->replay_to = 0;
 }
 

@@ -40,6 +40,17 @@ START_TEST(a_replay_shows_only_what_is_new) {
 }
 END_TEST
 
+/* Times come in whole milliseconds: one of the first may seem to be older than the start. */
+START_TEST(the_first_millisecond_counts) {
+        replay_filter_start(&filter, T0 + 999);
+        ck_assert(pass("tick", T0));
+        replay_filter_again(&filter, T0 + 999);
+        ck_assert(!pass("older", T0 - USEC_PER_MSEC));
+        ck_assert(!pass("tick", T0));
+        ck_assert(pass("tick", T0)); /* of the gap */
+}
+END_TEST
+
 START_TEST(workers_and_streams_differ) {
         replay_filter_start(&filter, T0);
         ck_assert(pass("x", T0 + 1));
@@ -98,6 +109,7 @@ int main(void) {
 
         tcase_add_test(t, without_replay_all_pass);
         tcase_add_test(t, a_replay_shows_only_what_is_new);
+        tcase_add_test(t, the_first_millisecond_counts);
         tcase_add_test(t, workers_and_streams_differ);
         tcase_add_test(t, a_full_ring_forgets_the_oldest);
         tcase_add_loop_test(t, comments_and_commas_become_space, 0, ARRAY_SIZE(relaxed));
