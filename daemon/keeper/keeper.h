@@ -128,7 +128,7 @@ void template_look_at_claims(Keeper *k);       /* TIMER_CLAIMS */
 void template_abandon(Keeper *k, Slot *s);     /* nobody wants what is awaited any more */
 void template_gone(Keeper *k, Slot *s);        /* its main process is dead: what was asked of it fails */
 
-/* output.c */
+/* quiet-output.c */
 void output_begin(Keeper *k, Slot *s); /* it has its pipes now; the logger gets them with the first byte */
 void output_look(Keeper *k, Slot *s);  /* something is there, or one of them was closed */
 void output_end(Keeper *k, Slot *s);   /* its tree is no more: what is open still is the logger's */

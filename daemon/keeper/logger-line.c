@@ -1,5 +1,5 @@
 /* logger-line.c - the line to the logger: pipes go out (ATTACH), "written to the end" comes back (DETACHED). Those of which
- * nothing has come stay here: see output.c.
+ * nothing has come stay here: see quiet-output.c.
  *
  * The keeper holds duplicates of every pipe until DETACHED, so a new logger gets the same ones again; so does one
  * that had no room for them (REFUSED), a while later. */

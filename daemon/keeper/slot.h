@@ -24,7 +24,7 @@ typedef struct Slot {
         uint8_t state; /* KeeperSlotState */
         uint8_t last_signal; /* that droverd has had sent to its main process; 0: none */
         bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused, is_template, is_awaited;
-        bool is_quiet;       /* of its output nothing has come yet: see output.c */
+        bool is_quiet;       /* of its output nothing has come yet: see quiet-output.c */
         bool says_inside;    /* is_awaited: it was born in its leaf, it says */
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */

@@ -1,4 +1,4 @@
-/* output.c - pipes of which nothing has come yet. The keeper watches them itself: many a process never writes a byte, and
+/* quiet-output.c - pipes of which nothing has come yet. The keeper watches them itself: many a process never writes a byte, and
  * for those the logger need not be woken twice.
  *
  *   quiet    both pipes are watched here, nothing was said
