@@ -31,7 +31,12 @@ static void state_put(Supervisor *s, const char *key, Text *t) {
 }
 
 static char *state_key(char buf[static STATE_KEY_MAX], const char *kind, const char *name) {
-        (void) snprintf(buf, STATE_KEY_MAX, "%s:%s", kind, name);
+        size_t n = strlen(kind);
+
+        memcpy(buf, kind, n);
+        buf[n] = ':';
+        (void) memccpy(buf + n + 1, name, '\0', STATE_KEY_MAX - n - 2);
+        buf[STATE_KEY_MAX - 1] = '\0';
         return buf;
 }
 
@@ -50,16 +55,14 @@ void state_delete_pool(Supervisor *s, Pool *p) {
 }
 
 void state_put_worker(Supervisor *s, Worker *w) {
-        _cleanup_text_ Text t = {0}, state = {0};
+        _cleanup_text_ Text t = {0};
         char key[STATE_KEY_MAX];
 
-        worker_serialize(w, &state);
-        if (text_check(&state) < 0)
-                return;
         json_put_object(&t, NULL);
         json_put_string(&t, "pool", pool_name(worker_pool(w)));
         json_put_u64(&t, "slot", worker_slot(w));
-        json_put_raw(&t, "state", state.data);
+        json_put_raw(&t, "state", "");
+        worker_serialize(w, &t);
         json_end_object(&t);
         state_put(s, state_key(key, "worker", worker_name(w)), &t);
 }

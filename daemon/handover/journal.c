@@ -27,6 +27,7 @@ typedef struct Entry {
         char *value; /* dirty: the new value; NULL: a deletion */
         bool is_dirty, is_indexed;
         size_t offset, length; /* of its last line in the file; 0: none */
+        size_t formed;         /* of the line that is about to be written */
         struct Entry *prev, *next; /* in the list of dirty ones */
         UT_hash_handle hh;         /* keeps the order of first appearance */
         char key[];
@@ -296,24 +297,26 @@ static int write_at(int fd, const char *data, size_t size, size_t offset) {
 static int dirty_format(Journal *j, Text *t) {
         Entry *e;
 
-        DL_FOREACH(j->dirty, e)
+        DL_FOREACH(j->dirty, e) {
+                size_t before = t->length;
+
                 journal_record_format(t, e->key, e->value ? e->value : "null");
+                e->formed = t->length - before;
+        }
         return text_check(t);
 }
 
-static void dirty_settle(Journal *j, const Text *t) {
-        JournalRecord r;
-
-        for (size_t at = 0; at < t->length; at += r.size) {
+static void dirty_settle(Journal *j) {
+        while (j->dirty) {
                 Entry *e = j->dirty;
+                size_t n = e->formed;
 
-                (void) journal_record_parse(t->data + at, t->length - at, &r);
                 if (e->value)
-                        entry_written(j, e, j->size + at, r.size);
+                        entry_written(j, e, j->size, n);
                 else
                         entry_remove(j, e);
+                j->size += n;
         }
-        j->size += t->length;
 }
 
 static int dirty_write(Journal *j) {
@@ -327,7 +330,7 @@ static int dirty_write(Journal *j) {
                 r = write_at(j->fd, t.data, t.length, j->size);
         if (r < 0)
                 return ftruncate(j->fd, (off_t) j->size) < 0 ? -errno : r;
-        dirty_settle(j, &t);
+        dirty_settle(j);
         return 0;
 }
 
