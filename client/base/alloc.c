@@ -68,6 +68,18 @@ char *alloc_strdup(const char *s) {
         return s ? alloc_strndup(s, strlen(s)) : NULL;
 }
 
+char *alloc_variable(const char *name, const char *value) {
+        size_t n = strlen(name), m = strlen(value);
+        char *s = alloc_resize(NULL, n + m + 2);
+
+        if (!s)
+                return NULL;
+        memcpy(s, name, n);
+        s[n] = '=';
+        memcpy(s + n + 1, value, m + 1);
+        return s;
+}
+
 char *alloc_printf(const char *fmt, ...) {
         char *text = NULL;
         va_list ap;

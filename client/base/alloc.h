@@ -21,6 +21,7 @@ int alloc_grow(void *array, size_t *capacity, size_t need, size_t size) _warn_un
 
 char *alloc_strdup(const char *s) _warn_unused_;             /* NULL in gives NULL out */
 char *alloc_strndup(const char *s, size_t n) _warn_unused_;
+char *alloc_variable(const char *name, const char *value) _warn_unused_; /* "NAME=VALUE" */
 char *alloc_printf(const char *fmt, ...) _printf_(1, 2) _warn_unused_;
 
 /* A NULL-terminated array of strings, freed with its strings. NULL is accepted. Returns NULL. */

@@ -209,7 +209,7 @@ static char **build_finish(EnvBuild *b) {
         if (!env)
                 return NULL;
         json_object_foreach(b->vars, name, value) {
-                env[n] = alloc_printf("%s=%s", name, json_string_value(value));
+                env[n] = alloc_variable(name, json_string_value(value));
                 if (!env[n++])
                         return NULL;
         }

@@ -85,18 +85,30 @@ static int pool_defaults_get(const PoolConfig **ret) {
         return 0;
 }
 
+static int compare_keys(const void *a, const void *b) {
+        const ConfigKey *const *x = a, *const *y = b;
+
+        return *x < *y ? -1 : *x > *y;
+}
+
 /* Exactly the keys given, in the order of the table. */
 static json_t *source_of(json_t *o) {
+        _cleanup_free_ const ConfigKey **keys = NEW0_ARRAY(const ConfigKey *, json_object_size(o));
         _cleanup_json_ json_t *source = json_object();
+        const char *name;
+        size_t n = 0;
+        json_t *v;
 
-        for (size_t i = 0; source && i < n_config_keys; i++) {
-                const ConfigKey *key = &config_keys[i];
-                json_t *v = json_object_get(o, key->path);
-                if (key->scope != CONFIG_SCOPE_POOL || !v)
-                        continue;
-                if (json_object_set_new(source, key->path, json_deep_copy(v)) < 0)
-                        return NULL;
+        if (!keys || !source)
+                return NULL;
+        json_object_foreach(o, name, v) {
+                keys[n] = config_key_find(CONFIG_SCOPE_POOL, "", name);
+                n += keys[n] != NULL;
         }
+        qsort(keys, n, sizeof(*keys), compare_keys);
+        for (size_t i = 0; i < n; i++)
+                if (json_object_set_new(source, keys[i]->path, json_deep_copy(json_object_get(o, keys[i]->path))) < 0)
+                        return NULL;
         return TAKE_PTR(source);
 }
 

@@ -14,7 +14,7 @@ void launch_env_done(LaunchEnv *e) {
 }
 
 void launch_env_add(LaunchEnv *e, const char *key, const char *value) {
-        char *s = alloc_printf("%s=%s", key, value);
+        char *s = alloc_variable(key, value);
 
         if (!s)
                 e->failed = true;

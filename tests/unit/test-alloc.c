@@ -48,6 +48,17 @@ START_TEST(strings) {
 }
 END_TEST
 
+START_TEST(variables) {
+        _cleanup_free_ char *full = alloc_variable("NAME", "a=b"), *empty = alloc_variable("NAME", "");
+
+        ck_assert_str_eq(full, "NAME=a=b");
+        ck_assert_str_eq(empty, "NAME=");
+        alloc_fail_at(1);
+        ck_assert_ptr_null(alloc_variable("NAME", "x"));
+        alloc_fail_at(0);
+}
+END_TEST
+
 START_TEST(each_allocation_can_fail) {
         static const char *const v[] = {"a", "b", NULL};
 
@@ -79,6 +90,7 @@ int main(void) {
         tcase_add_test(t, overflow_is_refused);
         tcase_add_test(t, growth_zeroes_and_keeps);
         tcase_add_test(t, strings);
+        tcase_add_test(t, variables);
         tcase_add_loop_test(t, each_allocation_can_fail, 1, 4);
         tcase_add_test(t, only_the_nth_fails);
         suite_add_tcase(s, t);
