@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "base/text.h"
 #include <jansson.h>
 
 typedef struct JsonLimits {
@@ -62,5 +63,10 @@ int json_unpack_fields(json_t *o, const JsonField *fields, void *target, JsonFau
 int json_span(const json_t *v, usec_t *ret);
 /** json_size() - a JSON string ("64M") or number of bytes. */
 int json_size(const json_t *v, uint64_t *ret);
+/**
+ * json_put_value() - append @v, compact, members in their order, as the other json_put_ do
+ * @v: NULL makes @t fail; no deeper than what json_load_bounded() lets through
+ */
+void json_put_value(Text *t, const char *key, const json_t *v);
 
 #endif

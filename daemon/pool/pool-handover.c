@@ -10,7 +10,6 @@
 void pool_serialize(const Pool *p, Text *t) {
         /* a process of run is short-lived and runs as what droverd is: nothing was looked up for it that could be gone */
         _cleanup_json_ json_t *pack = pool_is_run(p) ? json_incref(p->config->source) : pool_config_pack(p->config);
-        char *config = pack ? json_dumps(pack, JSON_COMPACT) : NULL;
 
         json_put_object(t, NULL);
         json_put_string(t, "name", pool_name(p));
@@ -33,12 +32,8 @@ void pool_serialize(const Pool *p, Text *t) {
         for (int i = 0; i < 3; i++)
                 json_put_string(t, NULL, p->stdio_path[i]);
         json_end_array(t);
-        if (config)
-                json_put_raw(t, pool_is_run(p) ? "config" : "pack", config);
-        else
-                t->failed = true;
+        json_put_value(t, pool_is_run(p) ? "config" : "pack", pack);
         json_end_object(t);
-        free(config);
 }
 
 static int origin_from_string(const char *s) {

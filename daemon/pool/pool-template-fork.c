@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include <stdio.h>
 
 static void put_env(const LaunchEnv *env, Text *t) {
@@ -39,12 +40,8 @@ static void put_stdio(const Pool *p, Text *t) {
 }
 
 static void put_value(const json_t *value, const char *key, Text *t) {
-        _cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
-
-        if (text)
-                json_put_raw(t, key, text);
-        else if (value)
-                t->failed = true;
+        if (value)
+                json_put_value(t, key, value);
 }
 
 static int make_text(const Worker *w, const PoolConfig *c, int ready_fd, const int *targets, size_t n, Text *t) {

@@ -213,6 +213,45 @@ START_TEST(nothing_hides_behind_a_nul) {
 }
 END_TEST
 
+static const char *const values[] = {
+        "{}", "[]", "null", "true", "false", "0", "-9223372036854775808", "1.5", "-1e300", "0.1", "\"\"", "[[],{},[1,[2]],\"a,b\"]",
+        "{\"b\":1,\"a\":{\"x\":[true,null,\"{\"]},\"k\\\"ey\\n\":\"v\"}",
+        "\"quote \\\" back \\\\ nul \\u0000 bell \\u0007 tab \\t \xc3\xa4 \xf0\x9f\x90\xbe / \"",
+};
+
+/* The very value, and no other bytes than a reader of one line takes. */
+START_TEST(a_value_is_written_as_it_was_read) {
+        _cleanup_json_ json_t *v = json_loads(values[_i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL), *again = NULL;
+        _cleanup_text_ Text t = {0}, member = {0};
+
+        ck_assert_ptr_nonnull(v);
+        json_put_value(&t, NULL, v);
+        ck_assert_int_eq(text_check(&t), 0);
+        again = json_loads(t.data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        ck_assert(json_equal(v, again));
+        ck_assert_ptr_null(strchr(t.data, '\n'));
+        json_put_object(&member, NULL);
+        json_put_value(&member, "first", v);
+        json_put_value(&member, "second", v);
+        json_end_object(&member);
+        {
+                _cleanup_json_ json_t *o = json_loads(member.data, JSON_ALLOW_NUL, NULL);
+
+                ck_assert_uint_eq(json_object_size(o), 2);
+                ck_assert(json_equal(json_object_get(o, "first"), v));
+                ck_assert(json_equal(json_object_get(o, "second"), v));
+        }
+}
+END_TEST
+
+START_TEST(no_value_is_a_failure) {
+        _cleanup_text_ Text t = {0};
+
+        json_put_value(&t, "key", NULL);
+        ck_assert_int_eq(text_check(&t), -ENOMEM);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("json");
         TCase *t = tcase_create("json");
@@ -228,6 +267,8 @@ int main(void) {
         tcase_add_loop_test(t, the_first_bad_field_is_named, 0, ARRAY_SIZE(bad));
         tcase_add_test(t, sizes_are_numbers_or_text);
         tcase_add_test(t, each_allocation_of_the_parser_can_fail);
+        tcase_add_loop_test(t, a_value_is_written_as_it_was_read, 0, ARRAY_SIZE(values));
+        tcase_add_test(t, no_value_is_a_failure);
         suite_add_tcase(s, t);
         srunner_run_all(r, CK_NORMAL);
         failed = srunner_ntests_failed(r);
