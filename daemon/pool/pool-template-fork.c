@@ -82,7 +82,7 @@ int template_fork(Worker *w, const PoolConfig *c, const LogSpec *log, const int 
         if (r < 0)
                 return r;
         spec.template = t->child;
-        spec.request_fd = request_fd;
+        spec.request_fd = &request_fd;
         r = child_fork(&w->child, keeper, w->name, &spec, log, &worker_child_hooks, w);
         if (r < 0)
                 return r;

@@ -132,19 +132,15 @@ static void launch_fill(KeeperMessage *m, const char *name, const LogSpec *log, 
 
 static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log) {
         KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
-        int all[1 + LAUNCH_FDS_MAX];
         _cleanup_fd_ int memfd = -EBADF;
         int r = launch_request_pack(spec, &memfd);
 
         if (r < 0)
                 return r;
-        all[0] = memfd;
-        if (spec->n_fds > 0)
-                memcpy(all + 1, fds, spec->n_fds * sizeof(int));
         launch_fill(&m, name, log, spec->n_fds);
         m.launch.flags = (spec->ready_fd >= 0 ? KEEPER_LAUNCH_READY_PIPE : 0) | (spec->template_fd > 0 ? KEEPER_LAUNCH_TEMPLATE : 0);
         m.launch.cgroup = spec->cgroup;
-        return keeper_queue_message(c->link, &m, all, 1 + spec->n_fds);
+        return keeper_queue_taking(c->link, &m, &memfd, fds, spec->n_fds);
 }
 
 int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
@@ -171,16 +167,13 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
 
 static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const LogSpec *log) {
         KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
-        int all[1 + LAUNCH_FDS_MAX] = {spec->request_fd};
 
-        if (spec->n_fds > 0)
-                memcpy(all + 1, spec->fds, spec->n_fds * sizeof(int));
         launch_fill(&m, name, log, spec->n_fds);
         m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE | (spec->wants_ready_pipe ? KEEPER_LAUNCH_READY_PIPE : 0);
         m.launch.cgroup = spec->cgroup;
         m.launch.template_slot = spec->template->slot;
         m.launch.template_generation = spec->template->generation;
-        return keeper_queue_message(c->link, &m, all, 1 + spec->n_fds);
+        return keeper_queue_taking(c->link, &m, spec->request_fd, spec->fds, spec->n_fds);
 }
 
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,

@@ -26,10 +26,10 @@ typedef struct ChildHooks {
  */
 int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
                  const ChildHooks *hooks, void *userdata);
-/* A launch without exec, by a template; all borrowed. */
+/* A launch without exec, by a template; all borrowed but for the text. */
 typedef struct ForkSpec {
         Child *template;  /* started and ready */
-        int request_fd;   /* the text for the new process; see client/worker/template.h */
+        int *request_fd;  /* the text for the new process, taken on success; see client/worker/template.h */
         const int *fds;   /* the descriptors that the text names */
         size_t n_fds;     /* LAUNCH_FDS_MAX at most */
         bool wants_ready_pipe; /* one more, at the end: the write end of a ready pipe */

@@ -55,6 +55,7 @@ struct KeeperLink {
 };
 
 /* keeper-queue.c */
+int keeper_queue_taking(KeeperLink *l, const KeeperMessage *m, int *fd_take, const int *fds, size_t n_fds);
 int keeper_queue_message(KeeperLink *l, const KeeperMessage *m, const int *fds, size_t n_fds);
 void keeper_queue_done(KeeperLink *l);
 

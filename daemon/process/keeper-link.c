@@ -3,7 +3,10 @@
  * Why a turn later: a worker that says something on the notify socket and dies at once must be heard first. The
  * datagram is in its socket before the keeper can know of the death, so it is enough to let the loop poll once more
  * between reading a notice and acting on it: the notify source stands before this one in priority.h. The delivering
- * source stands one step before the reading one, so the inbox is empty whenever it is read into. */
+ * source stands one step before the reading one, so the inbox is empty whenever it is read into.
+ *
+ * A start, and the last line of one whose end was acted on before, have nothing to be heard first: where no other
+ * notice waits, they are acted on at once. */
 #include "process/keeper-link-internal.h"
 #include "base/alloc.h"
 #include <sys/epoll.h>
@@ -70,6 +73,10 @@ void keeper_link_set_output(KeeperLink *l, bool wanted) {
                 l->wants_output = wanted;
 }
 
+static bool needs_no_turn(const KeeperNotice *n) {
+        return n->fd < 0 && (n->message.type == KEEPER_STARTED || n->message.type == KEEPER_DRAINED);
+}
+
 /* Return: true when one was read. */
 static bool inbox_read_one(KeeperLink *l) {
         KeeperNotice *n = &l->inbox[l->n_inbox];
@@ -86,10 +93,12 @@ static bool inbox_read_one(KeeperLink *l) {
                 return false;
         }
         n->fd = n_fds > 0 ? fd : -EBADF;
-        if ((size_t) k == keeper_message_size(n->message.type))
-                l->n_inbox++;
-        else
+        if ((size_t) k != keeper_message_size(n->message.type))
                 fd_close(n->fd);
+        else if (l->n_inbox == 0 && !l->late && needs_no_turn(n))
+                notice_deliver(l, n);
+        else
+                l->n_inbox++;
         return true;
 }
 

@@ -18,25 +18,30 @@ static KeeperRequest *request_free(KeeperRequest *r) {
 }
 DEFINE_CLEANUP(KeeperRequest, request_free);
 
-/* Queue @m with duplicates of @fds. Return: 0; -EPIPE on a broken line; -ENOMEM; -EMFILE and so on of fcntl(2). */
-int keeper_queue_message(KeeperLink *l, const KeeperMessage *m, const int *fds, size_t n_fds) {
+/* Queue @m with *fd_take (NULL: none), then duplicates of @fds. Return: 0, *fd_take is -EBADF then; -EPIPE on a broken
+ * line; -ENOMEM; -EMFILE and so on of fcntl(2). */
+int keeper_queue_taking(KeeperLink *l, const KeeperMessage *m, int *fd_take, const int *fds, size_t n_fds) {
         _cleanup_(request_freep) KeeperRequest *r = NULL;
         size_t size = keeper_message_size(m->type);
 
         if (l->is_broken)
                 return -EPIPE;
-        if (size == 0 || n_fds > PACKET_FDS_MAX)
+        if (size == 0 || n_fds + (fd_take != NULL) > PACKET_FDS_MAX)
                 return -EINVAL;
         r = alloc_zero(1, sizeof(KeeperRequest) + size);
         if (!r)
                 return -ENOMEM;
-        for (; r->n_fds < n_fds; r->n_fds++) {
-                int fd = fcntl(fds[r->n_fds], F_DUPFD_CLOEXEC, 3);
+        if (fd_take)
+                r->fds[r->n_fds++] = -EBADF;
+        for (size_t i = 0; i < n_fds; i++) {
+                int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 
                 if (fd < 0)
                         return -errno;
-                r->fds[r->n_fds] = fd;
+                r->fds[r->n_fds++] = fd;
         }
+        if (fd_take)
+                r->fds[0] = TAKE_FD(*fd_take);
         r->size = size;
         memcpy(r->message, m, size);
         if (m->type == KEEPER_KEEP || m->type == KEEPER_DROP)
@@ -45,6 +50,10 @@ int keeper_queue_message(KeeperLink *l, const KeeperMessage *m, const int *fds, 
                 DL_APPEND(l->requests, r);
         r = NULL;
         return 0;
+}
+
+int keeper_queue_message(KeeperLink *l, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        return keeper_queue_taking(l, m, NULL, fds, n_fds);
 }
 
 static int queue_send(KeeperLink *l, KeeperRequest **queue) {

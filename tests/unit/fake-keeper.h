@@ -6,6 +6,7 @@
 #define DROVER_TESTS_FAKE_KEEPER_H
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "process/child.h"
 #include <signal.h>
@@ -168,7 +169,8 @@ int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spe
         c = fake_new(name, hooks, userdata);
         c->log = *log;
         c->template = spec->template;
-        c->request = fake_text(spec->request_fd);
+        c->request = fake_text(*spec->request_fd);
+        *spec->request_fd = fd_close(*spec->request_fd);
         fake.n_launching++;
         *ret = c;
         return 0;

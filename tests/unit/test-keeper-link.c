@@ -263,6 +263,29 @@ START_TEST(a_failed_launch_ends_too) {
 }
 END_TEST
 
+/* One turn of the loop is a poll: what the process said before its end is heard between reading of it and acting on it.
+ * A start and the last line need no such turn, unless something stands before them. */
+START_TEST(only_an_end_waits_for_a_turn) {
+        Fixture f;
+        Seen s;
+
+        fixture_start(&f, 100);
+        ck_assert_int_eq(launch(&f, &s), 0);
+        run(&f);
+        say_type(&f, KEEPER_STARTED, s.child);
+        ck_assert_int_gt(sd_event_run(f.event, 0), 0);
+        ck_assert_str_eq(s.order, "S");
+        say_type(&f, KEEPER_EXITED, s.child);
+        say_type(&f, KEEPER_DRAINED, s.child);
+        ck_assert_int_gt(sd_event_run(f.event, 0), 0);
+        ck_assert_str_eq(s.order, "S");
+        ck_assert_int_gt(sd_event_run(f.event, 0), 0);
+        ck_assert_str_eq(s.order, "SED");
+        s.child = child_free(s.child);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(slots_are_the_lowest_free_ones) {
         Fixture f;
         Seen s[5];
@@ -599,6 +622,7 @@ int main(void) {
 
         tcase_add_test(t, a_life_from_launch_to_free_slot);
         tcase_add_test(t, a_failed_launch_ends_too);
+        tcase_add_test(t, only_an_end_waits_for_a_turn);
         tcase_add_test(t, slots_are_the_lowest_free_ones);
         tcase_add_test(t, a_forgotten_child_frees_its_slot);
         tcase_add_test(t, the_table_is_taken_over);
