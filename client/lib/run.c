@@ -45,7 +45,7 @@ int drover_run(drover_client *client, json_t *what, int timeout_msec, char **ret
 
 static json_t *wait_params(const char *name, int timeout_msec) {
         _cleanup_json_ json_t *params =
-                json_pack("{s:s,s:s}", strchr(name, '/') ? "select" : "process", name, "for", "exit");
+                json_pack("{s:s,s:s,s:b}", strchr(name, '/') ? "select" : "process", name, "for", "exit", "brief", 1);
 
         if (params && timeout_msec >= 0 &&
             json_object_set_new(params, "timeout", json_real(timeout_msec / 1000.0)) < 0)

@@ -30,7 +30,7 @@
         X(PAUSE, "pause", "freeze workers with all their processes", "select", "wait", "timeout")                   \
         X(RESUME, "resume", "let paused and draining workers go on", "select", "wait", "timeout")                   \
         X(DRAIN, "drain", "give workers no more tasks", "select")                                                   \
-        X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout")     \
+        X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout", "brief") \
         X(RUN, "run", "start one process from a command, or from a target of a module; takes every pool key besides", "command", \
           "name", "daemon", "stdin", "stdout", "stderr", "module", "target", "args", "kwargs")                               \
         X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream", "since") \

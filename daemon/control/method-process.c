@@ -28,8 +28,8 @@ static const JsonField change_fields[] = {
 };
 
 /* Wait for the goal, or answer at once after this turn has brought the wish about. */
-static int await(Call *c, Goal goal, Worker *const *workers, size_t n, bool wait, usec_t timeout) {
-        int r = waiter_new(call_control(c)->waiters, c, wait ? goal : GOAL_NONE, NULL, workers, n, timeout, waiter_put_workers);
+static int await(Call *c, Goal goal, const Selection *s, bool wait, usec_t timeout, waiter_answer answer) {
+        int r = waiter_new(call_control(c)->waiters, c, wait ? goal : GOAL_NONE, NULL, s->workers, s->n, timeout, answer);
 
         if (r < 0)
                 call_errno(c, r, "cannot wait");
@@ -63,7 +63,7 @@ static void change(Call *c, const ChangeParams *p, void (*wish)(Worker *), Goal 
                 selection_drop_leaving(&s);
         n_selected = s.n;
         /* The waiter before the wishes: it remembers what was. */
-        if (add_others(c, &s, goal) < 0 || await(c, goal, s.workers, s.n, p->wait, p->timeout) < 0)
+        if (add_others(c, &s, goal) < 0 || await(c, goal, &s, p->wait, p->timeout, waiter_put_workers) < 0)
                 return;
         for (size_t i = 0; i < s.n; i++)
                 if (i >= n_selected && goal == GOAL_STOPPED)
@@ -243,6 +243,7 @@ typedef struct WaitParams {
         json_t *select, *process;
         const char *for_what;
         usec_t timeout;
+        bool brief;
 } WaitParams;
 
 static const WaitParams wait_defaults = {.for_what = "exit", .timeout = USEC_INFINITY};
@@ -252,6 +253,7 @@ static const JsonField wait_fields[] = {
         {"process", JSON_FIELD_STRINGS, offsetof(WaitParams, process), .help = "the same: names of processes of run"},
         {"for", JSON_FIELD_STRING, offsetof(WaitParams, for_what), .help = "exit (the default), ready, stopped, idle"},
         {"timeout", JSON_FIELD_SPAN, offsetof(WaitParams, timeout), .help = "then the error \"timeout\" (for ever); 0: only look"},
+        {"brief", JSON_FIELD_BOOL, offsetof(WaitParams, brief), .help = "of each worker only name, state, exitcode (false)"},
         {0},
 };
 
@@ -289,7 +291,7 @@ static void handle_wait(Call *c, const void *params) {
                 return;
         if (goal == GOAL_READY)
                 selection_drop_leaving(&s);
-        (void) await(c, (Goal) goal, s.workers, s.n, true, p->timeout);
+        (void) await(c, (Goal) goal, &s, true, p->timeout, p->brief ? waiter_put_brief : waiter_put_workers);
 }
 
 const Method method_wait = {

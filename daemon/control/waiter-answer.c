@@ -43,14 +43,16 @@ static void put_reload(const Watch *watch, Text *t) {
 
 /* ---- all of them ---- */
 
-static void put_workers(Waiter *w, Text *t, bool with_gone) {
+typedef void (*worker_put)(Worker *w, Text *t, const char *key);
+
+static void put_workers(Waiter *w, Text *t, worker_put put, bool with_gone) {
         json_put_object(t, NULL);
         json_put_array(t, "workers");
         for (size_t i = 0; i < w->n; i++) {
                 const Watch *watch = &w->watches[i];
 
                 if (watch->worker)
-                        worker_put_json(watch->worker, t, NULL);
+                        put(watch->worker, t, NULL);
                 else if (with_gone && watch->snapshot)
                         json_put_raw(t, NULL, watch->snapshot);
         }
@@ -59,11 +61,15 @@ static void put_workers(Waiter *w, Text *t, bool with_gone) {
 }
 
 void waiter_put_workers(Waiter *w, Text *t) {
-        put_workers(w, t, true);
+        put_workers(w, t, worker_put_json, true);
+}
+
+void waiter_put_brief(Waiter *w, Text *t) {
+        put_workers(w, t, worker_put_brief, true);
 }
 
 void waiter_put_present(Waiter *w, Text *t) {
-        put_workers(w, t, false);
+        put_workers(w, t, worker_put_json, false);
 }
 
 pid_t waiter_pid(const Waiter *w, size_t i) {

@@ -19,7 +19,7 @@ struct Watch {
         bool has_changed;
         pid_t pid;
         char *reason;   /* FAILED: a sentence */
-        char *snapshot; /* gone: the WORKER object; NULL: memory was short */
+        char *snapshot; /* gone: as it would be shown; NULL: memory was short */
         char *gone_name;
 };
 

@@ -228,7 +228,10 @@ void waiter_set_worker_removed(WaiterSet *s, Worker *w) {
 
                 watch_look(watch);
                 watch_decide(watch, verdict_when_gone(watch->goal), "it was removed");
-                worker_put_json(w, &t, NULL);
+                if (watch->waiter->answer == waiter_put_brief)
+                        worker_put_brief(w, &t, NULL);
+                else
+                        worker_put_json(w, &t, NULL);
                 watch->snapshot = text_take(&t);
                 watch_detach(s, watch); /* the last one frees @d */
                 watch->gone_name = alloc_strdup(worker_name(w));

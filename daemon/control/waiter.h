@@ -26,6 +26,8 @@ size_t waiter_set_size(const WaiterSet *s); /* calls that wait */
 typedef void (*waiter_answer)(Waiter *w, Text *t);
 /** waiter_put_workers() - {"workers":[WORKER...]}: the answer of most. A worker that is gone is shown as it last was. */
 void waiter_put_workers(Waiter *w, Text *t);
+/** waiter_put_brief() - the same, of each worker only what worker_put_brief() has. */
+void waiter_put_brief(Waiter *w, Text *t);
 /** waiter_put_present() - the same of those that are still there. */
 void waiter_put_present(Waiter *w, Text *t);
 /** waiter_pid() - of the i-th worker, when its goal was met. */

@@ -174,9 +174,16 @@ static void put_task(const Worker *w, Text *t) {
         json_put_string(t, "task", w->task > 0 ? id : NULL);
 }
 
-static void worker_put_facts(const Worker *w, Text *t) {
+static void put_exitcode(const Worker *w, Text *t) {
         bool is_up = w->child || w->state == WORKER_LAUNCHING;
 
+        if (w->has_exit && !is_up)
+                json_put_i64(t, "exitcode", exit_status_exitcode(&w->exit));
+        else
+                json_put_null(t, "exitcode");
+}
+
+static void worker_put_facts(const Worker *w, Text *t) {
         json_put_string(t, "name", w->name);
         json_put_string(t, "pool", pool_name(w->pool));
         json_put_u64(t, "slot", w->slot);
@@ -188,10 +195,7 @@ static void worker_put_facts(const Worker *w, Text *t) {
         json_put_bool(t, "alive", w->pid > 0);
         json_put_bool(t, "ready", worker_is_ready(w));
         json_put_bool(t, "wanted", w->is_wanted);
-        if (w->has_exit && !is_up)
-                json_put_i64(t, "exitcode", exit_status_exitcode(&w->exit));
-        else
-                json_put_null(t, "exitcode");
+        put_exitcode(w, t);
         json_put_bool(t, "daemon", w->pool->is_daemon);
         json_put_bool(t, "paused", w->is_paused);
         json_put_bool(t, "draining", w->is_draining);
@@ -299,5 +303,13 @@ void worker_put_json(Worker *w, Text *t, const char *key) {
         json_put_string(t, "note", worker_note(w, note, sizeof note));
         if (w->pool->set->detail_tail)
                 worker_put_detail(w, t);
+        json_end_object(t);
+}
+
+void worker_put_brief(Worker *w, Text *t, const char *key) {
+        json_put_object(t, key);
+        json_put_string(t, "name", w->name);
+        json_put_string(t, "state", worker_state_to_string(w->state));
+        put_exitcode(w, t);
         json_end_object(t);
 }

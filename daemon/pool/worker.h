@@ -76,6 +76,8 @@ const char *worker_note(const Worker *w, char *buf, size_t size);
 const char *worker_reason(const Worker *w, char *buf, size_t size);
 /** worker_put_json() - the WORKER object of the contract, with @key or NULL. */
 void worker_put_json(Worker *w, Text *t, const char *key);
+/** worker_put_brief() - {"name","state","exitcode"}, as they are in that. */
+void worker_put_brief(Worker *w, Text *t, const char *key);
 /* A worker in numbers; of the present process but for restarts and the last exit. */
 typedef struct WorkerMetrics {
         bool is_alive, is_ready, is_busy, has_exit, has_usage;

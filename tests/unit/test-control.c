@@ -362,6 +362,20 @@ END_TEST
 
 /* ---- run ---- */
 
+START_TEST(test_a_brief_wait) {
+        _cleanup_json_ json_t *want = json_pack("{s:[{s:s,s:s,s:i}]}", "workers", "name", "job", "state", "exited", "exitcode", 3);
+
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"run\",\"params\":{\"command\":[\"/exit\",\"3\"],\"name\":\"job\"}}\n"
+                            "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"wait\",\"params\":{\"process\":\"job\",\"brief\":true}}\n");
+        {
+                _cleanup_json_ json_t *run = client_json(&w, fd), *wait = client_json(&w, fd);
+
+                ck_assert_str_eq(at_string(run, "result.process"), "job");
+                ck_assert(json_equal(json_object_get(wait, "result"), want));
+        }
+}
+END_TEST
+
 START_TEST(test_run_and_wait) {
         /* both in one write, as libdrover does */
         client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"run\",\"params\":{\"command\":[\"/exit\",\"3\"],\"name\":\"job\"}}\n"
@@ -685,6 +699,7 @@ int main(void) {
         tcase_add_test(t, test_kill);
         tcase_add_test(t, test_scale_and_remove);
         tcase_add_test(t, test_what_leaves_is_not_waited_for);
+        tcase_add_test(t, test_a_brief_wait);
         tcase_add_test(t, test_run_and_wait);
         tcase_add_test(t, test_daemon_dies_with_its_connection);
         tcase_add_test(t, test_logs);
