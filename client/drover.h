@@ -299,7 +299,7 @@ json_t *drover_results_errors(drover_results *results);
 
 /* A message has at most 64 KiB. Longer arguments of task.submit, and longer results, travel as text in shared memory all the
  * same, and nothing need be done for it. Bytes that are no text to begin with (a picture, an array of numbers) go as blobs:
- * they are written once, and neither encoded nor copied.
+ * they are not encoded, and larger ones (256 KiB) not even copied.
  *
  *     drover_blob *image = NULL, *small = NULL;
  *     drover_blob_new(client, size, 1000, &image, &error);

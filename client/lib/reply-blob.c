@@ -4,18 +4,16 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "lib/client.h"
+#include "wire/blob-memory.h"
 #include "wire/protocol.h"
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #define TEXT_MAX_BYTES ((size_t) 1 << 30)
-#define LOOK_SIZE ((size_t) 1 << 20) /* from here on memory is asked for before it is written: an error, and no SIGBUS */
 
 struct drover_blob {
         int fd;
         size_t size;
-        void *map;
+        void *memory; /* NULL: nobody asked for it yet */
         bool is_own; /* made here: to be written until it is sealed */
         char id[BLOB_ID_MAX];
 };
@@ -42,15 +40,14 @@ static json_t *error_of(int code, const char *message) {
 /* The text of a result, in place of its size. */
 static void read_text(json_t *outcome, size_t size, int fd_take) {
         _cleanup_fd_ int fd = fd_take;
-        void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        void *memory = blob_memory_read(fd, size);
         json_t *value = NULL;
         JsonFault fault = {.text = "no memory for it"};
         char message[256];
 
-        if (map != MAP_FAILED) {
-                (void) json_load_bounded(map, size, &text_limits, &value, &fault);
-                (void) munmap(map, size);
-        }
+        if (memory)
+                (void) json_load_bounded(memory, size, &text_limits, &value, &fault);
+        blob_memory_free(memory, size);
         if (value)
                 (void) json_object_set_new(outcome, "result", value);
         else {
@@ -132,15 +129,9 @@ int drover_blob_new(drover_client *client, size_t size, int timeout_msec, drover
 }
 
 void *drover_blob_data(drover_blob *blob) {
-        void *map;
-
-        if (blob->map)
-                return blob->map;
-        if (blob->is_own && blob->size >= LOOK_SIZE && fallocate(blob->fd, 0, 0, (off_t) blob->size) < 0)
-                return NULL;
-        map = mmap(NULL, blob->size, blob->is_own ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_POPULATE, blob->fd, 0);
-        blob->map = map == MAP_FAILED ? NULL : map;
-        return blob->map;
+        if (!blob->memory)
+                blob->memory = blob->is_own ? blob_memory_new(blob->fd, blob->size) : blob_memory_read(blob->fd, blob->size);
+        return blob->memory;
 }
 
 size_t drover_blob_size(const drover_blob *blob) {
@@ -151,11 +142,12 @@ json_t *drover_blob_name(drover_blob *blob) {
         if (!*blob->id)
                 return NULL;
         if (blob->is_own) {
-                if (blob->map)
-                        (void) munmap(blob->map, blob->size);
-                blob->map = NULL;
-                if (fcntl(blob->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
+                int r = blob_memory_seal(blob->fd, TAKE_PTR(blob->memory), blob->size);
+
+                if (r < 0) {
+                        errno = -r;
                         return NULL;
+                }
                 blob->is_own = false;
         }
         return json_string(blob->id);
@@ -164,8 +156,7 @@ json_t *drover_blob_name(drover_blob *blob) {
 void drover_blob_free(drover_blob *blob) {
         if (!blob)
                 return;
-        if (blob->map)
-                (void) munmap(blob->map, blob->size);
+        blob_memory_free(blob->memory, blob->size);
         (void) fd_close(blob->fd);
         free(blob);
 }

@@ -6,10 +6,7 @@
 #include "base/fd.h"
 #include "lib/reply-blob.h"
 #include "lib/client.h"
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "wire/blob-memory.h"
 
 typedef struct Spill {
         uint64_t id;
@@ -29,14 +26,9 @@ bool spill_is_for(const char *method, const json_t *params) {
 }
 
 static int write_content(int fd, const Text *t) {
-        for (size_t at = 0; at < t->length;) {
-                ssize_t n = pwrite(fd, t->data + at, t->length - at, (off_t) at);
+        int r = blob_memory_write(fd, t->data, t->length);
 
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                at += n > 0 ? (size_t) n : 0;
-        }
-        return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 ? -errno : 0;
+        return r < 0 ? r : blob_memory_seal(fd, NULL, t->length);
 }
 
 static int send_call(drover_client *c, Spill *s) {

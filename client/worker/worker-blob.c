@@ -4,11 +4,9 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "wire/blob-memory.h"
 #include "worker/task-call.h"
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define REPLY "{\"jsonrpc\":\"2.0\",\"id\":\"b"
 
@@ -17,10 +15,8 @@ void taskblobs_init(TaskBlobs *b, TaskIo *io) {
 }
 
 static void blob_done(TaskBlob *b) {
-        if (b->map)
-                (void) munmap(b->map, b->size);
+        blob_memory_free(TAKE_PTR(b->memory), b->size);
         b->fd = fd_close(b->fd);
-        b->map = NULL;
 }
 
 static void done_all(TaskBlob *b, size_t *n) {
@@ -172,22 +168,16 @@ int taskblobs_open(TaskBlobs *b, Slice spill, Slice blobs) {
         return 0;
 }
 
-static int map_came(TaskBlob *c) {
-        void *map;
-
-        if (c->map)
-                return 0;
-        map = mmap(NULL, c->size, PROT_READ, MAP_SHARED | MAP_POPULATE, c->fd, 0);
-        if (map == MAP_FAILED)
-                return -errno;
-        c->map = map;
-        return 0;
+static int read_came(TaskBlob *c) {
+        if (!c->memory)
+                c->memory = blob_memory_read(c->fd, c->size);
+        return c->memory ? 0 : -errno;
 }
 
 Slice taskblobs_spill(TaskBlobs *b) {
-        if (!b->has_spill || map_came(&b->came[0]) < 0)
+        if (!b->has_spill || read_came(&b->came[0]) < 0)
                 return (Slice){0};
-        return (Slice){b->came[0].map, b->came[0].size};
+        return (Slice){b->came[0].memory, b->came[0].size};
 }
 
 int taskblobs_read(TaskBlobs *b, size_t i, const void **ret_data, size_t *ret_size) {
@@ -196,10 +186,10 @@ int taskblobs_read(TaskBlobs *b, size_t i, const void **ret_data, size_t *ret_si
         if (i >= b->n_came - b->has_spill)
                 return -ENOENT;
         i += b->has_spill;
-        r = map_came(&b->came[i]);
+        r = read_came(&b->came[i]);
         if (r < 0)
                 return r;
-        *ret_data = b->came[i].map;
+        *ret_data = b->came[i].memory;
         *ret_size = b->came[i].size;
         return 0;
 }
@@ -291,24 +281,18 @@ int taskblobs_make(TaskBlobs *b, size_t size, void **ret_data) {
         if (r < 0)
                 return r;
         m->size = size;
-        if (size >= TASKBLOBS_SPARE_SIZE && fallocate(m->fd, 0, 0, (off_t) size) < 0) /* here, and not as SIGBUS later */
-                r = -errno;
-        m->map = r < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, m->fd, 0);
-        if (m->map == MAP_FAILED) {
-                (void) snprintf(b->error, sizeof b->error, "no memory for a blob of %zu bytes: %s", size, strerror(r < 0 ? -r : errno));
-                m->map = NULL;
+        m->memory = blob_memory_new(m->fd, size);
+        if (!m->memory) {
+                (void) snprintf(b->error, sizeof b->error, "no memory for a blob of %zu bytes: %s", size, strerror(errno));
                 drop(b, m);
                 return -ENOMEM;
         }
-        *ret_data = m->map;
+        *ret_data = m->memory;
         return (int) b->n_made++;
 }
 
 static int seal(TaskBlob *m) {
-        if (m->map)
-                (void) munmap(m->map, m->size);
-        m->map = NULL;
-        return fcntl(m->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 ? -errno : 0;
+        return blob_memory_seal(m->fd, TAKE_PTR(m->memory), m->size);
 }
 
 static void put_name(Text *t, const char *key, const TaskBlob *m) {
@@ -340,17 +324,6 @@ void taskblobs_give_back(TaskBlobs *b) {
                 drop(b, &b->made[--b->n_made]);
 }
 
-static int write_bytes(int fd, Slice text) {
-        for (size_t at = 0; at < text.n;) {
-                ssize_t n = pwrite(fd, text.at + at, text.n - at, (off_t) at);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                at += n > 0 ? (size_t) n : 0;
-        }
-        return 0;
-}
-
 int taskblobs_put_spill(TaskBlobs *b, Slice text, Text *t) {
         TaskBlob m = {.fd = -EBADF};
         int r = acquire(b, text.n, &m);
@@ -358,7 +331,7 @@ int taskblobs_put_spill(TaskBlobs *b, Slice text, Text *t) {
         if (r < 0)
                 return r;
         m.size = text.n;
-        r = write_bytes(m.fd, text);
+        r = blob_memory_write(m.fd, text.at, text.n);
         if (r >= 0)
                 r = seal(&m);
         if (r < 0) {

@@ -4,7 +4,8 @@
  * and writes into what it gets. Since an answer takes a while, one or two more of the size used last are asked for ahead.
  * While it waits, requests that come are put aside with their descriptors, and are next after this one.
  *
- * What came is mapped when it is asked for, and unmapped after the call; so is what was made, which is sealed then. */
+ * What came is read or mapped (blob-memory.h) when it is asked for, and released after the call; so is what was made, which is
+ * sealed then. */
 #ifndef DROVER_WORKER_WORKER_BLOB_H
 #define DROVER_WORKER_WORKER_BLOB_H
 
@@ -19,7 +20,7 @@
 typedef struct TaskBlob {
         int fd;
         size_t size, capacity;
-        void *map; /* NULL: not mapped */
+        void *memory; /* NULL: nobody asked for it */
         char id[32];
 } TaskBlob;
 
@@ -43,11 +44,11 @@ void taskblobs_done(TaskBlobs *b);
 int taskblobs_next(TaskBlobs *b, char **ret_line, size_t *ret_length);
 /** taskblobs_open() - what the params say of the descriptors that came: "spill" an object, "blobs" an array; .at NULL. -EPROTO. */
 int taskblobs_open(TaskBlobs *b, Slice spill, Slice blobs);
-/** taskblobs_spill() - the text of the arguments. Borrowed. .at NULL: none, or it cannot be mapped. */
+/** taskblobs_spill() - the text of the arguments. Borrowed. .at NULL: none, or it cannot be read. */
 Slice taskblobs_spill(TaskBlobs *b);
-/** taskblobs_read() - the bytes of the @i-th that came. -ENOENT, or errors of mmap(2). */
+/** taskblobs_read() - the bytes of the @i-th that came. -ENOENT, or errors of mmap(2) and pread(2). */
 int taskblobs_read(TaskBlobs *b, size_t i, const void **ret_data, size_t *ret_size);
-/** taskblobs_make() - a new one for the answer, mapped; its number. -errno, with a sentence in @error. */
+/** taskblobs_make() - a new one for the answer, to be written; its number. -errno, with a sentence in @error. */
 int taskblobs_make(TaskBlobs *b, size_t size, void **ret_data);
 /** taskblobs_put() - seal all that was made, and append the member "blobs". false: nothing was made. -errno when one cannot be sealed. */
 int taskblobs_put(TaskBlobs *b, Text *t);
