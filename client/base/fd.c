@@ -117,26 +117,27 @@ int packet_send(int fd, const void *data, size_t size, const int *fds, size_t n_
         return n < 0 ? -errno : 0;
 }
 
-/* Puts what fits into @fds, closes the rest; returns how many were kept. */
-static size_t take_fds(struct msghdr *message, int *fds, size_t max_fds) {
-        size_t kept = 0;
+int fd_received(struct msghdr *m, int *fds, size_t *n, size_t max) {
+        int error = 0;
 
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+                size_t n_here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
                 if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
                         continue;
-                for (size_t i = 0; i < n; i++) {
+                for (size_t i = 0; i < n_here; i++) {
                         int fd;
 
                         memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                        if (kept < max_fds)
-                                fds[kept++] = fd;
-                        else
-                                (void) fd_close(fd);
+                        if (*n < max) {
+                                fds[(*n)++] = fd;
+                                continue;
+                        }
+                        (void) fd_close(fd);
+                        error = -EPROTO;
                 }
         }
-        return kept;
+        return error;
 }
 
 ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
@@ -146,7 +147,7 @@ ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fd
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
         };
         int fds[PACKET_FDS_MAX];
-        size_t n_fds;
+        size_t n_fds = 0;
         ssize_t n;
 
         do
@@ -154,7 +155,7 @@ ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fd
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
-        n_fds = take_fds(&message, fds, MIN(max_fds, (size_t) PACKET_FDS_MAX));
+        (void) fd_received(&message, fds, &n_fds, MIN(max_fds, (size_t) PACKET_FDS_MAX));
         if (message.msg_flags & MSG_TRUNC) {
                 fd_close_many(fds, n_fds);
                 return -EMSGSIZE;

@@ -22,6 +22,11 @@ int fd_sanitize_stdio(void);
 /** fd_raise_limit() - raise the soft limit of descriptors to the hard one; the old soft limit in *ret_old. */
 int fd_raise_limit(uint64_t *ret_old, uint64_t *ret_now);
 
+struct msghdr;
+/** fd_received() - append the descriptors of @m, which recvmsg(2) filled, to @fds, the caller's. -EPROTO: more than @max in
+ *  all; those beyond are closed. */
+int fd_received(struct msghdr *m, int *fds, size_t *n, size_t max);
+
 #define PACKET_FDS_MAX 32 /* a launch: its request and LAUNCH_FDS_MAX more */
 /**
  * packet_send() - one SOCK_SEQPACKET message with up to PACKET_FDS_MAX descriptors (borrowed), no SIGPIPE

@@ -73,29 +73,6 @@ void attach_done(AttachQueue *q) {
 
 /* ---- received ---- */
 
-static int keep(AttachReceived *r, struct msghdr *m) {
-        int error = 0;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < n; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-                        if (r->n < ARRAY_SIZE(r->fds)) {
-                                r->fds[r->n++] = fd;
-                                continue;
-                        }
-                        (void) fd_close(fd);
-                        error = -EPROTO;
-                }
-        }
-        return error;
-}
-
 ssize_t attach_receive(AttachReceived *r, int fd, void *buf, size_t size, int flags) {
         char control[CMSG_SPACE(ATTACH_FDS_MAX * sizeof(int))] __attribute__((aligned(8)));
         struct iovec v = {.iov_base = buf, .iov_len = size};
@@ -108,7 +85,7 @@ ssize_t attach_receive(AttachReceived *r, int fd, void *buf, size_t size, int fl
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
-        error = keep(r, &m);
+        error = fd_received(&m, r->fds, &r->n, ARRAY_SIZE(r->fds));
         return error < 0 ? error : n;
 }
 

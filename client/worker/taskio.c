@@ -14,20 +14,14 @@ void taskio_init(TaskIo *io, int fd, TaskPage *page) {
 }
 
 void taskio_done(TaskIo *io) {
-        fd_close_many(io->fds, io->n_fds);
+        attach_received_done(&io->received);
         text_done(&io->out);
         free(io->in);
         *io = (TaskIo){.fd = -EBADF};
 }
 
 int taskio_take_fd(TaskIo *io) {
-        int fd;
-
-        if (io->n_fds == 0)
-                return -ENOENT;
-        fd = io->fds[0];
-        memmove(io->fds, io->fds + 1, --io->n_fds * sizeof(int));
-        return fd;
+        return attach_take(&io->received);
 }
 
 /* See task-page.h for the order. */
@@ -107,46 +101,6 @@ int taskio_pin(TaskIo *io, char **ret_buffer) {
         return 0;
 }
 
-static int keep_fds(TaskIo *io, struct msghdr *m) {
-        int r = 0;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < n; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-                        if (io->n_fds < TASKIO_FDS_MAX)
-                                io->fds[io->n_fds++] = fd;
-                        else {
-                                (void) fd_close(fd);
-                                r = -EPROTO;
-                        }
-                }
-        }
-        return r;
-}
-
-/* Return: bytes; 0 at the end. */
-static ssize_t receive(TaskIo *io) {
-        char control[CMSG_SPACE(TASKIO_FDS_MAX * sizeof(int))] __attribute__((aligned(8)));
-        struct iovec v = {.iov_base = io->in + io->end, .iov_len = READ_SIZE};
-        struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-        ssize_t n;
-        int r;
-
-        do
-                n = recvmsg(io->fd, &m, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        r = keep_fds(io, &m);
-        return r < 0 ? r : n;
-}
-
 int taskio_next(TaskIo *io, char **ret_line, size_t *ret_length) {
         while (!has_line(io)) {
                 ssize_t n;
@@ -156,7 +110,7 @@ int taskio_next(TaskIo *io, char **ret_line, size_t *ret_length) {
                         r = make_room(io);
                 if (r < 0)
                         return r;
-                n = receive(io);
+                n = attach_receive(&io->received, io->fd, io->in + io->end, READ_SIZE, 0);
                 if (n <= 0)
                         return (int) n;
                 io->end += (size_t) n;

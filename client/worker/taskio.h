@@ -9,11 +9,11 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "wire/attach.h"
 #include "wire/task-page.h"
 
 #define TASKIO_DELAY_USEC 200u
 #define TASKIO_OUT_MAX (32u * 1024)
-#define TASKIO_FDS_MAX 64u /* received and not yet taken; more is a broken peer */
 
 typedef struct TaskIo {
         int fd; /* borrowed */
@@ -22,8 +22,7 @@ typedef struct TaskIo {
         Text out;
         usec_t written_at; /* CLOCK_MONOTONIC */
         TaskPage *page;    /* borrowed; NULL: there is none */
-        int fds[TASKIO_FDS_MAX];
-        size_t n_fds;
+        AttachReceived received; /* and not yet taken */
 } TaskIo;
 
 void taskio_init(TaskIo *io, int fd, TaskPage *page);

@@ -82,7 +82,7 @@ static int put_aside(TaskBlobs *b, const char *line, size_t length) {
         text_append_n(&b->aside, line, length);
         text_append_char(&b->aside, '\n');
         for (; n > 0; n--) {
-                int fd = b->n_aside_fds < TASKIO_FDS_MAX ? taskio_take_fd(b->io) : -EPROTO;
+                int fd = b->n_aside_fds < ARRAY_SIZE(b->aside_fds) ? taskio_take_fd(b->io) : -EPROTO;
 
                 if (fd < 0)
                         return -EPROTO;
@@ -137,7 +137,7 @@ int taskblobs_next(TaskBlobs *b, char **ret_line, size_t *ret_length) {
         }
         while ((r = taskio_next(b->io, ret_line, ret_length)) > 0 && is_reply(*ret_line, *ret_length))
                 take_reply(b, *ret_line, *ret_length);
-        if (r > 0 && b->io->n_fds > 0 && take_came(b, count_descriptors(*ret_line, *ret_length)) < 0)
+        if (r > 0 && b->io->received.n > 0 && take_came(b, count_descriptors(*ret_line, *ret_length)) < 0)
                 return -EPROTO;
         return r;
 }

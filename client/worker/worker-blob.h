@@ -34,7 +34,7 @@ typedef struct TaskBlobs {
         char error[256];   /* of the last one that was refused */
         Text aside;        /* lines, and how many descriptors each has */
         size_t aside_at, n_aside_fds;
-        int aside_fds[TASKIO_FDS_MAX];
+        int aside_fds[ATTACH_FDS_MAX];
         char *pinned;      /* in which the request at hand stays, whatever is received meanwhile */
 } TaskBlobs;
 

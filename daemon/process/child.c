@@ -124,6 +124,35 @@ static int child_new(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *
         return 0;
 }
 
+/* With a slot of its own. */
+static int child_begin(Child **ret, KeeperLink *l, const char *name, size_t n_fds, const ChildHooks *hooks, void *userdata) {
+        Child *c;
+        int r;
+
+        if (n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
+                return -EINVAL;
+        r = child_new(&c, l, hooks, userdata);
+        if (r < 0)
+                return r;
+        r = keeper_slot_take(l, c, &c->slot, &c->generation);
+        if (r < 0)
+                free(c);
+        else
+                *ret = c;
+        return r;
+}
+
+/* @r: how asking the keeper went. */
+static int child_asked(Child **ret, Child *c, int r) {
+        if (r < 0) {
+                keeper_slot_untake(c->link, c->slot);
+                free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
 static void launch_fill(KeeperMessage *m, const char *name, const LogSpec *log, size_t n_fds) {
         m->launch.n_fds = (uint32_t) n_fds;
         m->launch.log = *log;
@@ -145,24 +174,12 @@ static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, cons
 
 int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
                  const ChildHooks *hooks, void *userdata) {
-        _cleanup_free_ Child *c = NULL;
-        int r;
+        Child *c;
+        int r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
 
-        if (spec->n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
-                return -EINVAL;
-        r = child_new(&c, l, hooks, userdata);
         if (r < 0)
                 return r;
-        r = keeper_slot_take(l, c, &c->slot, &c->generation);
-        if (r < 0)
-                return r;
-        r = launch_queue(c, name, spec, fds, log);
-        if (r < 0) {
-                keeper_slot_untake(l, c->slot);
-                return r;
-        }
-        *ret = TAKE_PTR(c);
-        return 0;
+        return child_asked(ret, c, launch_queue(c, name, spec, fds, log));
 }
 
 static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const LogSpec *log) {
@@ -178,24 +195,12 @@ static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const Lo
 
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
                void *userdata) {
-        _cleanup_free_ Child *c = NULL;
-        int r;
+        Child *c;
+        int r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
 
-        if (spec->n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
-                return -EINVAL;
-        r = child_new(&c, l, hooks, userdata);
         if (r < 0)
                 return r;
-        r = keeper_slot_take(l, c, &c->slot, &c->generation);
-        if (r < 0)
-                return r;
-        r = fork_queue(c, name, spec, log);
-        if (r < 0) {
-                keeper_slot_untake(l, c->slot);
-                return r;
-        }
-        *ret = TAKE_PTR(c);
-        return 0;
+        return child_asked(ret, c, fork_queue(c, name, spec, log));
 }
 
 int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *m, const ChildHooks *hooks, void *userdata) {
