@@ -5,7 +5,7 @@
  * as a call does: it is cancelled when droverctl goes, and lost with droverd. */
 #include "ctl/cmd-wait.h"
 #include "ctl/command.h"
-#include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "ctl/output.h"
 #include "ctl/task-params.h"
 #include "ctl/task-view.h"
@@ -80,7 +80,7 @@ static int submit_and_wait(Ctl *c, json_t *params) {
                 return status;
         if (json_object_set_new(params, "wait", json_true()) < 0)
                 return CTL_FAILED;
-        if (interrupt_call(c->session, "task.submit", params, deadline, &outcome, &error) < 0)
+        if (progress_call(c, "task.submit", params, deadline, &outcome, &error) < 0)
                 return say_why_not(c, &error);
         return task_show_outcome(c, outcome);
 }

@@ -9,7 +9,7 @@
 typedef struct Progress {
         const Ctl *ctl;
         const char *method, *goal;
-        json_t *select; /* borrowed from the call's parameters */
+        json_t *select; /* NULL: all */
         usec_t began;
         bool is_asking, is_shown;
 } Progress;
@@ -27,6 +27,11 @@ static bool is_awaited(const json_t *w, const char *method, const char *goal) {
                (streq(state, "created") && member_bool(w, "wanted"));
 }
 
+/* A task waits for any worker of its pool; one that is ready takes it in its turn. */
+static bool has_what_is_awaited(const json_t *pool, const char *method) {
+        return strncmp(method, "task.", 5) == 0 && json_integer_value(json_object_get(pool, "ready")) > 0;
+}
+
 void progress_put(Text *out, const json_t *status, const char *method, const char *goal, usec_t waited) {
         char span[SPAN_TEXT_MAX];
         size_t i, k, n_more = 0;
@@ -34,7 +39,7 @@ void progress_put(Text *out, const json_t *status, const char *method, const cha
 
         json_array_foreach(json_object_get(status, "pools"), i, p)
                 json_array_foreach(json_object_get(p, "workers"), k, w) {
-                        if (!is_awaited(w, method, goal))
+                        if (has_what_is_awaited(p, method) || !is_awaited(w, method, goal))
                                 continue;
                         if (out->length) {
                                 n_more++;
@@ -87,9 +92,31 @@ static void on_tick(Session *s, void *userdata) {
         p->is_asking = session_call_async(s, "status", params, on_status, p) >= 0;
 }
 
+/* The pools of tasks: an id is POOL-N. */
+static json_t *pools_of(const json_t *tasks) {
+        json_t *pools = json_array(), *task;
+        size_t i;
+
+        json_array_foreach(tasks, i, task) {
+                const char *id = json_string_value(task), *dash = id ? strrchr(id, '-') : NULL;
+
+                if (dash && json_array_append_new(pools, json_stringn(id, (size_t) (dash - id))) < 0)
+                        break;
+        }
+        return pools;
+}
+
+/* Return: a new reference, or NULL: all. */
+static json_t *select_of(json_t *params) {
+        json_t *select = json_object_get(params, "select"), *tasks = json_object_get(params, "tasks");
+
+        if (tasks)
+                return pools_of(tasks);
+        return json_incref(select ? select : json_object_get(params, "pool"));
+}
+
 int progress_call(const Ctl *c, const char *method, json_t *params, usec_t deadline, json_t **ret, CallError *error) {
         static Progress progress; /* outlives the call: see on_tick() */
-        json_t *select = json_object_get(params, "select");
 
         if (c->is_quiet || c->no_wait || !isatty(STDERR_FILENO))
                 return interrupt_call(c->session, method, params, deadline, ret, error);
@@ -97,12 +124,13 @@ int progress_call(const Ctl *c, const char *method, json_t *params, usec_t deadl
         progress = (Progress){.ctl = c,
                               .method = method,
                               .goal = member_text(params, "for", NULL),
-                              .select = select ? select : json_object_get(params, "pool"),
+                              .select = select_of(params),
                               .began = clock_now(),
                               .is_asking = was_asking && session_is_open(c->session)};
         const InterruptTick tick = {.first = PROGRESS_PATIENCE, .period = PROGRESS_PERIOD, .on_tick = on_tick, .userdata = &progress};
         int r = interrupt_call_ticking(c->session, method, params, deadline, &tick, ret, error);
         progress.ctl = NULL;
+        json_decref(TAKE_PTR(progress.select));
         if (progress.is_shown)
                 put_line(&progress, &(Text){});
         return r;

@@ -264,6 +264,28 @@ class Live(CliTest):
         self.assertEqual(t.end(), 0)
         self.assertIn(b'\r\033[K', t.seen)
 
+    def test_progress_of_tasks(self):
+        """Who waits for a task hears of its pool alone."""
+        asked = []
+
+        def answer(params):
+            asked.append(params)
+            if params['select'] == ['math-7']:
+                return Error('not-found', 'there is no math-7')
+            answered = status(worker('math/0', 'backoff', note='init failed, next try in 8s'))
+            answered['pools'][0]['ready'] = 0
+            return answered
+
+        self.daemon.answers['status'] = answer
+        for verb, *args in (('task.wait', 'wait', 'math-7'), ('task.submit', 'submit', 'math', 'f', '--wait')):
+            self.daemon.answers[verb] = Silence()
+            t = Terminal(self, *args)
+            t.wait_for(rb'waiting for math/0: backoff \w+, init failed, next try in 8s', False)
+            t.process.send_signal(signal.SIGINT)
+            t.end()
+        self.assertIn({'select': ['math']}, asked)
+        self.assertIn({'select': 'math'}, asked)
+
     def test_progress_is_for_terminals(self):
         silence = Silence()
         self.daemon.answers['start'] = silence

@@ -169,6 +169,7 @@ END_TEST
 
 static const struct {
         const char *method, *goal, *state, *said;
+        int n_ready;
 } waits[] = {
         {"start", NULL, "starting", "waiting for web/0: starting 3s"},
         {"start", NULL, "running", ""},
@@ -177,10 +178,14 @@ static const struct {
         {"wait", "exit", "running", "waiting for web/0: running 3s"},
         {"wait", "ready", "running", ""},
         {"wait", "ready", "backoff", "waiting for web/0: backoff 3s"},
+        {"task.wait", NULL, "backoff", "waiting for web/0: backoff 3s"},
+        {"task.wait", NULL, "backoff", "", 1}, /* another worker of the pool takes it */
+        {"task.submit", NULL, "running", "", 1},
 };
 
 START_TEST(progress_names_who_is_awaited) {
-        _cleanup_json_ json_t *status = json_pack("{s:[{s:[o]}]}", "pools", "workers", worker("web/0", waits[_i].state, 0, 0));
+        _cleanup_json_ json_t *status = json_pack("{s:[{s:i,s:[o]}]}", "pools", "ready", waits[_i].n_ready, "workers",
+                                                   worker("web/0", waits[_i].state, 0, 0));
         _cleanup_text_ Text out = {0};
 
         progress_put(&out, status, waits[_i].method, waits[_i].goal, 3 * USEC_PER_SEC + 400000);
