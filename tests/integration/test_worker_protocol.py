@@ -187,11 +187,13 @@ while True:
     say(answer(t, t["params"]))
 """) as d:
         assert result(d, "x", 1, kwargs={"a": None}) == {"args": [1], "kwargs": {"a": None}}
-        d.client.notes.clear()
-        d.call("logs", select="w/0", lines=10)
-        said = {(m["params"]["stream"], m["params"]["line"]) for m in d.client.notes}
-        assert ("stdout", "hello from its begin") in said and any("from stdout" in line for _, line in said), said
-        assert ("stderr", "a word on stderr") in said, said
+        follower, said = Client(d.path), set()
+        follower.send("logs", select="w/0", lines=10, follow=True)
+        awaited = {("stdout", "hello from its begin"), ("stderr", "a word on stderr")}
+        while not (awaited <= said and any("from stdout" in line for _, line in said)):
+            note = follower.receive()["params"]
+            said.add((note["stream"], note["line"]))
+        follower.close()
 
 
 def test_any_order_and_any_pieces():
