@@ -107,7 +107,8 @@ int launch_env_join(LaunchEnv *e, const PoolConfig *c) {
 
 /* ---- the program ---- */
 
-const char *launch_path(const PoolConfig *c) {
+/* $PATH of the new process. */
+static const char *launch_path(const PoolConfig *c) {
         for (char **e = c->env; e && *e; e++)
                 if (strncmp(*e, "PATH=", 5) == 0)
                         return *e + 5;
@@ -147,4 +148,17 @@ void launch_spec_fill(const PoolConfig *c, const Pool *p, LaunchSpec *spec) {
         };
         for (int i = 0; i < 3; i++)
                 spec->stdio_path[i] = p ? p->stdio_path[i] : NULL;
+}
+
+int launch_spec_program(const PoolConfig *c, const LaunchEnv *env, LaunchLimit limits[static RLIM_NLIMITS], char ***ret_candidates,
+                        LaunchSpec *spec) {
+        int r = candidates_make(spec->argv[0], launch_path(c), c->directory, ret_candidates);
+
+        if (r < 0)
+                return r;
+        spec->env = env->env;
+        spec->candidates = *ret_candidates;
+        spec->limits = limits;
+        spec->n_limits = launch_limits(c, limits);
+        return 0;
 }

@@ -21,9 +21,12 @@ void launch_env_add(LaunchEnv *e, const char *key, const char *value);
  *  processes. -ENOMEM. */
 int launch_env_make(const Worker *w, const PoolConfig *c, const pid_t *main_pid, LaunchEnv *e);
 int launch_env_join(LaunchEnv *e, const PoolConfig *c); /* .env from the configuration and what was added. -ENOMEM */
-const char *launch_path(const PoolConfig *c);           /* $PATH of the new process; borrowed */
 size_t launch_limits(const PoolConfig *c, LaunchLimit out[static RLIM_NLIMITS]);
 /** launch_spec_fill() - what stands in the configuration; @p: whose stdio is elsewhere, NULL: nobody's. Borrows both. */
 void launch_spec_fill(const PoolConfig *c, const Pool *p, LaunchSpec *spec);
+/** launch_spec_program() - and what else it takes to exec .argv: borrows @env, which is made, @limits and *ret_candidates, the
+ *  caller's. Errors of candidates_make(). */
+int launch_spec_program(const PoolConfig *c, const LaunchEnv *env, LaunchLimit limits[static RLIM_NLIMITS], char ***ret_candidates,
+                        LaunchSpec *spec);
 
 #endif

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "pool/bounds.h"
 #include "pool/last-words.h"
-#include "process/candidates.h"
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,15 +83,11 @@ static int ask_keeper(Template *t) {
         launch_spec_fill(c, NULL, &spec);
         r = template_env(t, &env);
         if (r >= 0)
-                r = candidates_make(c->command[0], launch_path(c), c->directory, &candidates);
+                r = launch_spec_program(c, &env, limits, &candidates, &spec);
         if (r >= 0)
                 r = template_log(t, &log);
         if (r < 0)
                 return r;
-        spec.env = env.env;
-        spec.candidates = candidates;
-        spec.limits = limits;
-        spec.n_limits = launch_limits(c, limits);
         spec.ready_fd = -1;
         spec.template_fd = TEMPLATE_DESCRIPTOR;
         r = bounds_fill(&spec, c, keeper_link_hello(s->world.keeper), s->notify_socket, &bounds);

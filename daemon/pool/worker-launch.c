@@ -10,7 +10,6 @@
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "base/path.h"
-#include "process/candidates.h"
 #include <stdio.h>
 
 /* ---- its output ---- */
@@ -140,13 +139,9 @@ static int worker_ask_keeper(Worker *w, KeeperFailure *ret_failure) {
                 return r;
         r = launch_env_make(w, c, NULL, &env);
         if (r >= 0)
-                r = candidates_make(c->command[0], launch_path(c), c->directory, &candidates);
+                r = launch_spec_program(c, &env, limits, &candidates, &spec);
         if (r < 0)
                 return r;
-        spec.env = env.env;
-        spec.candidates = candidates;
-        spec.limits = limits;
-        spec.n_limits = launch_limits(c, limits);
         r = launch_bounds(w, c, &spec, &bounds);
         if (r >= 0)
                 r = launch_tasks(w, &spec, fds);
@@ -172,17 +167,13 @@ int worker_launch_errand(Child **ret, const Worker *w, ErrandKind kind, char **c
         LaunchSpec spec;
         int r = launch_env_make(w, c, kind == ERRAND_STOP_ELDER ? &w->elder.pid : &w->pid, &env);
 
-        if (r >= 0)
-                r = candidates_make(command[0], launch_path(c), c->directory, &candidates);
-        if (r < 0)
-                return r;
         launch_spec_fill(c, NULL, &spec);
         spec.argv = command;
         spec.ready_fd = -1;
-        spec.env = env.env;
-        spec.candidates = candidates;
-        spec.limits = limits;
-        spec.n_limits = launch_limits(c, limits);
+        if (r >= 0)
+                r = launch_spec_program(c, &env, limits, &candidates, &spec);
+        if (r < 0)
+                return r;
         (void) snprintf(log.worker, sizeof log.worker, "%s!%s", w->name, errand_kind_to_string(kind));
         r = launch_bounds(w, c, &spec, &bounds);
         if (r < 0)
