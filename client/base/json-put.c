@@ -53,3 +53,17 @@ void json_put_value(Text *t, const char *key, const json_t *v) {
         else
                 json_put_null(t, key);
 }
+
+static int append(const char *bytes, size_t n, void *text) {
+        text_append_n(text, bytes, n);
+        return 0;
+}
+
+int json_dump_append(Text *t, const json_t *v, size_t flags) {
+        size_t before = t->length;
+
+        if (json_dump_callback(v, append, t, flags) == 0)
+                return 0;
+        text_truncate(t, before);
+        return -EINVAL;
+}

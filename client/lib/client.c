@@ -147,12 +147,6 @@ int client_check(const drover_client *c, drover_error **ret_error) {
         return 0;
 }
 
-static int dump_append(const char *buffer, size_t size, void *out) {
-        text_append_n(out, buffer, size);
-        return 0;
-}
-
-/* The whole line, or nothing. */
 /* Whose outcome may come with descriptors: this library takes them. A new reference, or NULL: as it is. */
 static json_t *with_attach(const char *method, json_t *params) {
         const json_t *tasks = json_object_get(params, "tasks");
@@ -168,6 +162,7 @@ static json_t *with_attach(const char *method, json_t *params) {
         return copy;
 }
 
+/* The whole line, or nothing. */
 static int call_put(Stream *stream, uint64_t id, const char *method, json_t *params) {
         Text *out = stream_output(stream);
         size_t before = out->length, most = spill_is_for(method, params) ? SUBMIT_LINE_MAX : PROTOCOL_LINE_MAX;
@@ -176,7 +171,7 @@ static int call_put(Stream *stream, uint64_t id, const char *method, json_t *par
         envelope_begin_call(out, id, method);
         if (!params)
                 text_append(out, "{}");
-        else if (json_dump_callback(params, dump_append, out, JSON_COMPACT) < 0)
+        else if (json_dump_append(out, params, JSON_COMPACT) < 0)
                 out->failed = true;
         envelope_end(out);
         envelope_end_line(out);

@@ -67,13 +67,8 @@ static void on_blob(drover_client *c, json_t *result, const drover_error *error,
         spill_free(s);
 }
 
-static int append(const char *bytes, size_t n, void *text) {
-        text_append_n(text, bytes, n);
-        return 0;
-}
-
 static bool put_object(Text *t, json_t *take) {
-        bool is_fine = take && json_dump_callback(take, append, t, JSON_COMPACT) == 0 && text_check(t) >= 0;
+        bool is_fine = take && json_dump_append(t, take, JSON_COMPACT) >= 0 && text_check(t) >= 0;
 
         json_decref(take);
         return is_fine;

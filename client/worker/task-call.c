@@ -166,14 +166,7 @@ json_t *task_values(Slice text, json_error_t *error) {
         return TAKE_PTR(list);
 }
 
-static int append_bytes(const char *bytes, size_t n, void *userdata) {
-        text_append_n(userdata, bytes, n);
-        return 0;
-}
-
 static bool put_value(Text *t, const json_t *value) {
-        size_t before = t->length;
-
         switch (json_typeof(value)) {
         case JSON_INTEGER:
                 text_append_i64(t, json_integer_value(value));
@@ -188,10 +181,7 @@ static bool put_value(Text *t, const json_t *value) {
                 text_append_n(t, "false", 5);
                 return true;
         default:
-                if (json_dump_callback(value, append_bytes, t, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-                        return true;
-                text_truncate(t, before);
-                return false;
+                return json_dump_append(t, value, JSON_COMPACT | JSON_ENCODE_ANY) >= 0;
         }
 }
 
