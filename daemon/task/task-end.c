@@ -7,6 +7,20 @@
 #define FORGET_PACE (100 * USEC_PER_MSEC) /* results that are due soon after each other are forgotten together */
 #define QUEUE_LOOK_USEC 2               /* pause for each that has a limit: so the look at all of them takes a small part */
 
+static void leave_queue(Task *t) {
+        if (t->is_pending) {
+                durable_leave(t);
+                task_counted(t->pool, -1);
+        }
+        if (t->node.is_queued) {
+                queue_remove(t->pool, &t->node);
+                task_counted(t->pool, -1);
+        }
+        if (t->queue_timeout > 0)
+                t->pool->n_queue_limited--;
+        t->queue_timeout = 0;
+}
+
 void task_forget(Task *t) {
         TaskPool *p = t->pool;
 
@@ -17,16 +31,7 @@ void task_forget(Task *t) {
         record_forget(t);
         if (!task_is_final(t))
                 p->room->n_durable -= t->is_durable;
-        if (t->is_pending) {
-                durable_leave(t);
-                task_counted(p, -1);
-        }
-        if (t->node.is_queued) {
-                queue_remove(p, &t->node);
-                task_counted(p, -1);
-        }
-        if (t->queue_timeout > 0)
-                p->n_queue_limited--;
+        leave_queue(t);
         if (task_is_final(t)) {
                 DL_DELETE2(p->settled, t, settled_prev, settled_next);
                 p->n_settled--;
@@ -53,20 +58,6 @@ static void leave_channel(Task *t) {
         if (p && p->task == t)
                 p->task = NULL;
         t->channel = NULL;
-}
-
-static void leave_queue(Task *t) {
-        if (t->is_pending) {
-                durable_leave(t);
-                task_counted(t->pool, -1);
-        }
-        if (t->node.is_queued) {
-                queue_remove(t->pool, &t->node);
-                task_counted(t->pool, -1);
-        }
-        if (t->queue_timeout > 0)
-                t->pool->n_queue_limited--;
-        t->queue_timeout = 0;
 }
 
 static void tell_watches(Task *t) {

@@ -32,14 +32,24 @@ static void put(const Task *t, const char *what, Text *value, bool on_disk) {
         put_value(t->pool->room, key, text_check(value) < 0 ? "null" : value->data, on_disk);
 }
 
+static void record_begin(Text *v, const Task *t) {
+        json_put_object(v, NULL);
+        json_put_string(v, "pool", t->pool->name);
+        json_put_u64(v, "n", t->number);
+}
+
+static void state_begin(Text *v, const Task *t, TaskState state) {
+        record_begin(v, t);
+        json_put_string(v, "state", task_state_to_string(state));
+        json_put_u64(v, "deaths", t->n_deaths);
+}
+
 void record_submitted(Task *t) {
         _cleanup_text_ Text v = {0};
 
         if (!is_on_record(t))
                 return;
-        json_put_object(&v, NULL);
-        json_put_string(&v, "pool", t->pool->name);
-        json_put_u64(&v, "n", t->number);
+        record_begin(&v, t);
         json_put_string(&v, "target", t->target);
         json_put_string(&v, "params", t->params);
         json_put_string(&v, "key", t->key);
@@ -66,11 +76,7 @@ void record_state(Task *t) {
 
         if (!is_on_record(t))
                 return;
-        json_put_object(&v, NULL);
-        json_put_string(&v, "pool", t->pool->name);
-        json_put_u64(&v, "n", t->number);
-        json_put_string(&v, "state", task_state_to_string(t->state));
-        json_put_u64(&v, "deaths", t->n_deaths);
+        state_begin(&v, t, t->state);
         if (t->exits)
                 json_put_string(&v, "exits", t->exits);
         if (t->channel) {
@@ -93,11 +99,7 @@ void record_claim(Task *t) {
         _cleanup_text_ Text v = {0};
         char key[TASK_ID_MAX + 16];
 
-        json_put_object(&v, NULL);
-        json_put_string(&v, "pool", t->pool->name);
-        json_put_u64(&v, "n", t->number);
-        json_put_string(&v, "state", task_state_to_string(TASK_RUNNING));
-        json_put_u64(&v, "deaths", t->n_deaths);
+        state_begin(&v, t, TASK_RUNNING);
         json_end_object(&v);
         record_key(t, "task-at", key);
         if (text_check(&v) >= 0)
