@@ -51,7 +51,7 @@ static void garbage_note(Garbage *g, const char *what, const char *line, size_t 
 
 /* Whom it is at, as far as that is known. */
 static Piece *piece_begun(Channel *c) {
-        if (c->n_open == 0 || (c->has_page && c->page->n_started <= c->n_calls_answered))
+        if (c->n_open == 0 || (c->has_page && channel_n_begun(c) == 0))
                 return NULL;
         return channel_piece(c, c->head);
 }

@@ -27,11 +27,8 @@ static bool is_unread(const Channel *c) {
 static uint64_t started_since_answer(const Channel *c, const ExitStatus *e) {
         if (e->is_failure_to_start)
                 return 0;
-        if (c->has_page) {
-                uint64_t n = __atomic_load_n((const uint64_t *) (const void *) c->page, __ATOMIC_ACQUIRE);
-
-                return n - MIN(n, c->n_calls_answered);
-        }
+        if (c->has_page)
+                return channel_n_begun(c);
         if (c->is_half_closed && exit_status_exitcode(e) == 0) /* it came to the end of what it was given */
                 return 0;
         if (is_unread(c) && ++c->pool->n_unread_deaths <= UNREAD_DEATHS_MAX)

@@ -324,6 +324,12 @@ int channel_inherit(TaskRoom *r, Worker *w, uint64_t generation);
 bool channel_takes(const Channel *c);
 uint64_t channel_n_left(const Channel *c); /* calls that its process may still be given */
 unsigned channel_depth(const Channel *c);
+/* Calls begun since the last answer; only of a worker that has a page. */
+static inline uint64_t channel_n_begun(const Channel *c) {
+        uint64_t n = __atomic_load_n((const uint64_t *) (const void *) &c->page->n_started, __ATOMIC_ACQUIRE);
+
+        return n - MIN(n, c->n_calls_answered);
+}
 Piece *channel_piece(Channel *c, uint64_t id); /* without an answer; NULL: there is none */
 Piece *channel_add(Channel *c, uint32_t n, usec_t timeout); /* id given, entered; the line is the caller's to append */
 void channel_added(Channel *c, Piece *p, size_t out_before);

@@ -17,7 +17,7 @@ static void time_out(Channel *c, Piece *p) {
         error_plain(&error, NULL, ERROR_TIMEOUT, message);
         if (p->map && text_check(&error) >= 0) {
                 TaskMap *m = TAKE_PTR(p->map);
-                uint64_t done = c->page && c->has_page ? c->page->n_started - MIN(c->page->n_started, c->n_calls_answered) : p->n;
+                uint64_t done = c->has_page ? channel_n_begun(c) : p->n;
                 size_t n = MAX(MIN(done, (uint64_t) p->n), (uint64_t) 1);
 
                 m->n_open--;
