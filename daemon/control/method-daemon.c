@@ -25,7 +25,7 @@ static const ControlLimit limits[] = {
         {"processes_per_user", "made by run and pool.add of such a user, alive at once", CONTROL_PROCESSES_PER_UID_MAX},
         {"pools_per_user", "made by pool.add of such a user", CONTROL_POOLS_PER_UID_MAX},
         {"blob_bytes", "of one blob", BLOB_SIZE_MAX},
-        {"blob_bytes_per_user", "of all blobs of such a user, arguments and results together", BLOB_BYTES_PER_UID_MAX},
+        {"blob_bytes_per_user", "of all blobs of such a user, arguments and results together; beyond, his oldest results go, and no new arguments are taken", BLOB_BYTES_PER_UID_MAX},
         {"blobs_per_user", "their number", BLOBS_PER_UID_MAX},
         {"blobs_per_connection", "made there by blob.new and not used", BLOBS_OPEN_MAX},
         {"blobs_per_task", "of its arguments, and of its result", BLOBS_PER_TASK_MAX},

@@ -32,6 +32,8 @@ struct BlobRoom {
         uint64_t last_number;
         size_t n, n_max, n_kept;
         uint64_t bytes, memory, available; /* available: 0: ask the kernel */
+        size_t user_n_max; /* of each user */
+        uint64_t user_bytes_max;
 };
 
 /** blob_adopt() - a blob as @like says, whose descriptor it takes on success. -EDQUOT, -ENOMEM. */

@@ -33,6 +33,8 @@ int blob_room_new(BlobRoom **ret, KeeperLink *keeper) {
                 return -ENOMEM;
         r->keeper = keeper;
         r->n_max = count_max();
+        r->user_n_max = BLOBS_PER_UID_MAX;
+        r->user_bytes_max = BLOB_BYTES_PER_UID_MAX;
         r->memory = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
         *ret = r;
         return 0;
@@ -46,6 +48,11 @@ BlobRoom *blob_room_free(BlobRoom *r) {
 void blob_room_set_memory(BlobRoom *r, uint64_t total, uint64_t available) {
         r->memory = total > 0 ? total : r->memory;
         r->available = available;
+}
+
+void blob_room_set_quota(BlobRoom *r, size_t n, uint64_t bytes) {
+        r->user_n_max = n;
+        r->user_bytes_max = bytes;
 }
 
 size_t blob_room_n(const BlobRoom *r) {
@@ -71,13 +78,21 @@ static uint64_t memory_now(const BlobRoom *r) {
 
 /* ---- whose ---- */
 
+/* Has @u (NULL: nobody yet) room for one more, without @n that are to go? */
+static bool has_room(const BlobRoom *r, const BlobUser *u, uint64_t bytes, size_t n_gone, uint64_t bytes_gone) {
+        size_t n = u ? u->n - MIN(n_gone, u->n) : 0;
+        uint64_t held = u ? u->bytes - MIN(bytes_gone, u->bytes) : 0;
+
+        return n < r->user_n_max && held <= r->user_bytes_max && bytes <= r->user_bytes_max - held;
+}
+
 static int charge(BlobRoom *r, uid_t uid, uint64_t bytes) {
         BlobUser *u = NULL;
 
         if (uid == BLOB_UID_NONE)
                 return 0;
         HASH_FIND(hh, r->users, &uid, sizeof uid, u);
-        if (u ? u->n >= BLOBS_PER_UID_MAX || bytes > BLOB_BYTES_PER_UID_MAX - u->bytes : bytes > BLOB_BYTES_PER_UID_MAX)
+        if (!has_room(r, u, bytes, 0, 0))
                 return -EDQUOT;
         if (!u) {
                 u = NEW0(BlobUser);
@@ -277,6 +292,13 @@ int blob_use(Blob *b, BlobSet *to, uid_t uid, uint64_t size) {
         return 0;
 }
 
+bool blob_could_use(const Blob *b, uid_t uid, size_t n, uint64_t bytes) {
+        BlobUser *u = NULL;
+
+        HASH_FIND(hh, b->room->users, &uid, sizeof uid, u);
+        return has_room(b->room, u, b->capacity, n, bytes);
+}
+
 int blob_read(const Blob *b, Text *ret) {
         _cleanup_free_ char *bytes = b->size <= BLOB_INLINE_MAX ? alloc_zero(1, b->size) : NULL;
         size_t at = 0;
@@ -297,6 +319,15 @@ int blob_read(const Blob *b, Text *ret) {
 }
 
 /* ---- sets ---- */
+
+uint64_t blob_set_charged(const BlobSet *s) {
+        uint64_t bytes = 0;
+        const Blob *b;
+
+        DL_FOREACH(s->first, b)
+                bytes += b->capacity;
+        return bytes;
+}
 
 void blob_set_done(BlobSet *s) {
         while (s->first)

@@ -50,6 +50,7 @@ BlobRoom *blob_room_free(BlobRoom *r); /* all sets are empty */
 DEFINE_CLEANUP(BlobRoom, blob_room_free);
 /** blob_room_set_memory() - for tests: what the machine has, in all and now; 0: as it is. */
 void blob_room_set_memory(BlobRoom *r, uint64_t total, uint64_t available);
+void blob_room_set_quota(BlobRoom *r, size_t n, uint64_t bytes); /* likewise, of each user */
 size_t blob_room_n(const BlobRoom *r);
 uint64_t blob_room_bytes(const BlobRoom *r);
 
@@ -76,11 +77,14 @@ int blob_open(const Blob *b);
  * Return: 0; -EBUSY: not sealed; -ERANGE: more than it has; -EDQUOT.
  */
 int blob_use(Blob *b, BlobSet *to, uid_t uid, uint64_t size);
+/** blob_could_use() - would blob_use() find room for @uid, once @n blobs of @bytes in all are gone that are charged to him? */
+bool blob_could_use(const Blob *b, uid_t uid, size_t n, uint64_t bytes);
 /** blob_read() - its bytes as text, for one of at most BLOB_INLINE_MAX. -errno. */
 int blob_read(const Blob *b, Text *ret);
 /** blob_keep() - over droverd's death. -ENOBUFS: too many are. */
 int blob_keep(Blob *b);
 Blob *blob_free(Blob *b);
+uint64_t blob_set_charged(const BlobSet *s); /* bytes of memory, of which not all may count */
 void blob_set_done(BlobSet *s);
 void blob_set_move(BlobSet *to, BlobSet *from);
 int blob_set_keep(BlobSet *s); /* all, or -ENOBUFS */

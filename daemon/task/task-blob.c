@@ -172,12 +172,16 @@ static int claim_one(Channel *c, Slice name, uid_t uid) {
         uint64_t size;
         Slice id;
         Blob *b;
+        int r;
 
         if (c->claimed.n >= NAMES_MAX)
                 return -E2BIG;
         if (blob_name_text(name, &id, &size) < 0 || !(b = blob_find(&c->blobs, id)))
                 return -ENOENT;
-        return blob_use(b, &c->claimed, uid, size);
+        r = blob_use(b, &c->claimed, uid, size);
+        if (r == -EDQUOT && task_user_make_room(c->pool->room, uid, b))
+                r = blob_use(b, &c->claimed, uid, size);
+        return r;
 }
 
 int channel_claim(Channel *c, Slice spill, Slice blobs, uid_t uid) {

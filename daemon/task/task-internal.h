@@ -238,6 +238,8 @@ void task_room_discharge(TaskRoom *r, uid_t uid, size_t bytes);
 void task_user_take_result(Task *t); /* with the next trim the older ones go when there are too many bytes */
 void task_user_drop_result(Task *t);
 void task_room_trim(TaskRoom *r); /* what is too much of them goes */
+/** task_user_make_room() - his oldest results with blobs are forgotten, so that @b can be charged to him. false: that would not do. */
+bool task_user_make_room(TaskRoom *r, uid_t uid, const Blob *b);
 
 /* task-gone.c */
 void task_pool_look(TaskPool *p); /* has it given up, is it being removed: then nothing waits any more */

@@ -3,7 +3,7 @@
  * Tasks outlive connections, and the entries of control's uid-book do not, so they are counted here, by the same rules:
  * a bound for each user, and of the whole a share, at most 1/(n+1) of what the others leave, n being the users present.
  * What waits or runs is refused beyond the bound. Results are taken in any case, for the work is done; of a user who
- * lets too many lie, the oldest goes. */
+ * lets too many lie, the oldest goes: by their texts, and by their blobs as well. */
 #include "task/task-internal.h"
 
 #include "base/alloc.h"
@@ -110,6 +110,43 @@ static void user_trim(TaskUser *u) {
                         continue;
                 task_forget(t);
         }
+}
+
+static bool has_blobs_to_give(const Task *t) {
+        return t->results.n > 0 && !t->is_mute;
+}
+
+/* Up to which of his results all blobs have to go for @b; NULL: that would not do. */
+static Task *last_to_forget(const TaskUser *u, const Blob *b) {
+        uint64_t bytes = 0;
+        size_t n = 0;
+        Task *t;
+
+        DL_FOREACH2(u->settled, t, of_user_next) {
+                if (!has_blobs_to_give(t))
+                        continue;
+                n += t->results.n;
+                bytes += blob_set_charged(&t->results);
+                if (blob_could_use(b, u->uid, n, bytes))
+                        return t;
+        }
+        return NULL;
+}
+
+bool task_user_make_room(TaskRoom *r, uid_t uid, const Blob *b) {
+        Task *last, *t, *next;
+        TaskUser *u;
+
+        HASH_FIND(hh, r->users, &uid, sizeof uid, u);
+        last = u ? last_to_forget(u, b) : NULL;
+        if (!last)
+                return false;
+        for (t = u->settled; t; t = next) { /* with its last one the user may go */
+                next = t == last ? NULL : t->of_user_next;
+                if (has_blobs_to_give(t))
+                        task_forget(t);
+        }
+        return true;
 }
 
 void task_room_trim(TaskRoom *r) {

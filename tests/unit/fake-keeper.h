@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "process/child.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct Child {
         unsigned n_updates;
         const Child *template; /* NULL: launched, not forked */
         char *request;         /* the text for it */
+        int task_fd;           /* its end of its task channel; -EBADF: it has none */
 };
 
 #define FAKE_CHILDREN_MAX 8192
@@ -59,6 +61,7 @@ _unused_ static void fake_reset(void) {
                 free(fake.children[i].candidates);
                 free(fake.children[i].read_write);
                 free(fake.children[i].request);
+                fd_close(fake.children[i].task_fd);
         }
         memset(&fake, 0, sizeof fake);
         fake.hello.hello.keeper_pid = getpid();
@@ -122,7 +125,7 @@ _unused_ static void fake_drained(Child *c) {
 static Child *fake_new(const char *name, const ChildHooks *hooks, void *userdata) {
         Child *c = fake.children + fake.n_children++;
 
-        *c = (Child) { .is_used = true, .hooks = *hooks, .userdata = userdata, .generation = fake.n_children + 100 };
+        *c = (Child) { .is_used = true, .hooks = *hooks, .userdata = userdata, .generation = fake.n_children + 100, .task_fd = -EBADF };
         (void) snprintf(c->name, sizeof c->name, "%s", name);
         return c;
 }
@@ -141,6 +144,8 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         c->candidates = fake_join(spec->candidates);
         c->log = *log;
         c->ready_fd = spec->ready_fd;
+        if (strstr(c->env ? c->env : "", "DROVER_TASKS_FD=")) /* the last two are channel and page */
+                c->task_fd = fcntl(fds[spec->n_fds - 2], F_DUPFD_CLOEXEC, 0);
         c->cgroup = spec->cgroup;
         c->isolation = spec->isolation;
         c->private_tmp = spec->private_tmp;
