@@ -43,8 +43,7 @@ void stop_proceed(Supervisor *s) {
         if (!hook_set_is_idle(s->hooks))
                 return;
         s->is_quit = true;
-        control_settle(s->control);
-        control_flush(s->control);
+        control_finish(s->control);
         /* Among the rest outside of slots may be children of what is kept, so then nothing is swept. */
         is_kept = pool_set_keeps_any(s->pools);
         if (!is_kept)

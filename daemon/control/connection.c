@@ -16,7 +16,6 @@
 #include <utlist.h>
 
 #define REQUESTS_PER_TURN 32
-#define USEC_PER_TURN (2 * USEC_PER_MSEC) /* after which no further request is begun in this turn */
 #define LINGER_USEC (2 * USEC_PER_SEC)
 #define LINE_TIMEOUT_USEC (CONTROL_LINE_TIMEOUT_SEC * USEC_PER_SEC)
 #define STALL_TIMEOUT_USEC (CONTROL_STALL_TIMEOUT_SEC * USEC_PER_SEC)
@@ -47,7 +46,7 @@ int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *boo
 
         if (!c)
                 return -ENOMEM;
-        *c = (Connection){.control = control, .is_privileged = is_privileged, .io_events = EPOLLIN};
+        *c = (Connection){.control = control, .rank = is_privileged ? RANK_PRIVILEGED : RANK_OTHERS, .io_events = EPOLLIN};
         r = sd_event_add_io(control->world.event, &c->io, fd_take, EPOLLIN, connection_dispatch_io, c);
         if (r >= 0)
                 r = sd_event_source_set_priority(c->io, is_privileged ? PRIORITY_CONTROL : PRIORITY_CONTROL_OTHERS);
@@ -89,14 +88,14 @@ static void set_unsent(Connection *c) {
         if (c->is_unsent || c->is_blocked || c->state == CONNECTION_CLOSED)
                 return;
         c->is_unsent = true;
-        DL_APPEND2(c->control->unsent, c, prev_unsent, next_unsent);
+        DL_APPEND2(c->control->unsent[c->rank], c, prev_unsent, next_unsent);
 }
 
 static void set_unhandled(Connection *c) {
         if (c->is_unhandled || c->state == CONNECTION_CLOSED)
                 return;
         c->is_unhandled = true;
-        DL_APPEND2(c->control->unhandled, c, prev_unhandled, next_unhandled);
+        DL_APPEND2(c->control->unhandled[c->rank], c, prev_unhandled, next_unhandled);
         (void) sd_event_source_set_enabled(c->control->more_source, SD_EVENT_ONESHOT);
 }
 
@@ -198,9 +197,9 @@ void connection_close(Connection *c) {
         c->state = CONNECTION_CLOSED;
         (void) sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
         if (c->is_unsent)
-                DL_DELETE2(control->unsent, c, prev_unsent, next_unsent);
+                DL_DELETE2(control->unsent[c->rank], c, prev_unsent, next_unsent);
         if (c->is_unhandled)
-                DL_DELETE2(control->unhandled, c, prev_unhandled, next_unhandled);
+                DL_DELETE2(control->unhandled[c->rank], c, prev_unhandled, next_unhandled);
         if (c->is_timed)
                 DL_DELETE2(control->timed, c, prev_timed, next_timed);
         c->is_unsent = c->is_unhandled = c->is_timed = false;
@@ -277,13 +276,13 @@ void connection_close_if_done(Connection *c) {
 }
 
 void connection_handle(Connection *c) {
-        usec_t until = usec_add(clock_now(), USEC_PER_TURN);
+        usec_t until = usec_add(clock_now(), CONTROL_TURN_USEC);
         unsigned left = REQUESTS_PER_TURN, n;
         size_t length;
         char *line;
 
         if (c->is_unhandled)
-                DL_DELETE2(c->control->unhandled, c, prev_unhandled, next_unhandled);
+                DL_DELETE2(c->control->unhandled[c->rank], c, prev_unhandled, next_unhandled);
         c->is_unhandled = false;
         c->is_handling = true;
         while (c->state == CONNECTION_OPEN || c->state == CONNECTION_HALF) {
@@ -382,7 +381,7 @@ void connection_flush(Connection *c) {
         int r;
 
         if (c->is_unsent)
-                DL_DELETE2(c->control->unsent, c, prev_unsent, next_unsent);
+                DL_DELETE2(c->control->unsent[c->rank], c, prev_unsent, next_unsent);
         c->is_unsent = false;
         r = stream_flush(c->stream);
         if (r < 0) {

@@ -33,13 +33,20 @@ typedef enum ConnectionState {
         CONNECTION_CLOSED,
 } ConnectionState;
 
+/* Whose turn it is first; each has a share of the turn of its own, so that neither starves the other. */
+typedef enum ConnectionRank {
+        RANK_PRIVILEGED, /* root and the own user */
+        RANK_OTHERS,
+        _RANK_MAX,
+} ConnectionRank;
+
 struct Connection {
         Control *control;
         Stream *stream;
         Peer peer;
         UidEntry *book;
         size_t n_charged, n_out_charged; /* in the book: bytes of an unfinished line, bytes not read */
-        bool is_privileged;              /* root or the own user */
+        ConnectionRank rank;
         bool has_passed_fds;             /* descriptors came with what was read */
         bool is_punished;                /* one fault too many: it ends after the answer */
         sd_event_source *io;

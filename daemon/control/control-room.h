@@ -2,7 +2,10 @@
  *
  * Everything that changes in a turn of the loop is only noted here: connections with output to write (unsent), with
  * requests not yet handled (unhandled), with a deadline (timed), gone but not yet freed (closed). control_flush(), at
- * the end of the turn, writes and frees, so that no callback finds its own connection freed under it. */
+ * the end of the turn, writes and frees, so that no callback finds its own connection freed under it.
+ *
+ * However much was noted, a turn of the loop works on each kind for CONTROL_TURN_USEC, and on one thing at least; the
+ * rest has the next turn. So nobody waits for all that somebody else has asked for at once. */
 #ifndef DROVER_CONTROL_CONTROL_ROOM_H
 #define DROVER_CONTROL_CONTROL_ROOM_H
 
@@ -17,6 +20,8 @@
 #include "control/uid-book.h"
 #include "control/waiter.h"
 
+#define CONTROL_TURN_USEC (2 * USEC_PER_MSEC)
+
 struct Control {
         ControlWorld world;
         uid_t own_uid;
@@ -28,7 +33,7 @@ struct Control {
         Closer *closer;
         WaiterSet *waiters;
         Connection *connections; /* all that are not closed */
-        Connection *unsent, *unhandled, *timed, *closed;
+        Connection *unsent[_RANK_MAX], *unhandled[_RANK_MAX], *timed, *closed;
         sd_event_source *more_source;  /* defer: goes on with `unhandled` */
         sd_event_source *sweep_source; /* timer: looks at `timed` */
         Call *current;                 /* whose handler is on the stack; NULL once it is answered */

@@ -61,19 +61,32 @@ static int control_on_peer(int fd_take, Peer *peer_take, void *userdata) {
         return r;
 }
 
-/* One turn's worth of the lines that had to wait; each connection puts itself back behind the others if need be. */
-static int control_dispatch_more(sd_event_source *s, void *userdata) {
-        Control *c = userdata;
-        Connection *waiting, *next;
+static void control_want_more(Control *c) {
+        (void) sd_event_source_set_enabled(c->more_source, SD_EVENT_ONESHOT);
+}
+
+/* Each connection puts itself back behind the others if need be. */
+static void handle_more(Control *c, ConnectionRank rank) {
+        usec_t until = usec_add(clock_now(), CONTROL_TURN_USEC);
+        Connection *waiting;
         size_t n = 0;
 
-        DL_COUNT2(c->unhandled, waiting, n, next_unhandled);
-        for (waiting = c->unhandled; waiting && n > 0; waiting = next, n--) {
-                next = waiting->next_unhandled;
-                connection_handle(waiting);
-                if (!next)
+        DL_COUNT2(c->unhandled[rank], waiting, n, next_unhandled);
+        for (; n > 0 && c->unhandled[rank]; n--) {
+                connection_handle(c->unhandled[rank]);
+                if (clock_now() >= until)
                         break;
         }
+        if (c->unhandled[rank])
+                control_want_more(c);
+}
+
+/* One turn's worth of the lines that had to wait. */
+static int control_dispatch_more(sd_event_source *s, void *userdata) {
+        Control *c = userdata;
+
+        handle_more(c, RANK_PRIVILEGED);
+        handle_more(c, RANK_OTHERS);
         return 0;
 }
 
@@ -168,12 +181,17 @@ int control_listen_again(Control *c, int listen_fd_take) {
         return 0;
 }
 
-static void free_closed(Control *c) {
+/* At least one, until @span is over. */
+static void free_closed(Control *c, usec_t span) {
+        usec_t until = c->closed ? usec_add(clock_now(), span) : 0;
+
         while (c->closed) {
                 Connection *connection = c->closed;
 
                 DL_DELETE(c->closed, connection);
                 connection_free(connection);
+                if (clock_now() >= until)
+                        return;
         }
 }
 
@@ -183,7 +201,7 @@ Control *control_free(Control *c) {
         listener_free(c->listener);
         while (c->connections)
                 connection_close(c->connections);
-        free_closed(c);
+        free_closed(c, USEC_INFINITY);
         sd_event_source_disable_unref(c->more_source);
         sd_event_source_disable_unref(c->sweep_source);
         waiter_set_free(c->waiters);
@@ -228,25 +246,51 @@ static void control_review(Control *c) {
                                 call_fail(call, ERROR_DENIED, "the right to %s was withdrawn", protocol_methods[call->method].name);
 }
 
-void control_settle(Control *c) {
+static void settle(Control *c, usec_t span) {
         if (c->is_access_stale)
                 control_review(c);
-        waiter_set_settle(c->waiters);
+        waiter_set_settle(c->waiters, span);
         method_task_settle(c);
         audit_emit(&c->audit, c->world.hub);
 }
 
-void control_flush(Control *c) {
+/* Those that write again because they were flushed (streams) come next time. */
+static void flush_rank(Control *c, ConnectionRank rank, usec_t span) {
+        usec_t until = c->unsent[rank] ? usec_add(clock_now(), span) : 0;
         Connection *connection;
         size_t n = 0;
 
-        /* Those that write again because they were flushed (streams) come next time. */
-        DL_COUNT2(c->unsent, connection, n, next_unsent);
-        for (; n > 0 && c->unsent; n--)
-                connection_flush(c->unsent);
-        free_closed(c);
-        if (c->unsent || audit_is_pending(&c->audit)) /* one more turn */
-                (void) sd_event_source_set_enabled(c->more_source, SD_EVENT_ONESHOT);
+        DL_COUNT2(c->unsent[rank], connection, n, next_unsent);
+        for (; n > 0 && c->unsent[rank]; n--) {
+                connection_flush(c->unsent[rank]);
+                if (n > 1 && clock_now() >= until)
+                        break;
+        }
+}
+
+static void flush(Control *c, usec_t span) {
+        bool is_behind = audit_is_pending(&c->audit) || waiter_set_is_due(c->waiters);
+
+        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++) {
+                flush_rank(c, rank, span);
+                is_behind |= c->unsent[rank] != NULL;
+        }
+        free_closed(c, span);
+        if (is_behind || c->closed) /* one more turn */
+                control_want_more(c);
+}
+
+void control_settle(Control *c) {
+        settle(c, CONTROL_TURN_USEC);
+}
+
+void control_flush(Control *c) {
+        flush(c, CONTROL_TURN_USEC);
+}
+
+void control_finish(Control *c) {
+        settle(c, USEC_INFINITY);
+        flush(c, USEC_INFINITY);
 }
 
 void control_begin_shutdown(Control *c) {

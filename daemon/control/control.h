@@ -95,8 +95,10 @@ void control_pool_changed(Control *c, Pool *p, bool is_removed);
 void control_access_changed(Control *c);
 /** control_settle() - answer the waiting calls whose wish came true. From the post source, after converge. */
 void control_settle(Control *c);
-/** control_flush() - write queued output. From the post source, after journal_flush(). */
+/** control_flush() - write queued output. From the post source, after journal_flush(). Both do as much as a turn bears. */
 void control_flush(Control *c);
+/** control_finish() - settle and flush all there is: there will be no further turn. */
+void control_finish(Control *c);
 /** control_begin_shutdown() - refuse changing calls with `shutting-down`; status, wait, logs go on. */
 void control_begin_shutdown(Control *c);
 

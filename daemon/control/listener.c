@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 32
+#define USEC_PER_TURN (2 * USEC_PER_MSEC) /* after which no further one is accepted in this turn */
 #define REST_USEC (100 * USEC_PER_MSEC)
 
 struct Listener {
@@ -116,9 +117,10 @@ static bool is_about_the_peer(int error) {
 }
 
 static int listener_dispatch_accept(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        usec_t until = usec_add(clock_now(), USEC_PER_TURN);
         Listener *l = userdata;
 
-        for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        for (int i = 0; i < ACCEPTS_PER_TURN && (i == 0 || clock_now() < until); i++) {
                 int peer = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
                 if (peer >= 0) {

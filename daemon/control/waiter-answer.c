@@ -4,13 +4,13 @@
 #include "control/control-call.h"
 #include <stdio.h>
 
-#define NAMES_MAX 100        /* of workers listed in error.data */
+#define NAMES_MAX WAITER_REASONS_MAX
 #define NAMES_IN_MESSAGE_MAX 3
 
 static const char *watch_name(const Watch *watch) {
         if (watch->worker)
                 return worker_name(watch->worker);
-        return watch->gone_name ? watch->gone_name : "a worker";
+        return watch->watched && watch->watched->name ? watch->watched->name : "a worker";
 }
 
 /* ---- reload: the fate of a worker is that of its pool ---- */
@@ -45,6 +45,12 @@ static void put_reload(const Watch *watch, Text *t) {
 
 typedef void (*worker_put)(Worker *w, Text *t, const char *key);
 
+static const char *gone_text(const Watch *watch, worker_put put) {
+        const Watched *d = watch->watched;
+
+        return put == worker_put_brief ? d->brief : d->full;
+}
+
 static void put_workers(Waiter *w, Text *t, worker_put put, bool with_gone) {
         json_put_object(t, NULL);
         json_put_array(t, "workers");
@@ -53,8 +59,8 @@ static void put_workers(Waiter *w, Text *t, worker_put put, bool with_gone) {
 
                 if (watch->worker)
                         put(watch->worker, t, NULL);
-                else if (with_gone && watch->snapshot)
-                        json_put_raw(t, NULL, watch->snapshot);
+                else if (with_gone && gone_text(watch, put))
+                        json_put_raw(t, NULL, gone_text(watch, put));
         }
         json_end_array(t);
         json_end_object(t);
@@ -146,7 +152,7 @@ static void put_failed(const Waiter *w, Text *t) {
         for (size_t i = 0; i < w->n && n < NAMES_MAX; i++) {
                 const Watch *watch = &w->watches[i];
 
-                if (watch->verdict != GOAL_FAILED)
+                if (watch->verdict != GOAL_FAILED || !watch->reason)
                         continue;
                 n++;
                 json_put_object(t, NULL);
@@ -168,8 +174,11 @@ void waiter_answer_failed(Waiter *w) {
         Text *t;
 
         for (size_t i = 0; i < w->n; i++)
-                if (w->watches[i].verdict == GOAL_FAILED && n++ == 0)
-                        first = &w->watches[i];
+                if (w->watches[i].verdict == GOAL_FAILED) {
+                        n++;
+                        if (!first || (!first->reason && w->watches[i].reason))
+                                first = &w->watches[i];
+                }
         if (n > 1)
                 (void) snprintf(more, sizeof(more), " (and %zu more)", n - 1);
         length = strlen(watch_name(first)); /* a note may begin with the name already */

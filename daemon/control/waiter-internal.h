@@ -4,9 +4,20 @@
 
 #include "control/goal.h"
 #include "control/waiter.h"
+#include <uthash.h>
 
 typedef struct Watched Watched;
 typedef struct Watch Watch;
+
+#define WAITER_REASONS_MAX 100 /* of workers listed in error.data: what is known of further ones is that they failed */
+
+/* One worker, or what is left of it for those that still have to answer. */
+struct Watched {
+        const Worker *worker; /* in the hash by this; NULL once it is gone */
+        Watch *watches;
+        char *name, *full, *brief; /* gone: as it was shown last, in the forms that are asked for; NULL: memory was short */
+        UT_hash_handle hh;
+};
 
 struct Watch {
         Worker *worker; /* NULL once it is gone */
@@ -18,21 +29,19 @@ struct Watch {
         GoalVerdict verdict;
         bool has_changed;
         pid_t pid;
-        char *reason;   /* FAILED: a sentence */
-        char *snapshot; /* gone: as it would be shown; NULL: memory was short */
-        char *gone_name;
+        char *reason; /* FAILED, of the first WAITER_REASONS_MAX to do so: a sentence; NULL: memory was short, too */
 };
 
 struct Waiter {
         WaiterSet *set;
         Call *call;
         waiter_answer answer;
-        size_t n, n_pending;
+        size_t n, n_pending, n_reasons;
         size_t n_charged; /* in the user's book */
         bool is_due, is_fresh, is_timed_out;
         usec_t timeout;
         sd_event_source *timer;
-        Waiter *prev, *next; /* in `due` */
+        Waiter *prev, *next; /* in the set's `due` */
         Watch watches[];
 };
 

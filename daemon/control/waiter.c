@@ -2,26 +2,19 @@
  *
  * A Waiter has one Watch for each worker, in one allocation. Watches of the same worker hang together in a Watched, found
  * by the worker's address. A waiter is *due* when a verdict is there on all its watches, when its time is up, and once at
- * first, after converge. When a worker goes, what it last was is kept as text in each watch. */
+ * first, after converge. When a worker goes, what it last was is kept as text in its Watched, once for all of them. */
 #include "control/waiter-internal.h"
 #include "base/alloc.h"
 #include "control/control-call.h"
 #include "priority.h"
 
 #include <stdio.h>
-#include <uthash.h>
 #include <utlist.h>
-
-struct Watched {
-        const Worker *worker;
-        Watch *watches;
-        UT_hash_handle hh;
-};
 
 struct WaiterSet {
         sd_event *event;
         Watched *watched;
-        Waiter *due;
+        Waiter *due[_RANK_MAX];
         size_t n_waiters;
 };
 
@@ -62,7 +55,11 @@ static void watch_detach(WaiterSet *s, Watch *watch) {
         DL_DELETE(d->watches, watch);
         if (d->watches)
                 return;
-        HASH_DEL(s->watched, d);
+        if (d->worker)
+                HASH_DEL(s->watched, d);
+        free(d->name);
+        free(d->full);
+        free(d->brief);
         free(d);
 }
 
@@ -83,23 +80,25 @@ static int watch_attach(WaiterSet *s, Watch *watch, Worker *w) {
         return 0;
 }
 
+static Waiter **due_list(Waiter *w) {
+        return &w->set->due[w->call->connection->rank];
+}
+
 static void waiter_set_due(Waiter *w) {
         if (w->is_due)
                 return;
         w->is_due = true;
-        DL_APPEND(w->set->due, w);
+        DL_APPEND(*due_list(w), w);
 }
 
 static Waiter *waiter_free(Waiter *w) {
         if (!w)
                 return NULL;
         if (w->is_due)
-                DL_DELETE(w->set->due, w);
+                DL_DELETE(*due_list(w), w);
         for (size_t i = 0; i < w->n; i++) {
                 watch_detach(w->set, &w->watches[i]);
                 free(w->watches[i].reason);
-                free(w->watches[i].snapshot);
-                free(w->watches[i].gone_name);
         }
         sd_event_source_disable_unref(w->timer);
         if (w->n_charged > 0)
@@ -164,18 +163,32 @@ int waiter_new(WaiterSet *s, Call *call, Goal goal, const Goal *goals, Worker *c
         return 0;
 }
 
+/* @reason may be NULL: one too many. */
 static void watch_decide(Watch *watch, GoalVerdict verdict, const char *reason) {
         if (watch->verdict != GOAL_PENDING || verdict == GOAL_PENDING)
                 return;
         watch->verdict = verdict;
-        if (verdict == GOAL_FAILED)
+        if (verdict == GOAL_FAILED && reason && watch->waiter->n_reasons++ < WAITER_REASONS_MAX)
                 watch->reason = alloc_strdup(reason);
         if (--watch->waiter->n_pending == 0)
                 waiter_set_due(watch->waiter);
 }
 
+static void describe_failure(const Watch *watch, const GoalFacts *facts, char *buf, size_t size) {
+        *buf = '\0';
+        if (watch_is_about_reload(watch))
+                watch_describe_reload(watch, buf, size);
+        else if (watch->goal == GOAL_PAUSED)
+                worker_describe_pause(watch->worker, buf, size);
+        else
+                (void) worker_reason(watch->worker, buf, size);
+        if (!*buf)
+                (void) snprintf(buf, size, "it is %s and %swanted to run", worker_state_to_string(facts->state),
+                                facts->is_wanted ? "" : "not ");
+}
+
 static void watch_look(Watch *watch) {
-        char reason[512] = "";
+        char reason[512];
         GoalVerdict verdict;
         GoalFacts facts;
 
@@ -186,15 +199,11 @@ static void watch_look(Watch *watch) {
         if (verdict == GOAL_PENDING || (verdict == GOAL_FAILED && worker_has_output_due(watch->worker)))
                 return; /* its last lines belong to the answer */
         watch->pid = worker_pid(watch->worker);
-        if (verdict == GOAL_FAILED && watch_is_about_reload(watch))
-                watch_describe_reload(watch, reason, sizeof(reason));
-        else if (verdict == GOAL_FAILED && watch->goal == GOAL_PAUSED)
-                worker_describe_pause(watch->worker, reason, sizeof(reason));
-        else if (verdict == GOAL_FAILED)
-                (void) worker_reason(watch->worker, reason, sizeof(reason));
-        if (verdict == GOAL_FAILED && !*reason)
-                (void) snprintf(reason, sizeof(reason), "it is %s and %swanted to run",
-                                worker_state_to_string(facts.state), facts.is_wanted ? "" : "not ");
+        if (verdict == GOAL_MET || watch->waiter->n_reasons >= WAITER_REASONS_MAX) {
+                watch_decide(watch, verdict, NULL);
+                return;
+        }
+        describe_failure(watch, &facts, reason, sizeof(reason));
         watch_decide(watch, verdict, reason);
 }
 
@@ -217,26 +226,34 @@ static GoalVerdict verdict_when_gone(Goal g) {
         return wants_it_up ? GOAL_FAILED : GOAL_MET;
 }
 
+static char *take_snapshot(Worker *w, void (*put)(Worker *w, Text *t, const char *key)) {
+        _cleanup_text_ Text t = {0};
+
+        put(w, &t, NULL);
+        return text_take(&t);
+}
+
 void waiter_set_worker_removed(WaiterSet *s, Worker *w) {
         Watched *d = watched_find(s, w);
-        Watch *watch, *next;
+        bool wants_brief = false, wants_full = false;
+        Watch *watch;
 
         if (!d)
                 return;
-        DL_FOREACH_SAFE(d->watches, watch, next) {
-                _cleanup_text_ Text t = {0};
+        DL_FOREACH(d->watches, watch) {
+                bool is_brief = watch->waiter->answer == waiter_put_brief;
 
                 watch_look(watch);
                 watch_decide(watch, verdict_when_gone(watch->goal), "it was removed");
-                if (watch->waiter->answer == waiter_put_brief)
-                        worker_put_brief(w, &t, NULL);
-                else
-                        worker_put_json(w, &t, NULL);
-                watch->snapshot = text_take(&t);
-                watch_detach(s, watch); /* the last one frees @d */
-                watch->gone_name = alloc_strdup(worker_name(w));
                 watch->worker = NULL;
+                wants_brief |= is_brief;
+                wants_full |= !is_brief;
         }
+        d->name = alloc_strdup(worker_name(w));
+        d->full = wants_full ? take_snapshot(w, worker_put_json) : NULL;
+        d->brief = wants_brief ? take_snapshot(w, worker_put_brief) : NULL;
+        HASH_DEL(s->watched, d);
+        d->worker = NULL;
 }
 
 static bool has_failed(const Waiter *w) {
@@ -268,12 +285,25 @@ static void waiter_settle(Waiter *w) {
         call_end(call);
 }
 
-void waiter_set_settle(WaiterSet *s) {
-        while (s->due) {
-                Waiter *w = s->due;
+static void settle_rank(WaiterSet *s, ConnectionRank rank, usec_t span) {
+        usec_t until = s->due[rank] ? usec_add(clock_now(), span) : 0;
 
-                DL_DELETE(s->due, w);
+        while (s->due[rank]) {
+                Waiter *w = s->due[rank];
+
+                DL_DELETE(s->due[rank], w);
                 w->is_due = false;
                 waiter_settle(w);
+                if (s->due[rank] && clock_now() >= until)
+                        return;
         }
+}
+
+void waiter_set_settle(WaiterSet *s, usec_t span) {
+        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++)
+                settle_rank(s, rank, span);
+}
+
+bool waiter_set_is_due(const WaiterSet *s) {
+        return s->due[RANK_PRIVILEGED] || s->due[RANK_OTHERS];
 }

@@ -2,7 +2,8 @@
  *
  * Owner: the Call (as its state). A WaiterSet, owned by Control, knows for each worker that is waited for who does: a
  * change of a worker nobody waits for costs one look into a hash, or none when nobody waits at all. Verdicts are taken
- * at the change itself; answers are written by waiter_set_settle(), once a turn, after the pools have converged. */
+ * at the change itself; answers are written by waiter_set_settle(), after the pools have converged, root's and the own
+ * user's first, and as many as a turn of the loop bears. */
 #ifndef DROVER_CONTROL_WAITER_H
 #define DROVER_CONTROL_WAITER_H
 
@@ -19,7 +20,9 @@ WaiterSet *waiter_set_free(WaiterSet *s); /* after all calls */
 DEFINE_CLEANUP(WaiterSet, waiter_set_free);
 void waiter_set_worker_changed(WaiterSet *s, Worker *w);
 void waiter_set_worker_removed(WaiterSet *s, Worker *w);
-void waiter_set_settle(WaiterSet *s);
+/** waiter_set_settle() - answer what is due: of each rank at least one, until @span is over. The rest stays due. */
+void waiter_set_settle(WaiterSet *s, usec_t span);
+bool waiter_set_is_due(const WaiterSet *s);
 size_t waiter_set_size(const WaiterSet *s); /* calls that wait */
 
 /** waiter_answer - the result of a call whose every goal is met; exactly one JSON value with key NULL. */
@@ -36,7 +39,7 @@ const char *waiter_worker_name(const Waiter *w, size_t i);
 
 /**
  * waiter_new() - keep @call until @goals are met by @workers (n of each; @goals NULL: @goal for all)
- * Looks at them first at the end of this turn, when wishes expressed before it have been brought about.
+ * Looks at them first at the end of this turn or a later one, when wishes expressed before it have been brought about.
  * @timeout: then the call fails with what is still missing; 0: one look; USEC_INFINITY: none.
  * Return: 0, the call is the waiter's; -ENOMEM or event errors: it is still the caller's.
  */

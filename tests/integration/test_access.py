@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import re
+import select
 import signal
 import socket
 import struct
@@ -472,6 +473,31 @@ def waits(path):
         keep.append(c)
 
 
+def met_waits(path):
+    """Each answered with the whole status; nobody reads."""
+    keep = []
+    while True:
+        c = connect(path)
+        flood(c, (request(1, "wait", select="all", **{"for": "stopped"}) + b"\n") * 300)
+        keep.append(c)
+
+
+def statuses(path):
+    """As many connections as a user may have, each always with a request more; every answer is read."""
+    connections = []
+    data = (request(1, "status") + b"\n") * 30
+    while True:
+        if len(connections) < 100:
+            connections.append(connect(path))
+            connections[-1].setblocking(False)
+        readable, writable, _ = select.select(connections, connections, [])
+        for c in readable:
+            c.recv(1 << 20)
+        for c in writable:
+            with contextlib.suppress(BlockingIOError):
+                c.send(data)
+
+
 def streams(path):
     keep = []
     while True:
@@ -480,7 +506,7 @@ def streams(path):
         keep.append(c)
 
 
-HOSTILE = [fd_flood, half_lines, deep, many, slow_reader, batch_bomb, bad_text, storm, globs, waits, streams]
+HOSTILE = [fd_flood, half_lines, deep, many, slow_reader, batch_bomb, bad_text, storm, globs, waits, met_waits, statuses, streams]
 LAG_GOAL = 0.05  # what is promised of the loop
 ATTEMPTS = 3
 
