@@ -23,7 +23,7 @@ static void quote(const char *line, size_t size, char buf[static QUOTE_MAX + 8])
         (void) snprintf(buf + n, 8, "%s", size > n ? "..." : "");
 }
 
-static void piece_fail(Channel *c, Piece *p, int code, const char *message) {
+void piece_fail(Channel *c, Piece *p, int code, const char *message) {
         Piece was = *p;
 
         channel_answered(c, p, true);
@@ -34,7 +34,7 @@ static void piece_fail(Channel *c, Piece *p, int code, const char *message) {
 
                 error_plain(&error, NULL, code, message);
                 was.map->n_open--;
-                map_failed(was.map, was.first, was.n, text_check(&error) < 0 ? "null" : error.data);
+                map_failed(was.map, was.first, was.n, error_text(&error));
         }
 }
 
@@ -137,7 +137,7 @@ static void answer_map(const Piece *p, const Answer *a) {
                 return;
         }
         error_from_worker(&error, NULL, a->error);
-        map_failed(p->map, p->first, p->n, text_check(&error) < 0 ? "null" : error.data);
+        map_failed(p->map, p->first, p->n, error_text(&error));
 }
 
 static void answer_take(Channel *c, Piece *p, const Answer *a, bool is_kept) {
@@ -186,6 +186,20 @@ static void answer_deliver(Channel *c, Piece *p, Answer *a, bool is_kept, const 
                 answer_take(c, p, a, is_kept);
 }
 
+/* Return: 0; -EBADMSG with @fault (may be NULL), and what was found before it. */
+static int answer_read(const char *line, size_t size, Answer *ret, SliceFault *fault) {
+        SliceMember m[] = {{.key = "id"},     {.key = "result"}, {.key = "error"}, {.key = "method"},
+                           {.key = "params"}, {.key = "spill"},  {.key = "blobs"}};
+        int r = slice_object(line, size, m, ARRAY_SIZE(m), fault);
+
+        *ret = (Answer){m[0].value, m[1].value, m[2].value, m[3].value, m[4].value, m[5].value, m[6].value};
+        return r;
+}
+
+static bool is_either(const Answer *a) {
+        return (a->result.at != NULL) != (a->error.at != NULL);
+}
+
 /* With id null it could not even tell which: the one that it is at. */
 static Piece *answer_piece(Channel *c, const Answer *a) {
         uint64_t id;
@@ -202,13 +216,11 @@ static bool is_old(const Channel *c, const Answer *a) {
 }
 
 void answer_take_kept(Channel *c, const char *line, size_t size) {
-        SliceMember m[] = {{.key = "id"}, {.key = "result"}, {.key = "error"}, {.key = "spill"}, {.key = "blobs"}};
-        int r = slice_object(line, size, m, ARRAY_SIZE(m), NULL);
-        Answer a = {.id = m[0].value, .result = m[1].value, .error = m[2].value, .spill = m[3].value, .blobs = m[4].value};
         uint64_t id;
+        Answer a;
         Piece *p;
 
-        if (r < 0 || !a.id.at || slice_u64(a.id, &id) < 0 || (a.result.at != NULL) == (a.error.at != NULL))
+        if (answer_read(line, size, &a, NULL) < 0 || slice_u64(a.id, &id) < 0 || !is_either(&a))
                 return;
         p = channel_piece(c, id);
         if (p)
@@ -216,11 +228,9 @@ void answer_take_kept(Channel *c, const char *line, size_t size) {
 }
 
 static void take_line(Channel *c, const char *line, size_t size, Garbage *g) {
-        SliceMember m[] = {{.key = "id"},     {.key = "result"}, {.key = "error"}, {.key = "method"},
-                           {.key = "params"}, {.key = "spill"},  {.key = "blobs"}};
         SliceFault fault;
-        int r = slice_object(line, size, m, ARRAY_SIZE(m), &fault);
-        Answer a = {m[0].value, m[1].value, m[2].value, m[3].value, m[4].value, m[5].value, m[6].value};
+        Answer a;
+        int r = answer_read(line, size, &a, &fault);
         Piece *p = a.id.at ? answer_piece(c, &a) : NULL;
         char what[160];
 
@@ -233,7 +243,7 @@ static void take_line(Channel *c, const char *line, size_t size, Garbage *g) {
                 if (!channel_blob_request(c, a.method, a.id, a.params) &&
                     (a.method.n != 7 || memcmp(a.method.at, "\"hello\"", 7) != 0 || !channel_take_hello(c, a.params)))
                         garbage_note(g, "it said on its task channel what is no answer", line, size);
-        } else if (p && (a.result.at != NULL) != (a.error.at != NULL)) {
+        } else if (p && is_either(&a)) {
                 answer_deliver(c, p, &a, false, line, size);
         } else if (p) {
                 garbage_note(g, "an answer has a result or an error", line, size);

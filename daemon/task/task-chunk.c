@@ -53,18 +53,6 @@ static int chunk_read(const Piece *p, Slice result, ChunkAnswer *ret) {
         return chunk_fit(p, from, count_items(p, m[0].value), ret);
 }
 
-static void chunk_is_wrong(Channel *c, Piece *p) {
-        _cleanup_text_ Text error = {0};
-        Piece was = *p;
-
-        channel_answered(c, p, true);
-        if (!was.map)
-                return;
-        error_plain(&error, NULL, ERROR_FAILED, "the worker answered a chunk with another number of items");
-        was.map->n_open--;
-        map_failed(was.map, was.first, was.n, text_check(&error) < 0 ? "null" : error.data);
-}
-
 static void chunk_apply(Channel *c, Piece *p, const ChunkAnswer *a) {
         bool is_part = a->n < p->n;
         Piece was = *p;
@@ -87,7 +75,7 @@ void chunk_take(Channel *c, Piece *p, Slice result, bool is_kept) {
         if (chunk_read(p, result, &a) >= 0 && (a.n == 0 || a.n == p->n || c->has_page))
                 chunk_apply(c, p, &a);
         else if (!is_kept) /* else those before are still in the socket */
-                chunk_is_wrong(c, p);
+                piece_fail(c, p, ERROR_FAILED, "the worker answered a chunk with another number of items");
 }
 
 bool chunk_take_plain(Channel *c, const char *line, size_t size) {

@@ -107,10 +107,8 @@ static void map_died(Channel *c, Piece *p, uint32_t n_begun, const ExitStatus *e
                 map_redo(m, p->first + n_begun - 1, 1, p->n_deaths + 1);
                 if (n_begun > 1)
                         map_redo(m, p->first, n_begun - 1, p->n_deaths);
-        } else if (text_check(&error) < 0) {
-                map_failed(m, p->first, n_begun, "null");
-        } else if (!words_await_items(m, p->first, n_begun, error.data, c, e)) {
-                map_failed(m, p->first, n_begun, error.data);
+        } else if (!words_await_items(m, p->first, n_begun, error_text(&error), c, e)) {
+                map_failed(m, p->first, n_begun, error_text(&error));
         }
 }
 

@@ -125,7 +125,7 @@ void task_fail(Task *t, TaskState state, int code, const char *message) {
         _cleanup_text_ Text member = {0};
 
         error_plain(&member, "error", code, message);
-        task_settle(t, state, text_check(&member) < 0 ? "\"error\":null" : member.data);
+        task_settle(t, state, error_member(&member));
 }
 
 void task_requeue(Task *t) {
@@ -152,7 +152,7 @@ void task_died_with(Task *t, const Channel *c, const ExitStatus *e) {
         }
         error_of_death(&member, "error", c, e, t->n_deaths, t->exits);
         t->is_mute = words_await_task(t, c, e);
-        task_settle(t, TASK_FAILED, text_check(&member) < 0 ? "\"error\":null" : member.data);
+        task_settle(t, TASK_FAILED, error_member(&member));
 }
 
 void task_lost(Task *t) {

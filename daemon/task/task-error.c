@@ -15,6 +15,16 @@ void error_plain(Text *t, const char *key, int code, const char *message) {
         json_end_object(t);
 }
 
+#define SHORT_OF_MEMORY "{\"code\":-32603,\"message\":\"the daemon is short of memory\",\"data\":{\"name\":\"failed\"}}"
+
+const char *error_text(Text *t) {
+        return text_check(t) < 0 ? SHORT_OF_MEMORY : t->data;
+}
+
+const char *error_member(Text *t) {
+        return text_check(t) < 0 ? "\"error\":" SHORT_OF_MEMORY : t->data;
+}
+
 static void put_slice(Text *t, const char *key, Slice s) {
         if (t->length > 0 && !strchr("{[:,", t->data[t->length - 1]))
                 text_append_char(t, ',');

@@ -298,6 +298,9 @@ void error_from_worker(Text *t, const char *key, Slice error);
 /** error_of_death() - @n_deaths: of how many workers it was the end; @exits: their ends, NULL: this one. */
 void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus *e, unsigned n_deaths, const char *exits);
 void error_plain(Text *t, const char *key, int code, const char *message);
+/* What was put together as an ERROR, or as a member "error": where memory was short for it, one that says so. */
+const char *error_text(Text *t);
+const char *error_member(Text *t);
 void exit_put(Text *t, const Channel *c, const ExitStatus *e);
 
 /* task-blob.c */
@@ -347,6 +350,7 @@ usec_t channel_check(Channel *c, usec_t now); /* timeouts; when to look again */
 
 /* task-answer.c */
 void answer_receive(Channel *c);
+void piece_fail(Channel *c, Piece *p, int code, const char *message); /* its task, or all its items; it counts as answered */
 bool channel_take_hello(Channel *c, Slice params);
 void answer_take_kept(Channel *c, const char *line, size_t size); /* one that makes no sense is passed over */
 

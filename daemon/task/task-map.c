@@ -339,7 +339,10 @@ void map_redo(TaskMap *m, size_t first, size_t n, unsigned n_deaths) {
         MapRange *r = NEW0(MapRange);
 
         if (!r) {
-                map_failed(m, first, n, "{\"code\":-32603,\"message\":\"the daemon is short of memory\",\"data\":{\"name\":\"failed\"}}");
+                _cleanup_text_ Text error = {0};
+
+                error_plain(&error, NULL, ERROR_INTERNAL, "the daemon is short of memory");
+                map_failed(m, first, n, error_text(&error));
                 return;
         }
         *r = (MapRange){.first = first, .n = n, .n_deaths = n_deaths};
