@@ -63,19 +63,24 @@ static void garbage_describe(const Channel *c, const char *what, const char *lin
         (void) snprintf(buf, GARBAGE_TEXT_MAX, "%s: %s: %s", worker_name(c->worker), what, said);
 }
 
-/* The task that it is at fails with what it said, the process goes; until it is gone, answers are still answers. */
+/* The process goes, and what comes behind on the channel is not heard, however soon. But a worker that has a page gathers its
+ * answers: what a target itself wrote to the channel may overtake those that were finished before, so they count. */
+static void channel_is_spoilt(Channel *c, const char *what) {
+        c->is_over |= !c->has_page;
+        channel_condemn(c, what);
+}
+
+/* The task that it is at fails with what it said. */
 static void channel_garbage(Channel *c, const Garbage *g) {
         char message[GARBAGE_TEXT_MAX];
         Piece *p;
 
-        if (c->is_condemned)
-                return;
         garbage_describe(c, g->what, g->line.at, g->line.n, message);
         channel_take_kept(c); /* what it has finished and not told is not to blame */
-        p = piece_begun(c);
+        p = c->is_condemned ? NULL : piece_begun(c); /* of one that is being killed anyway, that says why */
         if (p)
                 piece_fail(c, p, ERROR_FAILED, message);
-        channel_condemn(c, g->what);
+        channel_is_spoilt(c, g->what);
 }
 
 /* ---- hello ---- */
@@ -164,7 +169,7 @@ static void answer_take_blobs(Channel *c, Piece *p, Answer *a, bool is_kept, con
         if (r == -ENOENT && (p->task || p->map)) {
                 garbage_describe(c, "it answered with a blob that is not its own", line, size, message);
                 piece_fail(c, p, ERROR_FAILED, message);
-                channel_condemn(c, "it answered with a blob that is not its own");
+                channel_is_spoilt(c, "it answered with a blob that is not its own");
                 return;
         }
         if (r < 0)
@@ -278,6 +283,8 @@ static void take_lines(Channel *c, const char *data, size_t size) {
                 if (!is_blank(data + at, n) && !chunk_take_plain(c, data + at, n))
                         take_line(c, data + at, n, &g);
                 at += n + 1;
+                if (c->is_over || (g.what && !c->has_page))
+                        break;
         }
         if (g.what)
                 channel_garbage(c, &g);

@@ -94,6 +94,78 @@ START_TEST(in_vain_none_goes) {
 }
 END_TEST
 
+/* ---- garbage ---- */
+
+#define GARBAGE "what is this?\n"
+#define NOT_ITS_OWN "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"$blob\":0},\"blobs\":[\"blob-99\"]}\n"
+
+/* What two tasks come to, whichever of it droverd sees at once: what was answered before counts, what comes after does not. */
+static const struct {
+        const char *parts[5];
+        const char *expected;
+} stories[] = {
+        {{GARBAGE, ANSWER(1, 5)}, "p-1 failed\np-2 worker-died\n"},
+        {{ANSWER(1, 5), GARBAGE}, "p-1 done\np-2 failed\n"},
+        {{ANSWER(1, 5), GARBAGE, ANSWER(2, 6)}, "p-1 done\np-2 failed\n"},
+        {{ANSWER(1, 5), ANSWER(2, 6), GARBAGE}, "p-1 done\np-2 done\n"},
+        {{GARBAGE, GARBAGE, ANSWER(1, 5), ANSWER(2, 6)}, "p-1 failed\np-2 worker-died\n"},
+        {{GARBAGE, ANSWER(2, 6)}, "p-1 failed\np-2 worker-died\n"},
+        {{"\n \r\n", ANSWER(1, 5), "5\n", ANSWER(2, 6)}, "p-1 done\np-2 failed\n"},
+        {{ANSWER(7, 5), ANSWER(1, 5)}, "p-1 failed\np-2 worker-died\n"},
+        {{NOT_ITS_OWN, ANSWER(2, 6)}, "p-1 failed\np-2 worker-died\n"},
+        {{ANSWER(2, 6), NOT_ITS_OWN, ANSWER(1, 5)}, "p-2 done\np-1 failed\n"},
+        {{"{\"jsonrpc\":\"2.0\",\"method\":\"hello\",\"params\":7}\n", ANSWER(1, 5)}, "p-1 failed\np-2 worker-died\n"},
+        {{"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":nan}\n", ANSWER(2, 6)}, "p-1 task-failed\np-2 done\n"}, /* it is known whose */
+};
+
+enum { AT_ONCE, BY_PART, BY_BYTE, AFTER_ITS_END, _N_WAYS };
+
+static void tell_story(const char *const parts[5], int way) {
+        char byte[2] = "";
+        _cleanup_text_ Text all = {0};
+
+        for (size_t i = 0; parts[i]; i++)
+                if (way == BY_PART)
+                        worker_says(parts[i]);
+                else
+                        text_append(&all, parts[i]);
+        if (way == AT_ONCE)
+                worker_says(all.data);
+        else if (way == AFTER_ITS_END)
+                worker_writes(all.data);
+        for (size_t i = 0; way == BY_BYTE && i < all.length; i++) {
+                byte[0] = all.data[i];
+                worker_says(byte);
+        }
+}
+
+/* "ID STATE\n", of one that failed with the name of its error. */
+static void summarize(Text *ret) {
+        char *rest = outcomes.data;
+
+        for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+                json_t *o = json_loads(line, 0, NULL), *error = json_object_get(o, "error");
+
+                ck_assert_ptr_nonnull(o);
+                text_appendf(ret, "%s %s\n", json_string_value(json_object_get(o, "task")),
+                             json_string_value(error ? json_object_get(json_object_get(error, "data"), "name") : json_object_get(o, "state")));
+                json_decref(o);
+        }
+}
+
+START_TEST(garbage_ends_it_in_order) {
+        _cleanup_text_ Text got = {0};
+
+        (void) task_world_submit(1, false);
+        (void) task_world_submit(1, false);
+        ck_assert_uint_eq(channel->n_open, 2);
+        tell_story(stories[_i / _N_WAYS].parts, _i % _N_WAYS);
+        worker_ends(CLD_KILLED, SIGKILL);
+        summarize(&got);
+        ck_assert_str_eq(got.data, stories[_i / _N_WAYS].expected);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("task-answer");
         TCase *c = tcase_create("all");
@@ -104,6 +176,7 @@ int main(void) {
         tcase_add_test(c, the_oldest_results_give_way);
         tcase_add_test(c, so_they_do_by_number);
         tcase_add_test(c, in_vain_none_goes);
+        tcase_add_loop_test(c, garbage_ends_it_in_order, 0, (int) ARRAY_SIZE(stories) * _N_WAYS);
         suite_add_tcase(s, c);
         r = srunner_create(s);
         srunner_run_all(r, CK_ENV);
