@@ -240,7 +240,7 @@ typedef void drover_exit_fn(drover_client *client, const char *name, int exitcod
 
 /**
  * drover_run_async() - start one process and be told once how it ended
- * `run` and `wait` go out together, so that it costs one round trip; a process without "name" gets a unique one here.
+ * One `run` goes out with "wait", so that it costs one round trip; a process without "name" gets a unique one here.
  *
  * Return: 0; on failure as drover_call_async(), and @on_exit will not be called.
  */

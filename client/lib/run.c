@@ -1,8 +1,7 @@
 /* run.c - processes: start one, join one, or both at once.
  *
- * drover_run_async() sends `run` and `wait` in one write under a name of its own making, and so needs no
- * round trip between them. Both replies meet in a RunCall: an error of `run` explains more than what `wait`
- * says of a process that never was, so `wait` does not settle a failure before `run` has answered. */
+ * drover_run_async() sends one `run` that is answered when the process has ended, under a name of its own making: who is
+ * told of a lost connection learns which one it was. */
 #include "base/alloc.h"
 #include "lib/client.h"
 
@@ -74,8 +73,6 @@ int drover_wait(drover_client *client, const char *name, int timeout_msec, int *
 }
 
 typedef struct RunCall {
-        uint64_t run_id, wait_id; /* 0 once settled */
-        drover_error *wait_error; /* waits for what `run` says */
         drover_exit_fn *on_exit;
         void *userdata;
         char *name;
@@ -84,7 +81,6 @@ typedef struct RunCall {
 static RunCall *run_call_free(RunCall *run) {
         if (!run)
                 return NULL;
-        drover_error_free(run->wait_error);
         free(run->name);
         free(run);
         return NULL;
@@ -92,39 +88,15 @@ static RunCall *run_call_free(RunCall *run) {
 DEFINE_CLEANUP(RunCall, run_call_free);
 
 /* Tells its owner, once, and ends. */
-static void run_settle(drover_client *client, RunCall *run_consume, int exitcode, const drover_error *error) {
-        _cleanup_(run_call_freep) RunCall *run = run_consume;
-
-        if (run->run_id > 0)
-                (void) drover_cancel(client, run->run_id);
-        if (run->wait_id > 0)
-                (void) drover_cancel(client, run->wait_id);
-        if (run->on_exit)
-                run->on_exit(client, run->name, exitcode, error, run->userdata);
-}
-
-static void run_on_started(drover_client *client, json_t *result, const drover_error *error, void *userdata) {
-        RunCall *run = userdata;
-
-        run->run_id = 0;
-        if (error)
-                run_settle(client, run, 0, error);
-        else if (run->wait_error)
-                run_settle(client, run, 0, run->wait_error);
-}
-
 static void run_on_ended(drover_client *client, json_t *result, const drover_error *error, void *userdata) {
-        _cleanup_error_ drover_error *own = error ? lib_error_copy(error) : NULL;
-        RunCall *run = userdata;
+        _cleanup_(run_call_freep) RunCall *run = userdata;
+        _cleanup_error_ drover_error *own = NULL;
         int exitcode = 0;
 
-        run->wait_id = 0;
-        if (!own)
-                (void) exitcode_of(run->name, result, &exitcode, &own);
-        if (own && run->run_id > 0)
-                run->wait_error = TAKE_PTR(own);
-        else
-                run_settle(client, run, exitcode, own);
+        if (!error && exitcode_of(run->name, result, &exitcode, &own) < 0)
+                error = own;
+        if (run->on_exit)
+                run->on_exit(client, run->name, exitcode, error, run->userdata);
 }
 
 /* The process's name as the caller gave it, or a unique one: "run-1f3a5c7e9b2d4f60-1". */
@@ -139,49 +111,38 @@ static char *run_name(drover_client *client, json_t *what) {
                             (unsigned long long) ++client->n_names);
 }
 
-/* Both calls queued, or none. */
-static int run_send(drover_client *client, RunCall *run, json_t *what, json_t *wait,
-                    drover_error **ret_error) {
-        const PendingWho started = {.on_reply = run_on_started, .userdata = run};
-        const PendingWho ended = {.on_reply = run_on_ended, .userdata = run};
-        size_t before;
-        int r = client_check(client, ret_error);
+/* @what with a name, and answered when it has ended. */
+static json_t *run_params(json_t *what, const char *name) {
+        _cleanup_json_ json_t *params = json_copy(what);
 
-        if (r < 0)
-                return r;
-        before = stream_output(client->stream)->length;
-        r = client_send(client, "run", what, &started, &run->run_id, ret_error);
-        if (r < 0)
-                return r;
-        r = client_send(client, "wait", wait, &ended, &run->wait_id, ret_error);
-        if (r < 0) {
-                text_truncate(stream_output(client->stream), before);
-                (void) drover_cancel(client, run->run_id);
-        }
-        return r;
+        if (!params || json_object_set_new(params, "name", json_string(name)) < 0 ||
+            json_object_set_new(params, "wait", json_true()) < 0)
+                return NULL;
+        return TAKE_PTR(params);
 }
 
 int drover_run_async(drover_client *client, json_t *what, drover_exit_fn *on_exit, void *userdata,
                      drover_error **ret_error) {
         _cleanup_(run_call_freep) RunCall *run = NEW0(RunCall);
-        _cleanup_json_ json_t *params = NULL, *wait = NULL;
+        const PendingWho who = {.on_reply = run_on_ended, .userdata = run};
+        _cleanup_json_ json_t *params = NULL;
+        uint64_t id;
         int r;
 
         if (!json_is_object(what))
                 return lib_failf(ret_error, -EINVAL, "what to run must be an object");
-        params = json_copy(what);
         if (run)
                 run->name = run_name(client, what);
         if (run && run->name)
-                wait = wait_params(run->name, -1);
-        if (!params || !wait || json_object_set_new(params, "name", json_string(run->name)) < 0)
+                params = run_params(what, run->name);
+        if (!params)
                 return lib_failf(ret_error, -ENOMEM, "out of memory");
         run->on_exit = on_exit;
         run->userdata = userdata;
-        r = run_send(client, run, params, wait, ret_error);
+        r = client_send(client, "run", params, &who, &id, ret_error);
         if (r < 0)
                 return r;
         client_flush(client);
-        run = NULL; /* belongs to its two pending calls now */
+        run = NULL; /* belongs to its pending call now */
         return 0;
 }

@@ -32,7 +32,7 @@
         X(DRAIN, "drain", "give workers no more tasks", "select")                                                   \
         X(WAIT, "wait", "join: wait until processes ended or are ready", "select", "process", "for", "timeout", "brief") \
         X(RUN, "run", "start one process from a command, or from a target of a module; takes every pool key besides", "command", \
-          "name", "daemon", "stdin", "stdout", "stderr", "module", "target", "args", "kwargs")                               \
+          "name", "daemon", "stdin", "stdout", "stderr", "module", "target", "args", "kwargs", "wait")                               \
         X(LOGS, "logs", "last lines of workers' output, and those to come", "select", "lines", "follow", "stream", "since") \
         X(LOGS_ROTATE, "logs.rotate", "begin log files anew; the old ones become rotated ones", "select")           \
         X(LOGS_CLEAR, "logs.clear", "empty log files and remove the rotated ones", "select")                        \

@@ -5,6 +5,7 @@ const char *goal_to_string(Goal g) {
         static const char *const names[_GOAL_MAX] = {
                 [GOAL_STARTED] = "running",    [GOAL_RESTARTED] = "restarted", [GOAL_STOPPED] = "stopped",
                 [GOAL_LAUNCHED] = "launched",  [GOAL_EXITED] = "ended",        [GOAL_READY] = "ready",
+                [GOAL_RUN_OVER] = "ended",
                 [GOAL_IDLE] = "idle",
                 [GOAL_AT_REST] = "stopped",    [GOAL_GONE] = "gone",           [GOAL_NONE] = "there",
                 [GOAL_RELOADED] = "replaced",  [GOAL_SETTLED] = "replaced",
@@ -86,6 +87,10 @@ static GoalVerdict check_exited(const GoalFacts *f, const GoalBaseline *b) {
         return f->state == WORKER_CREATED && !f->is_wanted ? GOAL_FAILED : GOAL_PENDING;
 }
 
+static GoalVerdict check_run_over(const GoalFacts *f, const GoalBaseline *b) {
+        return check_launched(f, b) == GOAL_FAILED ? GOAL_FAILED : check_exited(f, b);
+}
+
 static GoalVerdict check_ready(const GoalFacts *f, const GoalBaseline *b) {
         if (f->state == WORKER_RUNNING)
                 return f->is_restart_due ? GOAL_PENDING : GOAL_MET;
@@ -148,6 +153,7 @@ GoalVerdict goal_check(Goal g, const GoalFacts *f, const GoalBaseline *b) {
                 [GOAL_RESTARTED] = check_restarted,
                 [GOAL_STOPPED] = check_stopped,
                 [GOAL_LAUNCHED] = check_launched,
+                [GOAL_RUN_OVER] = check_run_over,
                 [GOAL_EXITED] = check_exited,
                 [GOAL_READY] = check_ready,
                 [GOAL_IDLE] = check_idle,

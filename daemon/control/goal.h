@@ -9,6 +9,7 @@ typedef enum Goal {
         GOAL_RESTARTED, /* restart: the same of a process younger than the call */
         GOAL_STOPPED,   /* stop: ended and its output written */
         GOAL_LAUNCHED,  /* run: exec succeeded */
+        GOAL_RUN_OVER,  /* run with wait: the same, and then it ended */
         GOAL_EXITED,    /* wait for=exit: at rest now, or its next end */
         GOAL_READY,     /* wait for=ready: ready, however many attempts it takes */
         GOAL_IDLE,      /* wait for=idle: nothing in hand: ready and not busy, or at rest */

@@ -1,8 +1,9 @@
 /* method-run.c - run: one process from a command, or from a target of a module.
  *
- * It is answered when exec succeeded, or with the stage at which it failed. What the call does not name itself is a key of
+ * It is answered when exec succeeded, or with the stage at which it failed; with `wait`, only when it ended. What the call does not name itself is a key of
  * a pool and goes to the configuration as it came. */
 #include "base/alloc.h"
+#include "control/audit.h"
 #include "control/control-call.h"
 #include "control/control-room.h"
 #include "control/fault-answer.h"
@@ -15,7 +16,7 @@
 typedef struct RunParams {
         json_t *command, *module, *target, *args, *kwargs;
         const char *name;
-        bool daemon;
+        bool daemon, wait;
         const char *stdio[3];
 } RunParams;
 
@@ -30,6 +31,7 @@ static const JsonField run_fields[] = {
         {"target", JSON_FIELD_VALUE, offsetof(RunParams, target), .help = "with module: what it calls"},
         {"args", JSON_FIELD_VALUE, offsetof(RunParams, args), .help = "of target, an array ([])"},
         {"kwargs", JSON_FIELD_VALUE, offsetof(RunParams, kwargs), .help = "of target, an object ({})"},
+        {"wait", JSON_FIELD_BOOL, offsetof(RunParams, wait), .help = "answer only when it ended, as `wait` with \"brief\" does (false)"},
         {0},
 };
 
@@ -76,7 +78,8 @@ static int run_begin(Call *c, const RunParams *p, PoolConfig *config) {
         if (r < 0)
                 return r;
         worker = pool_worker(pool, 0);
-        r = waiter_new(control->waiters, c, GOAL_LAUNCHED, NULL, &worker, 1, USEC_INFINITY, put_run);
+        r = waiter_new(control->waiters, c, p->wait ? GOAL_RUN_OVER : GOAL_LAUNCHED, NULL, &worker, 1, USEC_INFINITY,
+                       p->wait ? waiter_put_brief : put_run);
         if (r < 0)
                 pool_want_stop(pool);
         return r;
@@ -108,6 +111,8 @@ static void handle_run(Call *c, const void *params) {
                 call_fail(c, ERROR_EXISTS, "there is a pool or a process \"%s\" already", name);
         else if (r < 0)
                 call_errno(c, r, "cannot run");
+        else if (p->wait)
+                audit_call(c, "begun"); /* its answer may be hours away */
 }
 
 const Method method_run = {
@@ -117,5 +122,5 @@ const Method method_run = {
         .handler = handle_run,
         .fields = run_fields,
         .params_size = sizeof(RunParams),
-        .result = "{\"process\":NAME,\"pid\":N}",
+        .result = "{\"process\":NAME,\"pid\":N}; with wait {\"workers\":[{\"name\",\"state\",\"exitcode\"}]}",
 };

@@ -376,6 +376,21 @@ START_TEST(test_a_brief_wait) {
 }
 END_TEST
 
+START_TEST(test_a_run_that_waits) {
+        _cleanup_json_ json_t *want = json_pack("{s:[{s:s,s:s,s:i}]}", "workers", "name", "job", "state", "exited", "exitcode", 3);
+
+        client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"run\",\"params\":{\"command\":[\"/exit\",\"3\"],\"name\":\"job\",\"wait\":true}}\n"
+                            "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"run\",\"params\":{\"command\":[\"/fail\"],\"name\":\"bad\",\"wait\":true}}\n");
+        {
+                _cleanup_json_ json_t *one = client_json(&w, fd), *other = client_json(&w, fd);
+                bool in_order = at_int(one, "id") == 1;
+
+                ck_assert(json_equal(json_object_get(in_order ? one : other, "result"), want));
+                ck_assert_str_eq(at_string(in_order ? other : one, "error.data.name"), "failed");
+        }
+}
+END_TEST
+
 START_TEST(test_run_and_wait) {
         /* both in one write, as libdrover does */
         client_send(&w, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"run\",\"params\":{\"command\":[\"/exit\",\"3\"],\"name\":\"job\"}}\n"
@@ -700,6 +715,7 @@ int main(void) {
         tcase_add_test(t, test_scale_and_remove);
         tcase_add_test(t, test_what_leaves_is_not_waited_for);
         tcase_add_test(t, test_a_brief_wait);
+        tcase_add_test(t, test_a_run_that_waits);
         tcase_add_test(t, test_run_and_wait);
         tcase_add_test(t, test_daemon_dies_with_its_connection);
         tcase_add_test(t, test_logs);

@@ -40,6 +40,14 @@ static const struct {
         {GOAL_LAUNCHED, {0}, {.state = WORKER_STARTING, .is_alive = true}, GOAL_MET},
         {GOAL_LAUNCHED, {0}, {.state = WORKER_EXITED, .has_new_end = true}, GOAL_MET},
         {GOAL_LAUNCHED, {0}, {.state = WORKER_FAILED, .has_new_end = true, .has_failed_to_start = true}, GOAL_FAILED},
+        /* run with wait */
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_LAUNCHING, .is_wanted = true}, GOAL_PENDING},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_PENDING},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_EXITED, .has_new_end = true}, GOAL_PENDING},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_EXITED, .has_new_end = true, .is_settled = true}, GOAL_MET},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_FAILED, .has_new_end = true, .has_failed_to_start = true}, GOAL_FAILED},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_STOPPED, .is_settled = true}, GOAL_FAILED},
+        {GOAL_RUN_OVER, {0}, {.state = WORKER_BACKOFF, .has_new_end = true, .is_settled = true, .is_wanted = true}, GOAL_MET},
         /* pause, resume */
         {GOAL_PAUSED, {0}, {.state = WORKER_RUNNING, .is_alive = true, .is_freezing = true}, GOAL_PENDING},
         {GOAL_PAUSED, {0}, {.state = WORKER_RUNNING, .is_alive = true}, GOAL_MET},
