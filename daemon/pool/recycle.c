@@ -99,6 +99,7 @@ static void recycle(Worker *w, const char *reason) {
         worker_emit(w, EVENT_WORKER_RECYCLED, text_check(t) < 0 ? NULL : t->data, NULL);
         log_fields(LOG_INFO, pool_name(w->pool), w->name, "%s: replaced for its %s", w->name, reason);
         w->recycled_generation = w->generation;
+        w->recycled_for = reason;
         w->recycle_retry_at = usec_add(clock_now(), RECYCLE_RETRY_USEC);
         worker_want_succession(w);
 }

@@ -100,12 +100,22 @@ void worker_set_load(Worker *w, uint64_t generation, bool is_busy, uint64_t task
                 world->hooks.worker_load(w, world->userdata);
 }
 
-int worker_signal_process(Worker *w, uint64_t generation, int sig, bool whole_tree) {
+int worker_signal_process(Worker *w, uint64_t generation, int sig) {
         Child *c = child_of(w, generation);
+
+        return c && !child_is_ended(c) ? child_signal(c, sig, false, false) : -ESRCH;
+}
+
+int worker_kill_process(Worker *w, uint64_t generation, const char *why) {
+        Child *c = child_of(w, generation);
+        Faulty *f = c && c == w->child ? &w->fault : &w->elder.fault;
 
         if (!c || child_is_ended(c))
                 return -ESRCH;
-        return sig == SIGKILL && whole_tree ? child_kill_tree(c) : child_signal(c, sig, whole_tree, false);
+        if (f->kind == WORKER_FAULT_NONE)
+                faulty_set(f, WORKER_FAULT_TASK, why);
+        worker_mark_to_tell(w); /* and on record */
+        return child_kill_tree(c);
 }
 
 void pool_set_queued(Pool *p, size_t n) {

@@ -36,7 +36,9 @@ uint64_t worker_tasks_allowed(const Worker *w, uint64_t generation);
 void worker_hear_hello(Worker *w, uint64_t generation);
 /** worker_set_load() - what it is at; @task: the number of the task, 0: none. */
 void worker_set_load(Worker *w, uint64_t generation, bool is_busy, uint64_t task, uint64_t n_done);
-int worker_signal_process(Worker *w, uint64_t generation, int sig, bool whole_tree);
+int worker_signal_process(Worker *w, uint64_t generation, int sig);
+/** worker_kill_process() - SIGKILL of its whole tree; @why: a clause, what its end is told with. */
+int worker_kill_process(Worker *w, uint64_t generation, const char *why);
 void pool_set_queued(Pool *p, size_t n);
 /** pool_has_given_up() - all its workers ended, and none comes again unless somebody starts it; *why: how the first did. */
 bool pool_has_given_up(const Pool *p, char *why, size_t size);

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "priority.h"
+#include <stdio.h>
 
 #define KILL_AGAIN (1 * USEC_PER_SEC) /* doubled five times */
 
@@ -42,6 +43,7 @@ static void elder_clear(Elder *e) {
         errand_drop(e->stop_errand);
         pool_config_unref(e->config);
         free(e->status_text);
+        faulty_clear(&e->fault);
         *e = (Elder){.ended_generation = ended};
 }
 
@@ -62,6 +64,8 @@ void worker_set_aside(Worker *w) {
         w->elder.config = TAKE_PTR(w->config);
         w->config_live = pool_config_unref(w->config_live);
         w->elder.status_text = TAKE_PTR(w->status_text);
+        w->elder.fault = w->fault;
+        w->fault = (Faulty){0};
         w->elder.pid = w->pid;
         w->elder.generation = w->generation;
         w->elder.started_at = w->started_at;
@@ -88,6 +92,8 @@ bool worker_reinstate(Worker *w) {
         w->child = TAKE_PTR(e->child);
         w->config = TAKE_PTR(e->config);
         w->status_text = TAKE_PTR(e->status_text);
+        w->fault = e->fault;
+        e->fault = (Faulty){0};
         w->pid = e->pid;
         w->generation = e->generation;
         w->started_at = e->started_at;
@@ -151,12 +157,23 @@ void worker_elder_arm(Worker *w, usec_t due) {
                 (void) child_kill_tree(e->child);
 }
 
+/* Replaced by drover's own decision, not at somebody's request. */
+static void note_recycled(const Worker *w, Elder *e) {
+        char text[64];
+
+        if (e->generation != w->recycled_generation || e->fault.kind != WORKER_FAULT_NONE || !w->is_wanted)
+                return;
+        (void) snprintf(text, sizeof text, "replaced for its %s", w->recycled_for);
+        faulty_set(&e->fault, WORKER_FAULT_RECYCLED, w->recycled_for ? text : NULL);
+}
+
 void worker_elder_release(Worker *w) {
         Elder *e = &w->elder;
         usec_t timeout;
 
         if (!e->child || e->is_stopping)
                 return;
+        note_recycled(w, e);
         timeout = e->config->stop_timeout;
         e->is_stopping = true;
         if (timeout != USEC_INFINITY && tasking_close(w, e->generation))
@@ -181,6 +198,8 @@ void worker_elder_on_end(Worker *w, const ExitStatus *exit) {
         w->exit = *exit;
         w->has_exit = true;
         faulty_clear(&w->ended_fault);
+        w->ended_fault = e->fault;
+        e->fault = (Faulty){0};
         w->has_ended_overdue = e->n_kills > 0 && !w->kill_due;
         w->child = e->child; /* the event and the entry among the ends are about this one */
         w->pid = e->pid;

@@ -16,6 +16,8 @@ static const struct {
         [WORKER_FAULT_UNREADY] = {"unready", "not ready in time", false, 0},
         [WORKER_FAULT_HEALTH] = {"health", "health check failed", true, EVENT_WORKER_UNHEALTHY},
         [WORKER_FAULT_WATCHDOG] = {"watchdog", "watchdog", true, EVENT_WORKER_WATCHDOG},
+        [WORKER_FAULT_TASK] = {"task", "its tasks went wrong", false, 0},
+        [WORKER_FAULT_RECYCLED] = {"recycled", "it was replaced", false, 0},
 };
 
 const char *worker_fault_to_string(WorkerFault f) {

@@ -32,6 +32,8 @@ typedef enum WorkerFault {
         WORKER_FAULT_UNREADY,
         WORKER_FAULT_HEALTH,
         WORKER_FAULT_WATCHDOG,
+        WORKER_FAULT_TASK,     /* killed for what it did with its tasks, or they with it */
+        WORKER_FAULT_RECYCLED, /* nothing was wrong: an elder that gave way to a younger process */
         _WORKER_FAULT_MAX,
 } WorkerFault;
 
@@ -76,6 +78,7 @@ typedef struct Elder {
         usec_t ready_at;           /* CLOCK_MONOTONIC; for the case that it stays, as the next three */
         uint64_t tasks_done;
         char *status_text;
+        Faulty fault;      /* what it is being stopped for */
         Watchdog watchdog; /* what it said of it */
         bool is_stopping;
         bool is_signal_due; /* its task channel was ended; the signal follows */
@@ -146,7 +149,7 @@ struct Worker {
 
         RestartHistory history;
         bool has_exit;
-        Faulty fault;        /* STOPPING because of it */
+        Faulty fault;        /* STOPPING because of it, or being killed */
         Faulty ended_fault;  /* the last end came because of it */
         ExitStatus exit;     /* the last end */
         WorkerEnds *ends;    /* NULL: none yet */
@@ -167,6 +170,7 @@ struct Worker {
         usec_t idle_since, idle_looked_at; /* CLOCK_MONOTONIC; size.c */
         uint64_t idle_cpu_usec;            /* at idle_looked_at */
         uint64_t recycled_generation;      /* the process that recycle.c had replaced last */
+        const char *recycled_for;          /* static: "age", "memory", "tasks"; NULL: the life before knew */
         usec_t recycle_retry_at;           /* not before, when that did not succeed */
         uint64_t tasks_done; /* X_DROVER_TASKS= of the present process, or counted at its task channel */
         uint64_t task;       /* number of the task that the present process is at; 0: none */

@@ -242,7 +242,7 @@ void channel_condemn(Channel *c, const char *why) {
         c->is_condemned = true;
         c->condemned_for = alloc_strdup(why);
         log_fields(LOG_NOTICE, c->pool->name, worker_name(c->worker), "%s: killed: %s", worker_name(c->worker), why);
-        (void) worker_signal_process(c->worker, c->generation, SIGKILL, true);
+        (void) worker_kill_process(c->worker, c->generation, why);
 }
 
 /* ---- what others see ---- */

@@ -130,7 +130,7 @@ static void on_adopted(Worker *w, uint64_t generation, void *userdata) {
         if (error >= 0)
                 return;
         log_warning("%s: its task channel is lost: %s; replacing it", worker_name(w), strerrordesc_np(-error));
-        (void) worker_signal_process(w, generation, SIGKILL, true);
+        (void) worker_kill_process(w, generation, "its task channel was lost with the daemon's life before");
 }
 
 static bool on_close(Worker *w, uint64_t generation, void *userdata) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static void time_out(Channel *c, Piece *p) {
-        char message[160], span[SPAN_TEXT_MAX];
+        char message[160], why[80], span[SPAN_TEXT_MAX];
         _cleanup_text_ Text error = {0};
 
         (void) snprintf(message, sizeof message, "it lasted longer than %s; %s was killed", span_format(span, p->timeout),
@@ -26,7 +26,8 @@ static void time_out(Channel *c, Piece *p) {
                 map_failed(m, p->first, n, error.data);
         }
         p->task = NULL;
-        channel_condemn(c, message);
+        (void) snprintf(why, sizeof why, "its task lasted longer than %s", span);
+        channel_condemn(c, why);
 }
 
 static usec_t check_timeout(Channel *c, Piece *p, usec_t now) {
@@ -45,7 +46,7 @@ static usec_t check_timeout(Channel *c, Piece *p, usec_t now) {
                 return USEC_INFINITY;
         }
         c->warned_at = now;
-        (void) worker_signal_process(c->worker, c->generation, SIGUSR2, false);
+        (void) worker_signal_process(c->worker, c->generation, SIGUSR2);
         return usec_add(now, TASK_GRACE_USEC);
 }
 

@@ -336,7 +336,8 @@ class Recycle(unittest.TestCase):
             pid = d.workers("big")["big/0"]["pid"]
             e = d.follow("worker.recycled", 0)
             self.assertEqual((e["worker"], e["data"]["reason"], e["data"]["pid"]), ("big/0", "memory", pid))
-            self.assertEqual(d.follow("worker.exited", e["seq"], "big/0")["data"]["pid"], pid)
+            end = d.follow("worker.exited", e["seq"], "big/0")["data"]
+            self.assertEqual((end["pid"], end["cause"]), (pid, "replaced for its memory, killed by SIGTERM"))
 
     def test_age_and_a_younger_one_that_fails(self):
         """Replaced by age; one whose successor cannot start stays, and is not replaced again at once."""

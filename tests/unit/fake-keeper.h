@@ -106,6 +106,16 @@ _unused_ static void fake_ended(Child *c, int code, int status) {
         c->hooks.on_end(c, &e, c->userdata);
 }
 
+/* The same, by a signal that drover sent. */
+_unused_ static void fake_ended_by_drover(Child *c, int sig) {
+        ExitStatus e = { .exit = { .code = CLD_KILLED, .status = sig, .sent = (uint32_t) sig }, .at_usec = clock_realtime() };
+
+        fake_answer(c);
+        c->is_ended = true;
+        c->pid = 0;
+        c->hooks.on_end(c, &e, c->userdata);
+}
+
 _unused_ static void fake_failed(Child *c, LaunchStage stage, int error) {
         ExitStatus e = { .is_failure_to_start = true, .failure = { .stage = stage, .error = error },
                          .at_usec = clock_realtime() };

@@ -166,6 +166,77 @@ START_TEST(garbage_ends_it_in_order) {
 }
 END_TEST
 
+/* ---- why it was killed ---- */
+
+static void by_garbage(void) {
+        (void) task_world_submit(1, false);
+        worker_says(GARBAGE);
+}
+
+static void by_cancel(void) {
+        (void) task_cancel(task_world_submit(1, false));
+}
+
+static void by_timeout(void) {
+        Task *t = NULL;
+        TaskSpec s = {.target = "f", .attempts = 1, .uid = 1, .timeout = USEC_PER_MSEC, .is_recorded = true};
+
+        ck_assert_int_eq(task_submit(room, pool, &s, &t), 0);
+        task_world_posted();
+        while (!channel->is_condemned)
+                world_round();
+}
+
+static void by_closing(void) {
+        (void) shutdown(worker_end, SHUT_WR);
+        while (!channel->is_condemned)
+                world_round();
+}
+
+static void by_nobody(void) {
+}
+
+static const struct {
+        void (*act)(void);
+        const char *cause;
+} kills[] = {
+        {by_garbage, "it said on its task channel what is not JSON, killed by SIGKILL"},
+        {by_cancel, "the task that it is at was cancelled, killed by SIGKILL"},
+        {by_timeout, "its task lasted longer than 1ms, killed by SIGKILL"},
+        {by_closing, "it closed its task channel, killed by SIGKILL"},
+        {by_nobody, "killed by SIGKILL on request"},
+};
+
+static const char *last_cause(const Worker *w) {
+        static Text t;
+        const char *at;
+
+        text_clear(&t);
+        worker_put_json((Worker *) w, &t, NULL);
+        at = strstr(t.data, "\"last_exit\":{");
+        ck_assert_ptr_nonnull(at);
+        return at;
+}
+
+/* Its end says so, and not the next one's. */
+START_TEST(a_kill_has_its_reason) {
+        Worker *w = channel->worker;
+        char expected[128];
+
+        kills[_i].act();
+        ck_assert_uint_eq(fake_child("p/0")->n_tree_kills, kills[_i].act != by_nobody);
+        fake_ended_by_drover(fake_child("p/0"), SIGKILL);
+        (void) snprintf(expected, sizeof expected, "\"cause\":\"%s\"", kills[_i].cause);
+        ck_assert_msg(strstr(last_cause(w), expected), "%s", last_cause(w));
+        fake_drained(fake_child("p/0"));
+        pool_set_converge(world.set);
+        fake_started(fake_child("p/0"), 1001);
+        fake_ended(fake_child("p/0"), CLD_KILLED, SIGKILL);
+        ck_assert_msg(strstr(last_cause(w), "\"cause\":\"killed by SIGKILL\""), "%s", last_cause(w));
+        channel = NULL;
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("task-answer");
         TCase *c = tcase_create("all");
@@ -177,6 +248,7 @@ int main(void) {
         tcase_add_test(c, so_they_do_by_number);
         tcase_add_test(c, in_vain_none_goes);
         tcase_add_loop_test(c, garbage_ends_it_in_order, 0, (int) ARRAY_SIZE(stories) * _N_WAYS);
+        tcase_add_loop_test(c, a_kill_has_its_reason, 0, (int) ARRAY_SIZE(kills));
         suite_add_tcase(s, c);
         r = srunner_create(s);
         srunner_run_all(r, CK_ENV);
