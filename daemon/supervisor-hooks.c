@@ -71,7 +71,6 @@ const KeeperLinkHooks supervisor_keeper_hooks = {
 static void on_worker_changed(Worker *w, void *userdata) {
         Supervisor *s = userdata;
 
-        state_put_worker(s, w);
         if (s->control)
                 control_worker_changed(s->control, w);
         status_changed(s);

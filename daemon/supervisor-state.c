@@ -192,8 +192,11 @@ static void state_put_all(Supervisor *s) {
 }
 
 void state_flush(Supervisor *s) {
+        Worker *w;
         int r;
 
+        while ((w = pool_set_next_unrecorded(s->pools)))
+                state_put_worker(s, w); /* once a turn, however often it changed */
         state_put_seq(s);
         r = journal_flush(s->journal);
         if (r == -ESTALE) { /* something did not fit into memory: all of it once more */

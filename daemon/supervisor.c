@@ -38,7 +38,7 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
         task_room_dispatch(s->tasks); /* what those answers made room for */
         state_flush(s);
         wish_flush(s);
-        (void) keeper_link_flush(s->keeper);
+        (void) keeper_link_flush_soon(s->keeper);
         /* A journal that the keeper does not hold yet is no record; its turn comes when the line is writable. */
         if (keeper_link_is_safe(s->keeper)) {
                 task_room_flush(s->tasks);

@@ -88,6 +88,7 @@ struct PoolSet {
         Pool **pools; /* by name */
         size_t n_pools, pools_capacity;
         Worker *changed;
+        Worker *unrecorded; /* what is on record of them is no more true */
         Pool *ring;
         Pool *ended;
         size_t n_ended;

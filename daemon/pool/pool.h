@@ -16,7 +16,8 @@ typedef struct PoolSet PoolSet;
 
 /* Upward calls, installed by the supervisor. */
 typedef struct PoolHooks {
-        /* A worker entered a state, became settled, or a process was launched; never reentrant into pool. */
+        /* A worker entered a state, became settled, or a process was launched; never reentrant into pool. What is on record
+         * of it is to be renewed: pool_set_next_unrecorded(). */
         void (*worker_changed)(Worker *w, void *userdata);
         /* A slot goes (scaled down, pool removed, an ended run process forgotten): @w dies after the call, forget it.
          * From pool_set_converge(), or from pool_add_run() for the process that the new one replaces. */
@@ -55,6 +56,8 @@ int pool_set_new(PoolSet **ret, const PoolWorld *world);
 PoolSet *pool_set_free(PoolSet *s);
 DEFINE_CLEANUP(PoolSet, pool_set_free);
 void pool_set_set_log_dir(PoolSet *s, const char *log_dir);
+/** pool_set_next_unrecorded() - take the next of the workers to be written down anew; NULL: that is all for this turn. */
+Worker *pool_set_next_unrecorded(PoolSet *s);
 
 /**
  * pool_add() - takes a reference of @c; workers are CREATED; autostart (or pool_want_start) makes them wanted

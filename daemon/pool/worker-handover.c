@@ -275,10 +275,10 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
                 faulty_clear(&w->fault);
         }
         w->generation = m->generation;
-        if (m->slot_info.state == KEEPER_SLOT_RUNNING) {
+        if (m->slot_info.state == KEEPER_SLOT_RUNNING)
                 w->pid = m->slot_info.pid;
+        if (m->slot_info.state != KEEPER_SLOT_LAUNCHING)
                 w->started_at = m->slot_info.started_usec;
-        }
         if (w->ready_at == 0 && state == WORKER_RUNNING)
                 w->ready_at = clock_now();
         worker_put_back(w, state);

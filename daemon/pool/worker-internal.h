@@ -119,6 +119,7 @@ struct Worker {
         bool is_unwatched;  /* frozen: neither probed nor waited for; see worker_set_unwatched() */
         bool has_been_refused; /* it was told so, once a process */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
+        bool is_unrecorded; /* in the set's list */
         bool is_paused;     /* the present process is to be frozen */
         bool is_frozen;     /* it is, as the keeper has seen */
         bool is_freezing;   /* the keeper was asked to freeze or to thaw it and has not said yet that it is so */
@@ -188,7 +189,7 @@ struct Worker {
         size_t facts_length;
 
         bool is_changed, is_to_launch; /* in the set's, in the pool's list */
-        Worker *changed_prev, *changed_next, *launch_prev, *launch_next;
+        Worker *changed_prev, *changed_next, *launch_prev, *launch_next, *unrecorded_prev, *unrecorded_next;
         uint64_t select_stamp;
 };
 
@@ -211,7 +212,8 @@ void worker_follow_policy(Worker *w, const ExitStatus *e); /* enters LAUNCHING, 
 void worker_set_wanted(Worker *w, bool wanted);
 void worker_mark_changed(Worker *w);
 void worker_mark_to_tell(Worker *w);
-void worker_tell(Worker *w); /* PoolHooks.worker_changed */
+void worker_tell(Worker *w); /* PoolHooks.worker_changed; and it is to be recorded */
+void worker_unrecord(Worker *w); /* what is on record is as good */
 void worker_queue_launch(Worker *w);
 void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w itself */
 void worker_unlist(Worker *w);

@@ -24,11 +24,29 @@ void worker_tell(Worker *w) {
         const PoolWorld *world = &w->pool->set->world;
 
         w->is_to_tell = false;
+        if (!w->is_unrecorded)
+                DL_APPEND2(w->pool->set->unrecorded, w, unrecorded_prev, unrecorded_next);
+        w->is_unrecorded = true;
         rolling_mark(w->pool);
         demand_mark(w->pool);
         tasking_changed(w->pool);
         if (world->hooks.worker_changed)
                 world->hooks.worker_changed(w, world->userdata);
+}
+
+void worker_unrecord(Worker *w) {
+        if (!w->is_unrecorded)
+                return;
+        w->is_unrecorded = false;
+        DL_DELETE2(w->pool->set->unrecorded, w, unrecorded_prev, unrecorded_next);
+}
+
+Worker *pool_set_next_unrecorded(PoolSet *s) {
+        Worker *w = s->unrecorded;
+
+        if (w)
+                worker_unrecord(w);
+        return w;
 }
 
 void worker_queue_launch(Worker *w) {
@@ -52,6 +70,7 @@ static void worker_unqueue_launch(Worker *w) {
 
 void worker_unlist(Worker *w) {
         worker_unqueue_launch(w);
+        worker_unrecord(w);
         if (!w->is_changed)
                 return;
         w->is_changed = false;

@@ -207,8 +207,14 @@ static void worker_note_spawn(Worker *w) {
         w->is_closing = false;
 }
 
+/* That a process of `run` was started, and when, is known of the keeper's table, too. */
+static bool is_start_known(const Worker *w) {
+        return w->pool->origin == POOL_FROM_RUN && w->config->ready == READY_EXEC && w->state == WORKER_RUNNING;
+}
+
 static void act_spawned(Worker *w) {
         const PoolConfig *c = w->config;
+        bool has_record = !w->is_unrecorded;
         bool at_once = w->is_ready_early || (c->ready == READY_EXEC && c->start_for == 0);
         usec_t span = c->ready == READY_EXEC ? c->start_for : c->ready_timeout;
 
@@ -216,6 +222,8 @@ static void act_spawned(Worker *w) {
         worker_enter(w, WORKER_STARTING, at_once ? USEC_INFINITY : MAX(in(span), w->extended_to));
         if (at_once)
                 worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+        if (has_record && is_start_known(w))
+                worker_unrecord(w);
 }
 
 static void act_note_ready(Worker *w) {

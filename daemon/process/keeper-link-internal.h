@@ -32,6 +32,7 @@ struct KeeperLink {
         int fd;
         sd_event *event;
         sd_event_source *io, *deliver;
+        sd_event_source *ack_timer; /* on: acknowledgements wait for company */
         KeeperLinkHooks hooks;
         void *userdata;
         bool is_broken, is_break_told, wants_output;
@@ -43,6 +44,7 @@ struct KeeperLink {
 
         KeeperRequest *kept, *requests; /* two queues; DL_APPEND */
         uint32_t first_ack, last_ack;   /* slot + 1; 0: none */
+        unsigned n_acks;
 
         KeeperSlot *slots; /* KEEPER_SLOTS_MAX, most of it never touched */
         uint64_t in_use[KEEPER_SLOTS_MAX / 64];

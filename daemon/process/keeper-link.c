@@ -9,6 +9,7 @@
  * notice waits, they are acted on at once. */
 #include "process/keeper-link-internal.h"
 #include "base/alloc.h"
+#include "priority.h"
 #include <sys/epoll.h>
 
 static void notice_deliver(KeeperLink *l, KeeperNotice *n) {
@@ -114,6 +115,11 @@ static int io_dispatch(sd_event_source *source, int fd, uint32_t events, void *u
         return 0;
 }
 
+static int ack_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) keeper_link_flush(userdata);
+        return 0;
+}
+
 static int link_watch(KeeperLink *l, sd_event *event, int64_t priority) {
         int r = sd_event_add_io(event, &l->io, l->fd, EPOLLIN, io_dispatch, l);
 
@@ -125,6 +131,12 @@ static int link_watch(KeeperLink *l, sd_event *event, int64_t priority) {
                 r = sd_event_source_set_priority(l->deliver, priority - 1);
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->deliver, l->n_inbox > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &l->ack_timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, ack_dispatch, l);
+        if (r >= 0)
+                r = sd_event_source_set_priority(l->ack_timer, PRIORITY_TIMER);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(l->ack_timer, SD_EVENT_OFF);
         return r;
 }
 
@@ -160,6 +172,7 @@ KeeperLink *keeper_link_free(KeeperLink *l) {
                 return NULL;
         sd_event_source_disable_unref(l->io);
         sd_event_source_disable_unref(l->deliver);
+        sd_event_source_disable_unref(l->ack_timer);
         for (size_t i = 0; i < l->n_inbox; i++)
                 fd_close(l->inbox[i].fd);
         keeper_queue_done(l);

@@ -68,6 +68,8 @@ int keeper_link_quit(KeeperLink *l, int code, bool leave_running);
  * Order: KEEP and DROP, then ACK, then the rest. Return: 0; -EPIPE when the keeper is gone (on_broken follows).
  */
 int keeper_link_flush(KeeperLink *l);
+/** keeper_link_flush_soon() - the same, but acknowledgements alone wait up to 20 ms for something that goes with them. */
+int keeper_link_flush_soon(KeeperLink *l);
 bool keeper_link_is_flushed(const KeeperLink *l); /* nothing waits to be sent */
 /** keeper_link_is_safe() - every descriptor given to be kept has been sent: only then may answers go out. */
 bool keeper_link_is_safe(const KeeperLink *l);

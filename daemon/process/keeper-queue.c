@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <utlist.h>
 
+#define ACKS_WAITING_MAX 32u /* slots that wait to be free */
+#define ACK_WAIT_USEC (20 * USEC_PER_MSEC)
+
 static KeeperRequest *request_free(KeeperRequest *r) {
         if (!r)
                 return NULL;
@@ -79,6 +82,7 @@ static int acks_send(KeeperLink *l) {
                 if (k < 0)
                         return k;
                 l->first_ack = s->next_ack;
+                l->n_acks--;
                 if (!l->first_ack)
                         l->last_ack = 0;
                 s->next_ack = 0;
@@ -108,6 +112,22 @@ int keeper_link_flush(KeeperLink *l) {
         }
         keeper_link_set_output(l, false);
         return 0;
+}
+
+/* Acknowledgements alone do not wake the keeper: they go with the next request, or are late by this much. */
+static bool acks_can_wait(KeeperLink *l) {
+        int enabled = SD_EVENT_OFF;
+
+        if (l->kept || l->requests || l->n_acks == 0 || l->n_acks > ACKS_WAITING_MAX)
+                return false;
+        if (sd_event_source_get_enabled(l->ack_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+                return true;
+        return sd_event_source_set_time_relative(l->ack_timer, ACK_WAIT_USEC) >= 0 &&
+               sd_event_source_set_enabled(l->ack_timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+int keeper_link_flush_soon(KeeperLink *l) {
+        return !l->is_broken && acks_can_wait(l) ? 0 : keeper_link_flush(l);
 }
 
 bool keeper_link_is_flushed(const KeeperLink *l) {

@@ -81,6 +81,7 @@ static void slot_queue_ack(KeeperLink *l, uint32_t slot) {
         else
                 l->first_ack = slot + 1;
         l->last_ack = slot + 1;
+        l->n_acks++;
 }
 
 static void slot_settle(KeeperLink *l, uint32_t slot) {

@@ -484,6 +484,41 @@ START_TEST(the_order_of_sending) {
 }
 END_TEST
 
+START_TEST(acknowledgements_wait_for_company) {
+        Fixture f;
+        Seen s, t;
+        uint64_t first, second;
+
+        fixture_start(&f, 100);
+        ck_assert_int_eq(launch(&f, &s), 0);
+        run(&f);
+        expect(&f, KEEPER_LAUNCH, 0, child_generation(s.child));
+        say_type(&f, KEEPER_EXITED, s.child);
+        say_type(&f, KEEPER_DRAINED, s.child);
+        run(&f);
+        first = child_generation(s.child);
+        s.child = child_free(s.child);
+        ck_assert_int_eq(keeper_link_flush_soon(f.link), 0);
+        expect_silence(&f);
+        ck_assert(!keeper_link_is_flushed(f.link));
+        ck_assert_int_eq(launch(&f, &t), 0);
+        ck_assert_int_eq(keeper_link_flush_soon(f.link), 0);
+        expect(&f, KEEPER_ACK, 0, first);
+        expect(&f, KEEPER_LAUNCH, 1, child_generation(t.child));
+        say_type(&f, KEEPER_FAILED, t.child);
+        while (sd_event_run(f.event, 0) > 0)
+                ;
+        second = child_generation(t.child);
+        child_free(t.child);
+        ck_assert_int_eq(keeper_link_flush_soon(f.link), 0);
+        expect_silence(&f);
+        while (!keeper_link_is_flushed(f.link)) /* nothing comes: its time is over */
+                ck_assert_int_ge(sd_event_run(f.event, USEC_PER_SEC), 0);
+        expect(&f, KEEPER_ACK, 1, second);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(a_full_socket_delays_and_loses_nothing) {
         Fixture f;
         KeeperMessage m;
@@ -628,6 +663,7 @@ int main(void) {
         tcase_add_test(t, the_table_is_taken_over);
         tcase_add_test(t, nobodys_processes_are_ended);
         tcase_add_test(t, the_order_of_sending);
+        tcase_add_test(t, acknowledgements_wait_for_company);
         tcase_add_test(t, a_full_socket_delays_and_loses_nothing);
         tcase_add_test(t, plain_requests_and_signals);
         tcase_add_test(t, notices_of_the_keeper_itself);

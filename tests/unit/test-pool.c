@@ -723,6 +723,41 @@ START_TEST(test_adopt_daemon_run) {
 }
 END_TEST
 
+static Worker *run_worker(const char *name) {
+        return pool_worker(pool_find(world.set, name), 0);
+}
+
+/* That it was started is not written down: the keeper's table tells the next life. */
+START_TEST(test_adopt_unrecorded_starts) {
+        KeeperMessage slots[2];
+
+        world_run("up", NULL);
+        world_run("over", NULL);
+        pool_set_converge(world.set);
+        for (int i = 0; i < 2; i++)
+                ck_assert_ptr_nonnull(pool_set_next_unrecorded(world.set));
+        ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
+        write_records();
+        fake_started(fake_child("up"), 500);
+        fake_started(fake_child("over"), 501);
+        pool_set_converge(world.set);
+        ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
+        ck_assert_int_eq(worker_state(run_worker("up")), WORKER_RUNNING);
+        fake_child("over")->is_ended = true; /* nobody hears of it */
+        slots[0] = slot_of(fake_child("up"));
+        slots[1] = slot_of(fake_child("over"));
+        ck_assert_uint_eq(die_and_return(slots, 2), 0);
+        settle();
+        ck_assert_int_eq(worker_state(run_worker("up")), WORKER_RUNNING);
+        ck_assert_int_eq(worker_pid(run_worker("up")), 500);
+        fake_ended(fake_child("over"), CLD_EXITED, 3);
+        ck_assert_int_eq(worker_state(run_worker("over")), WORKER_EXITED);
+        ck_assert_int_eq(exit_status_exitcode(worker_last_exit(run_worker("over"))), 3);
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("up"));
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("over"));
+}
+END_TEST
+
 /* Scaled down and removed, and still on their way out. */
 START_TEST(test_adopt_leaving) {
         Pool *p = world_pool("web", PLAIN ",\"workers\":3}");
@@ -770,7 +805,7 @@ int main(void) {
                 test_run,
                 test_ended_runs_are_bounded, test_adopt_running, test_adopt_ends, test_adopt_stopping,
                 test_adopt_back_off, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
-                test_adopt_launched_with,
+                test_adopt_launched_with, test_adopt_unrecorded_starts,
         };
         Suite *s = suite_create("pool");
         TCase *t = tcase_create("pool");
