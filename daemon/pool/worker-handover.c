@@ -71,7 +71,7 @@ void worker_serialize(const Worker *w, Text *t) {
                 {"kill_due", w->kill_due},  {"leaving", w->is_leaving},  {"closing", w->is_closing},
                 {"reloading", w->is_reloading}, {"busy", w->is_busy}, {"stopped_for_need", w->is_stopped_for_need},
                 {"succeed_due", w->succeed_due}, {"overdue", w->is_overdue}, {"ended_overdue", w->has_ended_overdue},
-                {"paused", w->is_paused}, {"frozen", w->is_frozen}, {"draining", w->is_draining},
+                {"ready_early", w->is_ready_early}, {"paused", w->is_paused}, {"frozen", w->is_frozen}, {"draining", w->is_draining},
         };
 
         json_put_object(t, NULL);
@@ -85,6 +85,8 @@ void worker_serialize(const Worker *w, Text *t) {
         json_put_u64(t, "started_at", w->started_at);
         json_put_u64(t, "ready_at", w->ready_at);
         json_put_u64(t, "due", w->due);
+        if (w->state == WORKER_LAUNCHING && w->extended_to > 0)
+                json_put_u64(t, "extended_to", w->extended_to);
         json_put_u64(t, "delay", w->delay);
         json_put_u64(t, "restarts", w->history.n_restarts);
         json_put_u64(t, "failures", w->history.n_failures);
@@ -223,6 +225,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->started_at = get_u64(o, "started_at");
         w->ready_at = get_u64(o, "ready_at");
         w->due = get_u64(o, "due");
+        w->is_ready_early = get_mark(o, "ready_early");
+        w->extended_to = get_u64(o, "extended_to");
         w->delay = get_u64(o, "delay");
         w->recycled_generation = get_u64(o, "recycled");
         w->recycle_retry_at = get_u64(o, "recycle_retry_at");
@@ -268,12 +272,13 @@ static void adopt_process(Worker *w, Child *c, const KeeperMessage *m) {
         w->child = c;
         adopt_config(w, m->generation);
         w->pool->set->n_alive++;
-        w->is_ready_early = m->slot_info.is_ready && w->config->ready == READY_FD;
         if (m->generation != w->generation) { /* what is on record is about an earlier one */
-                w->ready_at = w->due = 0;
+                w->is_ready_early = false;
+                w->ready_at = w->due = w->extended_to = 0;
                 worker_forget_words(w);
                 faulty_clear(&w->fault);
         }
+        w->is_ready_early |= m->slot_info.is_ready && w->config->ready == READY_FD;
         w->generation = m->generation;
         if (m->slot_info.state == KEEPER_SLOT_RUNNING)
                 w->pid = m->slot_info.pid;
@@ -317,7 +322,7 @@ static void catch_up_starting(Worker *w) {
         if (w->is_ready_early || (c->ready == READY_EXEC && c->start_for == 0))
                 worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
         else if (w->due > 0 || span != USEC_INFINITY)
-                worker_arm(w, w->due > 0 ? w->due : usec_add(clock_now(), span));
+                worker_arm(w, w->due > 0 ? w->due : MAX(usec_add(clock_now(), span), w->extended_to));
 }
 
 /* The signal may have been lost with droverd, and its stop command was ended: once more does less harm than a stop that waits for its timeout. */
@@ -344,7 +349,8 @@ void worker_catch_up(Worker *w) {
         if (!w->child)
                 worker_free_config(w);
         if (!w->child && (w->state == WORKER_LAUNCHING || worker_holds_process(w->state))) {
-                w->ready_at = w->due = 0;
+                w->is_ready_early = false;
+                w->ready_at = w->due = w->extended_to = 0;
                 worker_forget_words(w);
                 faulty_clear(&w->fault);
                 worker_put_back(w, WORKER_CREATED); /* a wanted one is started by the next converge */

@@ -134,8 +134,10 @@ void worker_send_elder_stop(Worker *w) {
 void worker_extend(Worker *w, usec_t span) {
         usec_t until = usec_add(clock_now(), span);
 
-        if (w->state == WORKER_LAUNCHING)
+        if (w->state == WORKER_LAUNCHING) {
                 w->extended_to = until;
+                worker_mark_to_tell(w);
+        }
         if (w->state == WORKER_STARTING ? w->config->ready == READY_EXEC : w->state != WORKER_STOPPING)
                 return; /* nothing it could be too late for */
         if (w->due == 0 || w->kill_due || w->n_kills > 0)

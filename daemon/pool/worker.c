@@ -228,6 +228,7 @@ static void act_spawned(Worker *w) {
 
 static void act_note_ready(Worker *w) {
         w->is_ready_early = true;
+        worker_mark_to_tell(w);
 }
 
 static void act_running(Worker *w) {

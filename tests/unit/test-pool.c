@@ -1,5 +1,7 @@
 /* test-pool.c - sizes, turns, selectors, reports, `run`, and droverd's own death. */
 #include "pool-world.h"
+#include "pool/notify.h"
+#include "pool/pool-internal.h"
 #include "pool/pool-internal.h"
 
 #define PLAIN "{\"command\":[\"/bin/x\"],\"restart\":{\"delay\":0}"
@@ -525,6 +527,35 @@ START_TEST(test_adopt_running) {
 }
 END_TEST
 
+/* READY=1 and more time, said before the keeper's STARTED: that comes in the gap, or after it; or for another process. */
+START_TEST(test_adopt_ready_early) {
+        const NotifyMessage m = { .is_ready = _i < 3, .extend_usec = { .is_said = true, .value = 3600 * USEC_PER_SEC } };
+        Pool *p = world_pool("web", PLAIN ",\"ready\":{\"notify\":true,\"timeout\":\"1ms\"}}");
+        KeeperMessage slot;
+        Child *c;
+
+        pool_set_converge(world.set);
+        worker_hear(pool_worker(p, 0), &m);
+        c = fake_child("web/0");
+        slot = slot_of(c);
+        if (_i != 1)
+                slot.slot_info.state = KEEPER_SLOT_RUNNING;
+        slot.slot_info.pid = 500;
+        slot.generation += _i == 2;
+        fake.n_launching = 0;
+        write_records();
+        ck_assert_uint_eq(die_and_return(&slot, 1), 0);
+        if (_i == 1)
+                fake_started(fake_child("web/0"), 500);
+        p = pool_find(world.set, "web");
+        ck_assert_int_eq(worker_state(pool_worker(p, 0)), _i < 2 ? WORKER_RUNNING : WORKER_STARTING);
+        if (_i == 3) { /* its time is not over */
+                ck_assert_int_eq(sd_event_run(world.event, 50 * USEC_PER_MSEC), 0);
+                ck_assert_int_eq(worker_state(pool_worker(p, 0)), WORKER_STARTING);
+        }
+}
+END_TEST
+
 /* Running; ended in the gap; ended and booked before; never launched. */
 START_TEST(test_adopt_ends) {
         Pool *p = world_pool("web", PLAIN ",\"workers\":4}");
@@ -816,6 +847,7 @@ int main(void) {
         for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
                 tcase_add_test(t, tests[i]);
         tcase_add_loop_test(t, test_adopt_two_undrained, 0, 2);
+        tcase_add_loop_test(t, test_adopt_ready_early, 0, 4);
         tcase_add_loop_test(t, test_select, 0, (int) ARRAY_SIZE(select_rows));
         suite_add_tcase(s, t);
         r = srunner_create(s);
