@@ -160,6 +160,8 @@ void status_changed(Supervisor *s); /* something that STATUS= shows may be anoth
 
 /* supervisor-socket.c */
 void socket_apply_access(Supervisor *s); /* group and mode of the control socket, as configured */
+/** notify_start() - .notify on @fd_consume; stays NULL where that is < 0, or with a warning. */
+void notify_start(Supervisor *s, int fd_consume);
 void socket_watch_start(Supervisor *s); /* once the house stands */
 
 /* supervisor-stop.c */

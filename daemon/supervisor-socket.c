@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "pool/notify-ring.h"
 #include "priority.h"
 #include "supervisor-internal.h"
 
@@ -64,10 +65,25 @@ static int make_control(Supervisor *s) {
         return 0;
 }
 
+void notify_start(Supervisor *s, int fd_consume) {
+        _cleanup_(notify_ring_freep) NotifyRing *ring = NULL;
+        _cleanup_fd_ int fd = fd_consume;
+        int r;
+
+        if (fd < 0)
+                return;
+        r = notify_ring_new(&ring, keeper_table_take_fd(keeper_link_table(s->keeper), "notify-ring"));
+        if (r >= 0 && notify_ring_is_fresh(ring))
+                r = keeper_link_keep(s->keeper, "notify-ring", notify_ring_fd(ring));
+        if (r >= 0)
+                r = notify_new(&s->notify, s->event, s->pools, TAKE_FD(fd), TAKE_PTR(ring));
+        if (r < 0)
+                log_warning("the notify socket does not work: %s", strerrordesc_np(-r));
+}
+
 /* Workers know the path: those there are, and their next ones, reach the new socket. */
 static int make_notify(Supervisor *s) {
         _cleanup_fd_ int fd = -EBADF;
-        NotifySocket *notify;
         int r;
 
         if (!s->notify || is_there(s->places.notify_socket))
@@ -75,13 +91,7 @@ static int make_notify(Supervisor *s) {
         r = notify_bind(s->places.notify_socket, &fd);
         if (r >= 0)
                 r = keeper_link_keep(s->keeper, "notify", fd);
-        if (r >= 0)
-                r = notify_new(&notify, s->event, s->pools, TAKE_FD(fd));
-        if (r < 0)
-                return r;
-        notify_free(s->notify);
-        s->notify = notify;
-        return 0;
+        return r < 0 ? r : notify_move(s->notify, TAKE_FD(fd));
 }
 
 static int watch_dispatch(sd_event_source *source, const struct inotify_event *e, void *userdata);

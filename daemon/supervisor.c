@@ -7,7 +7,8 @@
  *   dispatch   tasks are given to workers
  *   settle     calls whose wish came true get their answer
  *   record     the journal is written
- *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded
+ *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded,
+ *              and what a worker said by droverd
  *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client was told survives any kill */
 #include "supervisor-internal.h"
 #include "base/alloc.h"
@@ -41,6 +42,7 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
         (void) keeper_link_flush_soon(s->keeper);
         /* A journal that the keeper does not hold yet is no record; its turn comes when the line is writable. */
         if (keeper_link_is_safe(s->keeper)) {
+                notify_on_record(s->notify);
                 task_room_flush(s->tasks);
                 control_flush(s->control);
         }
@@ -147,12 +149,9 @@ static int build_pools(Supervisor *s, int notify_fd_consume) {
 
         if (r >= 0)
                 r = build_tasks(s);
-        if (r < 0 || notify_fd < 0)
-                return r;
-        r = notify_new(&s->notify, s->event, s->pools, TAKE_FD(notify_fd));
-        if (r < 0)
-                log_warning("the notify socket does not work: %s", strerrordesc_np(-r));
-        return 0;
+        if (r >= 0)
+                notify_start(s, TAKE_FD(notify_fd));
+        return r;
 }
 
 /* Those who listen to the hub: hooks and metrics. */

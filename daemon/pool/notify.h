@@ -1,7 +1,7 @@
 /* notify.h - the sd_notify(3) socket: what workers say about themselves.
  *
  * Owner: Supervisor, which binds it once and has the descriptor kept over droverd's own death: what a worker says in
- * the gap waits in the socket. The kernel's credentials (SCM_CREDENTIALS) say who speaks, never the message: the
+ * the gap waits in the socket, and what was taken off it is kept until its effect is on record. The kernel's credentials (SCM_CREDENTIALS) say who speaks, never the message: the
  * sender is a worker's process, or one of its tree (by cgroup leaf, else by parentage). Who is neither is counted and
  * ignored. After NOTIFY_BUDGET datagrams without a pause the socket rests for NOTIFY_REST, so that a worker that never
  * stops talking keeps nobody else waiting. */
@@ -16,6 +16,7 @@
 #define NOTIFY_STATUS_MAX 256u   /* bytes of STATUS= that are kept, cut at a character */
 
 typedef struct NotifySocket NotifySocket;
+typedef struct NotifyRing NotifyRing;
 typedef struct NotifyMessage NotifyMessage;
 
 typedef struct NotifyNumber {
@@ -46,8 +47,15 @@ int notify_parse(const char *text, size_t size, NotifyMessage *ret);
 
 /** notify_bind() - a datagram socket at @path, mode 0666, a stale one replaced; for the keeper to keep. -errno. */
 int notify_bind(const char *path, int *ret_fd);
-/** notify_new() - listen on @fd_consume; messages go to the workers of @pools (borrowed, outlives it). */
-int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consume);
+/**
+ * notify_new() - listen on @fd_consume; messages go to the workers of @pools (borrowed, outlives it)
+ * @ring_consume: what is in it already was said to a life before, and is heard in the first turn of the loop.
+ */
+int notify_new(NotifySocket **ret, sd_event *event, PoolSet *pools, int fd_consume, NotifyRing *ring_consume);
+/** notify_on_record() - what was heard so far has had its effect, and that is on record: it is forgotten. @n may be NULL. */
+void notify_on_record(NotifySocket *n);
+/** notify_move() - listen on @fd_consume instead: its path was made anew. -errno: on the old one as before. */
+int notify_move(NotifySocket *n, int fd_consume);
 NotifySocket *notify_free(NotifySocket *n);
 DEFINE_CLEANUP(NotifySocket, notify_free);
 uint64_t notify_n_ignored(const NotifySocket *n); /* from unknown senders, or not understood */

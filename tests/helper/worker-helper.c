@@ -7,11 +7,13 @@
  *   grandchild FILE    double fork + setsid a sleeper that ignores SIGTERM, its pid in FILE, then sleep
  *   echo               stdin to stdout
  *   ready-notify | ready-fd N | never-ready
+ *   ready-kill FILE USEC  STATUS=pid N and READY=1; whoever can remove FILE kills droverd up to USEC later
  *   report             descriptors, signals, environment, limits as text, then exit 0 */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -136,17 +139,71 @@ static int verb_echo(char **v) {
         return n == 0 ? 0 : 1;
 }
 
+static int notify_open(struct sockaddr_un *a) {
+        const char *path = getenv("NOTIFY_SOCKET");
+
+        *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+        if (!path)
+                return -1;
+        (void) snprintf(a->sun_path, sizeof a->sun_path, "%s", path);
+        return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static bool notify_say(int fd, const struct sockaddr_un *a, const char *text) {
+        return sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *) a, sizeof *a) >= 0;
+}
+
 static int verb_ready_notify(char **v) {
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-        const char *path = getenv("NOTIFY_SOCKET"), text[] = "READY=1\nSTATUS=open for business\n";
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_un a;
+        int fd = notify_open(&a);
 
         (void) v;
-        if (!path || fd < 0)
+        return fd >= 0 && notify_say(fd, &a, "READY=1\nSTATUS=open for business\n") ? wait_for_ever() : 1;
+}
+
+/* The child of the keeper that is called droverd. */
+static pid_t find_droverd(void) {
+        char path[64], name[32];
+        long pid, found = 0;
+        FILE *list, *comm;
+
+        (void) snprintf(path, sizeof path, "/proc/%d/task/%d/children", getppid(), getppid());
+        list = fopen(path, "re");
+        while (list && found == 0 && fscanf(list, "%ld", &pid) == 1) {
+                (void) snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+                comm = fopen(path, "re");
+                if (comm && fscanf(comm, "%31s", name) == 1 && strcmp(name, "droverd") == 0)
+                        found = pid;
+                if (comm)
+                        (void) fclose(comm);
+        }
+        if (list)
+                (void) fclose(list);
+        return (pid_t) found;
+}
+
+static int64_t now_nsec(void) {
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int verb_ready_kill(char **v) {
+        int64_t span = now_nsec() % (strtol(v[1], NULL, 10) * 1000 + 1), until;
+        pid_t droverd = unlink(v[0]) == 0 ? find_droverd() : 0;
+        struct sockaddr_un a;
+        int fd = notify_open(&a);
+        char text[64];
+
+        (void) snprintf(text, sizeof text, "STATUS=pid %d", getpid());
+        if (fd < 0 || !notify_say(fd, &a, text) || !notify_say(fd, &a, "READY=1"))
                 return 1;
-        (void) snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-        if (sendto(fd, text, sizeof text - 1, MSG_NOSIGNAL, (struct sockaddr *) &a, sizeof a) < 0)
-                return 1;
+        until = now_nsec() + span;
+        while (droverd > 0 && now_nsec() < until)
+                ;
+        if (droverd > 0)
+                (void) kill(droverd, SIGKILL);
         return wait_for_ever();
 }
 
@@ -218,6 +275,7 @@ static const struct verb {
         {"grandchild", 1, verb_grandchild},
         {"echo", 0, verb_echo},
         {"ready-notify", 0, verb_ready_notify},
+        {"ready-kill", 2, verb_ready_kill},
         {"ready-fd", 1, verb_ready_fd},
         {"report", 0, verb_report},
 };

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 
+#include "pool/notify-ring.h"
 #include "pool/notify-sender.h"
 #include "pool/notify.h"
 #include "pool/proc-usage.h"
@@ -192,6 +193,7 @@ static char path[64];
 static NotifySocket *notify;
 
 static void setup(void) {
+        NotifyRing *ring = NULL;
         int fd = -EBADF;
         struct stat st;
 
@@ -203,7 +205,9 @@ static void setup(void) {
         ck_assert_int_eq(notify_bind(path, &fd), 0); /* a stale one is replaced */
         ck_assert_int_eq(stat(path, &st), 0);
         ck_assert_uint_eq(st.st_mode & 0777, 0666);
-        ck_assert_int_eq(notify_new(&notify, world.event, world.set, fd), 0);
+        ck_assert_int_eq(notify_ring_new(&ring, -1), 0);
+        ck_assert(notify_ring_is_fresh(ring));
+        ck_assert_int_eq(notify_new(&notify, world.event, world.set, fd, ring), 0);
 }
 
 static void teardown(void) {
@@ -332,11 +336,47 @@ START_TEST(test_never_known) {
         Sender s = sender_new("READY=1", false);
         Worker *w = add();
 
+        fake_started(fake_child("web/0"), 1 << 28);
         sender_go(&s);
         while (notify_n_ignored(notify) == 0)
                 world_round();
-        ck_assert_int_eq(worker_state(w), WORKER_LAUNCHING);
+        ck_assert_int_eq(worker_state(w), WORKER_STARTING);
         sender_end(&s);
+}
+END_TEST
+
+/* A busy keeper says STARTED late: what overtook it waits for as long as a launch is under way. */
+START_TEST(test_ready_very_early) {
+        usec_t begun = clock_now(), long_after = 500 * USEC_PER_MSEC; /* all of the first tries */
+        Sender s = sender_new("READY=1", false);
+        Worker *w = add();
+
+        sender_go(&s);
+        while (usec_sub(clock_now(), begun) < long_after)
+                world_round();
+        ck_assert_uint_eq(notify_n_ignored(notify), 0);
+        fake_started(fake_child("web/0"), s.pid);
+        while (worker_state(w) == WORKER_STARTING)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+        sender_end(&s);
+}
+END_TEST
+
+/* Of one process below the keeper only so many words wait. */
+START_TEST(test_one_cannot_fill_the_room_for_early_words) {
+        Worker *w = add();
+
+        fake.hello.hello.keeper_pid = getppid(); /* so this process is such a one itself */
+        for (unsigned i = 0; i < 9; i++)
+                ck_assert_int_eq(send_text("READY=1", -1), 0);
+        while (notify_n_ignored(notify) == 0)
+                world_round();
+        fake_started(fake_child("web/0"), getpid());
+        while (worker_state(w) == WORKER_STARTING)
+                world_round();
+        ck_assert_int_eq(worker_state(w), WORKER_RUNNING);
+        ck_assert_uint_eq(notify_n_ignored(notify), 1);
 }
 END_TEST
 
@@ -500,6 +540,7 @@ static int send_one(void *userdata) {
 }
 
 static int flood(sd_event_source *source, void *userdata) {
+        notify_on_record(notify); /* as the supervisor's post source does */
         (void) send_one(NULL);
         return 0;
 }
@@ -526,7 +567,7 @@ END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
-                test_a_flood_starves_nobody, test_ready_early, test_never_known, test_stranger, test_nonsense_is_counted,
+                test_a_flood_starves_nobody, test_ready_early, test_ready_very_early, test_never_known, test_one_cannot_fill_the_room_for_early_words, test_stranger, test_nonsense_is_counted,
                 test_descriptors_are_closed, test_a_socket_is_closed_elsewhere, test_budget,
         };
         Suite *s = suite_create("notify");
