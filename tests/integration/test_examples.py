@@ -174,6 +174,11 @@ class Examples(unittest.TestCase):
         with Daemon() as d:
             d.start()
             self.assertEqual(self.run_one(d, "sh", JSON, BASICS, os.environ["EXAMPLE_STATS"]), BY_JSON)
+            wrong = subprocess.run(["sh", JSON, "/nowhere.so", "x"], env={**os.environ, "DROVER_SOCKET": d.path}, capture_output=True,
+                                   text=True, timeout=PATIENCE, check=False)
+            self.assertNotEqual(wrong.returncode, 0)
+            self.assertRegex(wrong.stderr, r"^run: .*/nowhere\.so")
+            self.assertNotIn("null", wrong.stdout)
 
     @unittest.skipUnless(shutil.which("jq") and shutil.which("taskset"), "no jq, or no taskset")
     def test_sizes(self):
