@@ -334,8 +334,8 @@ static int check_options(const Ctl *c) {
                 return ctl_usage(c, "run what?");
         if (cli_given(a, OPT_MODULE) != cli_given(a, OPT_TARGET))
                 return ctl_usage(c, "--module FILE.so and --target NAME go together; droverctl targets lists what a file has");
-        if (!cli_given(a, OPT_MODULE) && (a->given & (OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS) | OPT_BIT(OPT_START_METHOD))))
-                return ctl_usage(c, "--args, --kwargs and --start-method are for a target of a --module");
+        if (!cli_given(a, OPT_MODULE) && (a->given & (OPT_BIT(OPT_ARGS) | OPT_BIT(OPT_KWARGS))))
+                return ctl_usage(c, "--args and --kwargs are for a target of a --module");
         if (!cli_given(a, OPT_DETACH) && cli_given(a, OPT_RESTART) && !streq(a->text[OPT_RESTART], "never"))
                 return ctl_usage(c, "--restart needs --detach: a command joined to a terminal runs once");
         if (cli_given(a, OPT_DETACH) && cli_given(a, OPT_DAEMON))

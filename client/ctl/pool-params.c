@@ -39,8 +39,6 @@ static int put_module(const CliArgs *a, json_t *params, Text *error) {
 
         if (r >= 0 && cli_given(a, OPT_TARGET))
                 r = put_text(params, "target", a->text[OPT_TARGET], error);
-        if (r >= 0 && cli_given(a, OPT_START_METHOD))
-                r = put_text(params, "start_method", a->text[OPT_START_METHOD], error);
         return r >= 0 ? target_args_put(a, a->argv, a->n_argv, params, error) : r;
 }
 
@@ -90,6 +88,8 @@ int pool_params_put(const CliArgs *a, json_t *params, Text *error) {
                 _cleanup_free_ char *directory = pool_params_directory(a->text[OPT_DIRECTORY]);
                 r = directory ? put_text(params, "directory", directory, error) : -errno;
         }
+        if (r >= 0 && cli_given(a, OPT_START_METHOD))
+                r = put_text(params, "start_method", a->text[OPT_START_METHOD], error);
         if (r >= 0 && cli_given(a, OPT_USER))
                 r = put_text(params, "user", a->text[OPT_USER], error);
         if (r >= 0 && cli_given(a, OPT_WORKERS) &&

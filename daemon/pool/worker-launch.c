@@ -195,10 +195,23 @@ static void launch_refused(Worker *w, const KeeperFailure *f) {
         worker_handle(w, WORKER_ON_START_FAILED);
 }
 
+/* A template that came to be and was of no use: of a command the likely reason is that it is no template at all. */
+static char *refusal_text(const Worker *w, const char *text) {
+        const PoolConfig *c = worker_next_config(w);
+        bool has_run = text && strncmp(text, "its template: ", strlen("its template: ")) != 0;
+
+        if (c->module || !has_run)
+                return alloc_strdup(text);
+        return alloc_printf("%s; does %.100s speak the template protocol (drover-protocol(7))? Any other command has the start method \"spawn\"",
+                            text, c->command[0]);
+}
+
 void worker_refuse(Worker *w, const KeeperFailure *f, const char *text) {
+        char *refusal = refusal_text(w, text);
+
         restart_note_start(&w->history, clock_now());
         free(w->refusal);
-        w->refusal = alloc_strdup(text);
+        w->refusal = refusal;
         launch_refused(w, f);
 }
 

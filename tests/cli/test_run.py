@@ -54,6 +54,8 @@ class Run(CliTest):
         self.assertEqual(params['kwargs'], {'base': 2, 'a': 'b=c', 's': '5'})
         self.assertNotIn('command', params)
         self.assertRegex(params['name'], '^square-[a-z0-9]{6}$')
+        self.ctl('run', '--start-method', 'fork', '--', 'speaks-the-protocol')
+        self.assertEqual((self.last_run()['command'], self.last_run()['start_method']), (['speaks-the-protocol'], 'fork'))
         self.ctl('run', '-m', 'elsewhere.so', '--target=f', '--args', '[1]', '--kwargs={"a":1}', '--start-method', 'spawn', '--', '-2')
         params = self.last_run()
         self.assertEqual((params['module'], params['args'], params['kwargs'], params['start_method']),

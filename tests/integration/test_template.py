@@ -184,6 +184,19 @@ class Templates(unittest.TestCase):
             self.assertEqual(d.end(d.target("fact", "forkserver", name="typo"))["exitcode"], 1)
             self.assertIn('did you mean "facts"?', d.lines("typo", "stderr")[-1])
 
+    def test_a_command_that_is_no_template(self):
+        """What is wrong is said, and what to do."""
+        with Daemon() as d:
+            d.start()
+            for command in (["/bin/true"], ["/bin/false"], ["/bin/sh", "-c", "echo hello"]):
+                with self.assertRaises(Failure) as caught:
+                    d.call("run", command=command, start_method="fork")
+                self.assertRegex(str(caught.exception), f"its template exited with code .*does {command[0]} speak the template "
+                                 r'protocol \(drover-protocol\(7\)\)\? Any other command has the start method "spawn"$')
+            with self.assertRaises(Failure) as caught:
+                d.call("run", command=["/nonexistent"], start_method="fork")
+            self.assertRegex(str(caught.exception), "cannot execute /nonexistent: No such file or directory$")
+
     def test_death_of_a_template(self):
         with House(p={"workers": 3}) as d:
             d.start()
