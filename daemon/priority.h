@@ -10,17 +10,23 @@ enum {
         PRIORITY_KEEPER = -20,
         PRIORITY_LOGGER = -15,
         PRIORITY_SIGNAL = -10,
+        /* What is due to workers at its time, the kill after a stop's timeout above all, however many requests there are.
+         * What would make it needless (a death, a notification) is in the rows above. */
+        PRIORITY_DEADLINE = -5,
+        /* Proof of life: who is flooded with requests is alive, who never gets here is not. */
+        PRIORITY_WATCHDOG = PRIORITY_DEADLINE,
         /* A flood of requests must not starve the rows above. */
         PRIORITY_CONTROL = 0,
         /* Answers of workers, in turn with the requests: neither starves the other. */
         PRIORITY_TASKS = PRIORITY_CONTROL,
+        /* Deadlines of what came in above: after it, since what is in time may just not have been read yet. */
+        PRIORITY_TIMER = 3,
         /* Whoever is neither root nor the daemon's own user: a thousand such do not keep the administrator waiting. */
         PRIORITY_CONTROL_OTHERS = 5,
-        PRIORITY_TIMER = 10,
-        /* Figures that nobody waits for. Ahead of the proof of life, which must not depend on them. */
+        /* Figures that nobody waits for. */
         PRIORITY_USAGE = 30,
-        /* Proof of life, last: a busy loop that never gets here is no life. */
-        PRIORITY_WATCHDOG = 40,
+        /* What is read only when there is nothing else to do. */
+        PRIORITY_IDLE = 40,
 };
 
 #endif

@@ -38,6 +38,10 @@ static ssize_t read_guarded(int fd, void *buf, size_t size, void *userdata) {
         return n;
 }
 
+int connection_priority(ConnectionRank rank) {
+        return rank == RANK_PRIVILEGED ? PRIORITY_CONTROL : PRIORITY_CONTROL_OTHERS;
+}
+
 int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *book) {
         AccessRules rules = control_rules(control);
         bool is_privileged = access_is_privileged(&rules, peer_take);
@@ -49,7 +53,7 @@ int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *boo
         *c = (Connection){.control = control, .rank = is_privileged ? RANK_PRIVILEGED : RANK_OTHERS, .io_events = EPOLLIN};
         r = sd_event_add_io(control->world.event, &c->io, fd_take, EPOLLIN, connection_dispatch_io, c);
         if (r >= 0)
-                r = sd_event_source_set_priority(c->io, is_privileged ? PRIORITY_CONTROL : PRIORITY_CONTROL_OTHERS);
+                r = sd_event_source_set_priority(c->io, connection_priority(c->rank));
         if (r >= 0)
                 r = stream_new(&c->stream, fd_take, &stream_limits);
         if (r < 0) {
@@ -96,7 +100,7 @@ static void set_unhandled(Connection *c) {
                 return;
         c->is_unhandled = true;
         DL_APPEND2(c->control->unhandled[c->rank], c, prev_unhandled, next_unhandled);
-        (void) sd_event_source_set_enabled(c->control->more_source, SD_EVENT_ONESHOT);
+        control_want_more(c->control, c->rank);
 }
 
 static void set_timed(Connection *c) {

@@ -73,6 +73,8 @@ struct Connection {
         Connection *prev_unsent, *next_unsent, *prev_unhandled, *next_unhandled, *prev_timed, *next_timed;
 };
 
+/** connection_priority() - of event sources that work for a rank. */
+int connection_priority(ConnectionRank rank);
 /** connection_new() - a peer just accepted; @fd_take, what @peer_take holds and @book are the connection's on success. */
 int connection_new(Control *control, int fd_take, Peer *peer_take, UidEntry *book);
 /** connection_free() - of a closed one only. */

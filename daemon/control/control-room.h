@@ -34,7 +34,7 @@ struct Control {
         WaiterSet *waiters;
         Connection *connections; /* all that are not closed */
         Connection *unsent[_RANK_MAX], *unhandled[_RANK_MAX], *timed, *closed;
-        sd_event_source *more_source;  /* defer: goes on with `unhandled` */
+        sd_event_source *more[_RANK_MAX]; /* defer: the next turn of what a rank has left over */
         sd_event_source *sweep_source; /* timer: looks at `timed` */
         Call *current;                 /* whose handler is on the stack; NULL once it is answered */
         Text nowhere;                  /* where answers to notifications are written */
@@ -45,6 +45,8 @@ struct Control {
 };
 
 void control_arm_sweep(Control *c);
+/** control_want_more() - one more turn, when those of this rank have theirs. */
+void control_want_more(Control *c, ConnectionRank rank);
 /** control_punish() - note an offence. Return: true when the user's connections are refused for now. Never of root. */
 bool control_punish(Control *c, const Peer *peer, PenaltyKind kind);
 /** control_rules() - of this moment; borrows from the configuration in force. */

@@ -61,8 +61,8 @@ static int control_on_peer(int fd_take, Peer *peer_take, void *userdata) {
         return r;
 }
 
-static void control_want_more(Control *c) {
-        (void) sd_event_source_set_enabled(c->more_source, SD_EVENT_ONESHOT);
+void control_want_more(Control *c, ConnectionRank rank) {
+        (void) sd_event_source_set_enabled(c->more[rank], SD_EVENT_ONESHOT);
 }
 
 /* Each connection puts itself back behind the others if need be. */
@@ -78,15 +78,14 @@ static void handle_more(Control *c, ConnectionRank rank) {
                         break;
         }
         if (c->unhandled[rank])
-                control_want_more(c);
+                control_want_more(c, rank);
 }
 
 /* One turn's worth of the lines that had to wait. */
 static int control_dispatch_more(sd_event_source *s, void *userdata) {
         Control *c = userdata;
 
-        handle_more(c, RANK_PRIVILEGED);
-        handle_more(c, RANK_OTHERS);
+        handle_more(c, s == c->more[RANK_PRIVILEGED] ? RANK_PRIVILEGED : RANK_OTHERS);
         return 0;
 }
 
@@ -117,13 +116,15 @@ void control_arm_sweep(Control *c) {
 
 static int control_add_sources(Control *c) {
         sd_event *event = c->world.event;
-        int r;
+        int r = 0;
 
-        r = sd_event_add_defer(event, &c->more_source, control_dispatch_more, c);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(c->more_source, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_source_set_priority(c->more_source, PRIORITY_CONTROL);
+        for (ConnectionRank rank = 0; r >= 0 && rank < _RANK_MAX; rank++) {
+                r = sd_event_add_defer(event, &c->more[rank], control_dispatch_more, c);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(c->more[rank], SD_EVENT_OFF);
+                if (r >= 0)
+                        r = sd_event_source_set_priority(c->more[rank], connection_priority(rank));
+        }
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &c->sweep_source, CLOCK_MONOTONIC, SWEEP_USEC, SWEEP_ACCURACY_USEC,
                                                control_dispatch_sweep, c);
@@ -202,7 +203,8 @@ Control *control_free(Control *c) {
         while (c->connections)
                 connection_close(c->connections);
         free_closed(c, USEC_INFINITY);
-        sd_event_source_disable_unref(c->more_source);
+        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++)
+                sd_event_source_disable_unref(c->more[rank]);
         sd_event_source_disable_unref(c->sweep_source);
         waiter_set_free(c->waiters);
         uid_book_free(c->books);
@@ -269,15 +271,14 @@ static void flush_rank(Control *c, ConnectionRank rank, usec_t span) {
 }
 
 static void flush(Control *c, usec_t span) {
-        bool is_behind = audit_is_pending(&c->audit) || waiter_set_is_due(c->waiters);
-
         for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++) {
                 flush_rank(c, rank, span);
-                is_behind |= c->unsent[rank] != NULL;
+                if (c->unsent[rank] || waiter_set_is_due(c->waiters, rank))
+                        control_want_more(c, rank);
         }
         free_closed(c, span);
-        if (is_behind || c->closed) /* one more turn */
-                control_want_more(c);
+        if (c->closed || audit_is_pending(&c->audit))
+                control_want_more(c, RANK_OTHERS);
 }
 
 void control_settle(Control *c) {

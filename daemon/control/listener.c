@@ -1,6 +1,7 @@
 /* listener.c - accept and refuse.
  *
- * States: watching; resting (REST_USEC after accept failed for want of descriptors or memory).
+ * States: watching; resting (REST_USEC after accept failed for want of descriptors or memory; BREATH_USEC after some turns
+ * in a row that took all they might, so that those who are in have theirs even while others storm the door).
  * A refusal is one JSON-RPC error line with id null, sent without waiting; then the socket is closed. */
 #include "control/listener.h"
 #include "base/alloc.h"
@@ -18,6 +19,8 @@
 #define ACCEPTS_PER_TURN 32
 #define USEC_PER_TURN (2 * USEC_PER_MSEC) /* after which no further one is accepted in this turn */
 #define REST_USEC (100 * USEC_PER_MSEC)
+#define FULL_TURNS_MAX 8 /* in a row, before the rest of BREATH_USEC */
+#define BREATH_USEC USEC_PER_MSEC
 
 struct Listener {
         int fd, reserve_fd;
@@ -25,7 +28,8 @@ struct Listener {
         sd_event_source *source, *rest;
         listener_callback callback;
         void *userdata;
-        bool is_poor; /* the lack of descriptors is reported once, until it is over */
+        unsigned n_full; /* turns in a row that left somebody waiting */
+        bool is_poor;    /* the lack of descriptors is reported once, until it is over */
 };
 
 /* What is said to a caller who is not let in. */
@@ -93,16 +97,20 @@ static void refuse_one(Listener *l) {
         l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void rest(Listener *l, int error) {
+static void rest(Listener *l, usec_t span) {
+        if (sd_event_source_set_time_relative(l->rest, span) < 0 ||
+            sd_event_source_set_enabled(l->rest, SD_EVENT_ONESHOT) < 0)
+                return; /* better busy than deaf */
+        (void) sd_event_source_set_enabled(l->source, SD_EVENT_OFF);
+}
+
+static void run_short(Listener *l, int error) {
         if (!l->is_poor)
                 log_warning("cannot accept control connections: %s", strerror(-error));
         l->is_poor = true;
         if (error == -EMFILE || error == -ENFILE)
                 refuse_one(l);
-        if (sd_event_source_set_time_relative(l->rest, REST_USEC) < 0 ||
-            sd_event_source_set_enabled(l->rest, SD_EVENT_ONESHOT) < 0)
-                return; /* better busy than deaf */
-        (void) sd_event_source_set_enabled(l->source, SD_EVENT_OFF);
+        rest(l, REST_USEC);
 }
 
 static int listener_dispatch_rest(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -131,9 +139,14 @@ static int listener_dispatch_accept(sd_event_source *s, int fd, uint32_t revents
                 if (is_about_the_peer(errno))
                         continue;
                 if (errno != EAGAIN)
-                        rest(l, -errno);
-                break;
+                        run_short(l, -errno);
+                l->n_full = 0;
+                return 0;
         }
+        if (++l->n_full < FULL_TURNS_MAX)
+                return 0;
+        l->n_full = 0;
+        rest(l, BREATH_USEC);
         return 0;
 }
 

@@ -304,6 +304,6 @@ void waiter_set_settle(WaiterSet *s, usec_t span) {
                 settle_rank(s, rank, span);
 }
 
-bool waiter_set_is_due(const WaiterSet *s) {
-        return s->due[RANK_PRIVILEGED] || s->due[RANK_OTHERS];
+bool waiter_set_is_due(const WaiterSet *s, ConnectionRank rank) {
+        return s->due[rank];
 }

@@ -8,6 +8,7 @@
 #define DROVER_CONTROL_WAITER_H
 
 #include "base/clock.h"
+#include "control/connection.h"
 #include "control/goal.h"
 #include <systemd/sd-event.h>
 
@@ -22,7 +23,7 @@ void waiter_set_worker_changed(WaiterSet *s, Worker *w);
 void waiter_set_worker_removed(WaiterSet *s, Worker *w);
 /** waiter_set_settle() - answer what is due: of each rank at least one, until @span is over. The rest stays due. */
 void waiter_set_settle(WaiterSet *s, usec_t span);
-bool waiter_set_is_due(const WaiterSet *s);
+bool waiter_set_is_due(const WaiterSet *s, ConnectionRank rank);
 size_t waiter_set_size(const WaiterSet *s); /* calls that wait */
 
 /** waiter_answer - the result of a call whose every goal is met; exactly one JSON value with key NULL. */

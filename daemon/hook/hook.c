@@ -147,7 +147,7 @@ static int arm(Hook *h, usec_t at) {
 
         h->timer = sd_event_source_disable_unref(h->timer);
         r = sd_event_add_time(h->set->world.event, &h->timer, CLOCK_MONOTONIC, at, 0, on_timer, h);
-        return r < 0 ? r : sd_event_source_set_priority(h->timer, PRIORITY_TIMER);
+        return r < 0 ? r : sd_event_source_set_priority(h->timer, PRIORITY_DEADLINE);
 }
 
 typedef struct HookEnv {
@@ -286,7 +286,7 @@ static void arm_finish(HookSet *s, usec_t span) {
         int r = sd_event_add_time(s->world.event, &s->finish, CLOCK_MONOTONIC, usec_add(clock_now(), span), 0, on_finish, s);
 
         if (r >= 0)
-                (void) sd_event_source_set_priority(s->finish, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(s->finish, PRIORITY_DEADLINE);
         else
                 s->is_over = s->is_given_up = true; /* memory is short: better no last run than no end */
 }

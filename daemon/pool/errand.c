@@ -135,7 +135,7 @@ static void errand_arm(Errand *e) {
                 return;
         if (sd_event_add_time(e->set->world.event, &e->timer, CLOCK_MONOTONIC, usec_add(clock_now(), e->timeout),
                               ERRAND_TIMER_ACCURACY, errand_dispatch_timer, e) >= 0)
-                (void) sd_event_source_set_priority(e->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(e->timer, PRIORITY_DEADLINE);
         else
                 (void) child_kill_tree(e->child); /* what nobody could end must not begin */
 }

@@ -55,7 +55,7 @@ static void health_arm(Health *h, usec_t span) {
         r = sd_event_add_time(h->worker->pool->set->world.event, &h->timer, CLOCK_MONOTONIC,
                               usec_add(clock_now(), span), accuracy, health_dispatch, h);
         if (r >= 0)
-                (void) sd_event_source_set_priority(h->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(h->timer, PRIORITY_DEADLINE);
         else
                 log_fields(LOG_WARNING, pool_name(h->worker->pool), h->worker->name,
                            "%s: is not probed any more: %s", h->worker->name, strerrordesc_np(-r));

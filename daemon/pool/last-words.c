@@ -103,7 +103,7 @@ int last_words_ask(LastWords **ret, LoggerLink *logger, sd_event *event, const L
         *l = (LastWords){.logger = logger, .spec = *spec, .since = since, .done = done, .userdata = userdata};
         r = sd_event_add_time_relative(event, &l->timer, CLOCK_MONOTONIC, LAST_WORDS_WAIT, USEC_PER_MSEC, on_timeout, l);
         if (r >= 0)
-                r = sd_event_source_set_priority(l->timer, PRIORITY_TIMER);
+                r = sd_event_source_set_priority(l->timer, PRIORITY_DEADLINE);
         if (r >= 0)
                 r = ask(l, LOG_STREAM_STDERR);
         if (r < 0) {

@@ -208,7 +208,7 @@ static void notify_rest(NotifySocket *n, usec_t span) {
         usec_t due = usec_add(clock_now(), span);
 
         if (sd_event_add_time(n->event, &n->rest, CLOCK_MONOTONIC, due, NOTIFY_REST, rest_dispatch, n) < 0) {
-                (void) sd_event_source_set_priority(n->source, PRIORITY_WATCHDOG);
+                (void) sd_event_source_set_priority(n->source, PRIORITY_IDLE);
                 return;
         }
         (void) sd_event_source_set_priority(n->rest, PRIORITY_NOTIFY);

@@ -148,7 +148,7 @@ void template_arm(Template *t, usec_t due) {
         if (due == USEC_INFINITY)
                 return;
         if (sd_event_add_time(t->set->world.event, &t->timer, CLOCK_MONOTONIC, due, USEC_PER_MSEC, template_dispatch_timer, t) >= 0)
-                (void) sd_event_source_set_priority(t->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(t->timer, PRIORITY_DEADLINE);
 }
 
 /* ---- who wants it ---- */

@@ -122,7 +122,7 @@ static void look_again(Pool *p, usec_t at) {
         if (r < 0)
                 log_warning("pool %s: nothing is recycled for now: %s", pool_name(p), strerrordesc_np(-r));
         else
-                (void) sd_event_source_set_priority(p->recycle_timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(p->recycle_timer, PRIORITY_DEADLINE);
 }
 
 static void look(Pool *p) {

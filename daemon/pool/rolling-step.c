@@ -146,7 +146,7 @@ static void soak(Rolling *r) {
                                        soak_dispatch, r) < 0)
                 (void) soak_dispatch(NULL, 0, r);
         else
-                (void) sd_event_source_set_priority(r->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(r->timer, PRIORITY_DEADLINE);
 }
 
 static void commit(Rolling *r) {

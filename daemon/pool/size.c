@@ -151,7 +151,7 @@ static void look_again(Pool *p, usec_t at) {
         if (r < 0)
                 log_warning("pool %s: its size does not follow its load for now: %s", pool_name(p), strerrordesc_np(-r));
         else
-                (void) sd_event_source_set_priority(p->size_timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(p->size_timer, PRIORITY_DEADLINE);
 }
 
 static void on_arrival(void *userdata) {

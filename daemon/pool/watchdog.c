@@ -55,7 +55,7 @@ static void watchdog_start(Worker *w, usec_t span) {
                 log_fields(LOG_WARNING, pool_name(w->pool), w->name, "%s: runs without its watchdog: %s", w->name,
                            strerrordesc_np(-r));
         else
-                (void) sd_event_source_set_priority(d->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(d->timer, PRIORITY_DEADLINE);
 }
 
 void watchdog_follow(Worker *w) {

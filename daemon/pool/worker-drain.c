@@ -122,7 +122,7 @@ static void drain_arm(PoolSet *s, usec_t due) {
         if (s->drain_timer || !s->world.event)
                 return;
         if (sd_event_add_time(s->world.event, &s->drain_timer, CLOCK_MONOTONIC, due, DRAIN_ACCURACY, drain_dispatch, s) >= 0)
-                (void) sd_event_source_set_priority(s->drain_timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(s->drain_timer, PRIORITY_DEADLINE);
 }
 
 static void drain_left(PoolSet *s) {

@@ -152,7 +152,7 @@ void worker_elder_arm(Worker *w, usec_t due) {
                 return;
         if (sd_event_add_time(w->pool->set->world.event, &e->timer, CLOCK_MONOTONIC, e->due, USEC_PER_MSEC, elder_dispatch,
                               w) >= 0)
-                (void) sd_event_source_set_priority(e->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(e->timer, PRIORITY_DEADLINE);
         else /* memory is short: better now than never */
                 (void) child_kill_tree(e->child);
 }

@@ -120,7 +120,7 @@ void worker_arm(Worker *w, usec_t due_usec) {
                 return;
         if (sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, w->due, TIMER_ACCURACY,
                               worker_dispatch_timer, w) >= 0) {
-                (void) sd_event_source_set_priority(w->timer, PRIORITY_TIMER);
+                (void) sd_event_source_set_priority(w->timer, PRIORITY_DEADLINE);
                 return;
         }
         w->is_timer_due = true; /* memory is short: the next converge tries again */

@@ -609,6 +609,41 @@ def test_hostile_without_passrights():
     hostile_of(DROVER_PASSRIGHTS="off")
 
 
+def dear_requests(path):
+    """Always more of them than the daemon can answer: its loop is never idle."""
+    connections = [connect(path) for _ in range(20)]
+    data = (request(1, "status", select=["*a*a*a*a*b"] * 250) + b"\n") * 20
+    for c in connections:
+        c.setblocking(False)
+    while True:
+        readable, writable, _ = select.select(connections, connections, [])
+        for c in readable:
+            c.recv(1 << 20)
+        for c in writable:
+            with contextlib.suppress(BlockingIOError):
+                c.send(data)
+
+
+def test_deadlines_in_a_flood():
+    """What is due at a time is done then: the kill after the timeout of a stop, a restart, the proof of life."""
+    pools = {f"web-{i}": {"command": SLEEP, "autostart": False} for i in range(200)}
+    pools["deaf"] = {"command": ["/bin/sh", "-c", "trap '' TERM; echo >&3; exec sleep 1000"], "ready": {"fd": 3},
+                     "stop": {"timeout": "500ms"}}
+    with daemon({"socket_mode": "0666", "access": {"observe": [f"gid:{STAFF}"]}, "pools": pools}, WATCHDOG_USEC="3000000") as d:
+        d.start()
+        d.call("wait", select="deaf", **{"for": "ready"})
+        pid, until = d.call("daemon.info")["pid"], time.monotonic() + 5
+        pids = [attack(d, dear_requests) for _ in range(2)]
+        try:
+            while time.monotonic() < until:
+                d.call("restart", select="deaf")
+        finally:
+            for p in pids:
+                os.kill(p, signal.SIGKILL)
+                os.waitpid(p, 0)
+        assert d.call("daemon.info")["pid"] == pid, "droverd was taken for dead"
+
+
 def test_penalty():
     with daemon(CONFIG) as d:
         d.start()
