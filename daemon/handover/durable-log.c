@@ -1,25 +1,23 @@
 /* durable-log.c - the file, its copy in the making, and one sync at a time.
  *
- *   put      into `out`; while the copy is filled with all live records, into `copy.out`
+ *   put      into `out`; while the owner puts what is live for the copy, into `copy_out`
  *   flush    `out` goes to the file and, when there is one, the copy; then a sync begins, unless one is on its way
+ *   fill     the copy gets all live records, some with each flush or when nothing else is to be done. What is put meanwhile
+ *            waits in `since` and follows them: whatever it says of a record that came before or after it is the last word
  *   synced   the tickets that were written when it began are good; the copy comes next, if there is one
  *   swap     the copy was synced and nothing was written since: it is renamed over the file, the directory synced */
-#include "handover/durable-log.h"
+#include "handover/durable-log-internal.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "handover/journal-record.h"
 #include "handover/sync-behind.h"
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
-#define NEWEST "tasks.log"
 #define FRESH "tasks.log.new"
 #define COPY_BLOCK (1u << 20)
 #define COPY_ROUNDS_MAX 4 /* syncs of a copy that grows meanwhile; then the last one is waited for */
@@ -36,7 +34,10 @@ struct DurableLog {
         Text out, copy_out;
         size_t base; /* of the file, when it was fresh */
         uint64_t n_put, n_written, n_syncing, n_synced;
-        bool is_filling; /* what is put goes to the copy only */
+        Text since;       /* put since the copy was begun, while it is being filled */
+        bool is_filling;  /* the copy has not all live records yet */
+        bool is_for_copy; /* what is put goes to the copy only */
+        sd_event_source *filler; /* when nothing else is to be done */
         bool is_old;     /* of a life before: to be written anew */
         bool is_spoilt;  /* a sync of the file failed */
         bool is_syncing_copy;
@@ -47,119 +48,6 @@ struct DurableLog {
         DurableHooks hooks;
         void *userdata;
 };
-
-/* ---- reading ---- */
-
-static int open_own(int dir, const char *name, int flags) {
-        _cleanup_fd_ int fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-        struct stat st;
-
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
-                return -EPERM;
-        return TAKE_FD(fd);
-}
-
-bool durable_log_exists(const char *dir) {
-        _cleanup_fd_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        return fd >= 0 && faccessat(fd, NEWEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-typedef struct Found {
-        const char *json;
-        size_t length;
-        UT_hash_handle hh;
-        char key[];
-} Found;
-
-static int found_set(Found **all, const JournalRecord *r) {
-        bool is_deletion = r->json_length == 4 && memcmp(r->json, "null", 4) == 0;
-        Found *f;
-
-        HASH_FIND(hh, *all, r->key, r->key_length, f);
-        if (f && is_deletion) {
-                HASH_DEL(*all, f);
-                free(f);
-        }
-        if (is_deletion)
-                return 0;
-        if (!f) {
-                f = alloc_zero(1, sizeof(Found) + r->key_length + 1);
-                if (!f)
-                        return -ENOMEM;
-                memcpy(f->key, r->key, r->key_length);
-                HASH_ADD_KEYPTR(hh, *all, f->key, r->key_length, f);
-        }
-        f->json = r->json;
-        f->length = r->json_length;
-        return 0;
-}
-
-/* Return: lines that were skipped. */
-static int scan(const char *data, size_t size, Found **all) {
-        JournalRecord r;
-        int k, n = 0, error;
-
-        for (size_t at = 0; at < size; at += r.size) {
-                k = journal_record_parse(data + at, size - at, &r);
-                if (k == 0)
-                        return n + 1; /* a torn end */
-                n += k < 0 && r.size > 1;
-                if (k > 0 && (error = found_set(all, &r)) < 0)
-                        return error;
-        }
-        return n;
-}
-
-static int tell_all(Found *all, durable_replay_callback cb, void *userdata) {
-        static const JsonLimits limits = {.max_bytes = 16u << 20, .max_nodes = 400000, .max_depth = 64};
-        int n_skipped = 0;
-
-        for (Found *f = all; f; f = f->hh.next) {
-                _cleanup_json_ json_t *v = NULL;
-                JsonFault fault;
-                int r = json_load_bounded(f->json, f->length, &limits, &v, &fault);
-
-                if (r == -ENOMEM)
-                        return r;
-                n_skipped += r < 0;
-                if (r == 0 && (r = cb(f->key, v, userdata)) < 0)
-                        return r;
-        }
-        return n_skipped;
-}
-
-int durable_log_replay(const char *dir_path, durable_replay_callback cb, void *userdata) {
-        _cleanup_fd_ int dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_fd_ int fd = dir < 0 ? -errno : open_own(dir, NEWEST, O_RDONLY);
-        Found *all = NULL, *f, *next;
-        struct stat st;
-        void *data;
-        int n, r;
-
-        if (fd == -ENOENT)
-                return 0;
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return fd < 0 ? fd : -errno;
-        if (st.st_size == 0)
-                return 0;
-        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
-        n = r = scan(data, (size_t) st.st_size, &all);
-        if (n >= 0)
-                r = tell_all(all, cb, userdata);
-        HASH_ITER(hh, all, f, next) {
-                HASH_DEL(all, f);
-                free(f);
-        }
-        (void) munmap(data, (size_t) st.st_size);
-        return r < 0 ? r : n + r;
-}
 
 /* ---- writing ---- */
 
@@ -201,16 +89,10 @@ int durable_log_reserve(DurableLog *l, size_t bytes) {
 }
 
 void durable_log_put(DurableLog *l, const char *key, const char *json) {
-        Text *t = l->is_filling ? &l->copy_out : &l->out;
+        Text *t = l->is_for_copy ? &l->copy_out : &l->out;
 
         journal_record_format(t, key, json);
-        if (!l->is_filling)
-                l->n_put++;
-        else if (l->copy_out.length >= COPY_BLOCK && l->copy.fd >= 0) {
-                if (text_check(t) < 0 || tail_write(&l->copy, t->data, t->length) < 0)
-                        l->copy.fd = fd_close(l->copy.fd);
-                text_clear(t);
-        }
+        l->n_put += !l->is_for_copy;
 }
 
 uint64_t durable_log_ticket(const DurableLog *l) {
@@ -221,40 +103,71 @@ int durable_log_fault(const DurableLog *l) {
         return l->fault;
 }
 
+/* ---- the copy ---- */
+
+static void fill_done(DurableLog *l) {
+        l->is_filling = false;
+        text_done(&l->copy_out);
+        text_done(&l->since);
+        (void) sd_event_source_set_enabled(l->filler, SD_EVENT_OFF);
+}
+
 static void copy_drop(DurableLog *l) {
+        fill_done(l);
         l->copy.fd = fd_close(l->copy.fd);
         (void) unlinkat(l->dir, FRESH, 0);
 }
 
-/* A file of all that is live. */
-static int copy_begin(DurableLog *l) {
-        int r = 0;
+static int copy_append(DurableLog *l, Text *t) {
+        int r = text_check(t) < 0 ? -ENOMEM : tail_write(&l->copy, t->data, t->length);
 
+        text_clear(t);
+        return r;
+}
+
+/* Some more of what is live; behind the last of it all that was put since. */
+static void copy_fill(DurableLog *l, bool is_first) {
+        bool is_all;
+        int r;
+
+        l->is_for_copy = true;
+        is_all = l->hooks.put_some(is_first, l->userdata);
+        l->is_for_copy = false;
+        r = copy_append(l, &l->copy_out);
+        if (r >= 0 && is_all)
+                r = copy_append(l, &l->since);
+        if (r < 0)
+                copy_drop(l); /* the file goes on as it is */
+        else if (is_all)
+                fill_done(l);
+}
+
+static int copy_begin(DurableLog *l) {
         if (unlinkat(l->dir, FRESH, 0) < 0 && errno != ENOENT)
                 return -errno;
         l->copy = (Tail){.fd = openat(l->dir, FRESH, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
         if (l->copy.fd < 0)
                 return -errno;
-        l->is_filling = true;
         l->is_old = false;
-        text_clear(&l->copy_out);
-        l->hooks.put_all(l->userdata);
-        l->is_filling = false;
-        if (l->copy.fd < 0 || text_check(&l->copy_out) < 0)
-                r = -EIO;
-        else
-                r = tail_write(&l->copy, l->copy_out.data, l->copy_out.length);
-        text_done(&l->copy_out);
-        if (r < 0)
-                copy_drop(l);
         l->copy_synced_at = SIZE_MAX;
         l->n_copy_rounds = 0;
-        return r;
+        l->is_filling = true;
+        (void) sd_event_source_set_enabled(l->filler, SD_EVENT_ON);
+        copy_fill(l, true);
+        return 0;
+}
+
+/* What was put goes to both; to a copy that is being filled later. */
+static void copy_follow(DurableLog *l) {
+        if (l->is_filling)
+                text_append_n(&l->since, l->out.data, l->out.length);
+        else if (l->copy.fd >= 0 && tail_write(&l->copy, l->out.data, l->out.length) < 0)
+                copy_drop(l);
 }
 
 /* The copy is on the disk, whole. */
 static int swap(DurableLog *l) {
-        if (renameat(l->dir, FRESH, l->dir, NEWEST) < 0 || fsync(l->dir) < 0)
+        if (renameat(l->dir, FRESH, l->dir, DURABLE_NEWEST) < 0 || fsync(l->dir) < 0)
                 return -errno;
         fd_close(l->file.fd);
         l->file = l->copy;
@@ -317,8 +230,17 @@ static void on_sync(int error, void *userdata) {
         next_sync(l);
 }
 
+static int on_idle(sd_event_source *s, void *userdata) {
+        DurableLog *l = userdata;
+
+        if (l->is_filling)
+                copy_fill(l, false);
+        next_sync(l);
+        return 0;
+}
+
 static void next_sync(DurableLog *l) {
-        bool file = l->n_written > l->n_synced && !l->is_spoilt, copy = l->copy.fd >= 0;
+        bool file = l->n_written > l->n_synced && !l->is_spoilt, copy = l->copy.fd >= 0 && !l->is_filling;
 
         if (sync_behind_is_busy(l->sync) || (!file && !copy))
                 return;
@@ -329,19 +251,24 @@ static void next_sync(DurableLog *l) {
         sync_behind_begin(l->sync, l->is_syncing_copy ? l->copy.fd : l->file.fd);
 }
 
+static bool is_to_be_copied(const DurableLog *l) {
+        return l->is_spoilt || l->is_old || l->file.size > DURABLE_SLACK * MAX(l->base, (size_t) DURABLE_COMPACT_MIN / DURABLE_SLACK);
+}
+
 void durable_log_flush(DurableLog *l) {
         int r = 0;
 
         if (text_check(&l->out) < 0) { /* what was put is known to the owner: all of it goes to a new file */
                 text_clear(&l->out);
                 l->is_spoilt = true;
+                if (l->copy.fd >= 0)
+                        copy_drop(l);
                 failed(l, -ENOMEM);
         }
         if (l->out.length > 0) {
                 r = l->is_spoilt ? 0 : tail_write(&l->file, l->out.data, l->out.length);
-                if (r >= 0 && l->copy.fd >= 0 && tail_write(&l->copy, l->out.data, l->out.length) < 0)
-                        copy_drop(l);
                 if (r >= 0) {
+                        copy_follow(l);
                         text_clear(&l->out);
                         l->n_written = l->n_put;
                         l->fault = l->is_spoilt ? l->fault : 0;
@@ -349,7 +276,9 @@ void durable_log_flush(DurableLog *l) {
                         failed(l, r);
                 }
         }
-        if (l->copy.fd < 0 && (l->is_spoilt || l->is_old || l->file.size > DURABLE_SLACK * MAX(l->base, (size_t) DURABLE_COMPACT_MIN / DURABLE_SLACK)))
+        if (l->is_filling)
+                copy_fill(l, false);
+        else if (l->copy.fd < 0 && is_to_be_copied(l))
                 (void) copy_begin(l); /* failure: the file goes on as it is */
         next_sync(l);
 }
@@ -367,7 +296,7 @@ int durable_log_new(DurableLog **ret, sd_event *event, const char *dir, int64_t 
         l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (l->dir < 0)
                 return -errno;
-        l->file.fd = open_own(l->dir, NEWEST, O_RDWR | O_CREAT);
+        l->file.fd = durable_open(l->dir, DURABLE_NEWEST, O_RDWR | O_CREAT);
         if (l->file.fd < 0)
                 return l->file.fd;
         if (fstat(l->file.fd, &st) < 0 || fsync(l->dir) < 0)
@@ -379,6 +308,12 @@ int durable_log_new(DurableLog **ret, sd_event *event, const char *dir, int64_t 
                         l->fault = r;
         }
         r = sync_behind_new(&l->sync, event, priority, on_sync, l);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &l->filler, on_idle, l);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(l->filler, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(l->filler, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 return r;
         l->is_old = st.st_size > 0;
@@ -398,8 +333,10 @@ DurableLog *durable_log_free(DurableLog *l) {
                 copy_drop(l);
         fd_close(l->file.fd);
         fd_close(l->dir);
+        sd_event_source_disable_unref(l->filler);
         text_done(&l->out);
         text_done(&l->copy_out);
+        text_done(&l->since);
         free(l);
         return NULL;
 }

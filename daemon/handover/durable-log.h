@@ -9,7 +9,8 @@
  * trusted again: all goes to a new file.
  *
  * Grown to DURABLE_SLACK times what it began with, the file is written anew beside itself (DIR/tasks.log.new), from the
- * owner's memory; meanwhile both get what is put, and it takes the place of the old one once it is on the disk.
+ * owner's memory, a slice at a time; both get what is put meanwhile, and it takes the place of the old one once it is on the
+ * disk. Until then it is the old one that counts.
  *
  * Owner: TaskRoom. */
 #ifndef DROVER_HANDOVER_DURABLE_LOG_H
@@ -28,7 +29,9 @@ typedef struct DurableHooks {
         void (*on_synced)(uint64_t ticket, void *userdata); /* up to this one; may put */
         /* What was put after the last synced ticket may not be on the disk. May put. */
         void (*on_failed)(int error, void *userdata);
-        void (*put_all)(void *userdata); /* put every live record */
+        /* Put live records, about a millisecond's work: from the first on, or on from where the last call ended. What is changed
+         * or new meanwhile may be put or not, for it is put by itself as well. Return: that was the last. */
+        bool (*put_some)(bool is_first, void *userdata);
 } DurableHooks;
 typedef int (*durable_replay_callback)(const char *key, json_t *value, void *userdata);
 

@@ -17,6 +17,7 @@
 #define CLAIMS_MAX 64u
 #define OUTCOME_RESERVE 512u /* bytes on the disk for the record of an end */
 #define RETRY_USEC USEC_PER_SEC
+#define FILL_SLICE 500u /* tasks put for a file anew at a time: half a millisecond */
 
 static void pending_add(Task *t) {
         TaskRoom *r = t->pool->room;
@@ -120,25 +121,57 @@ static void on_failed(int error, void *userdata) {
                 withdraw(t, is_full(error) ? -ENOSPC : -EIO);
 }
 
-static void put_all(void *userdata) {
+/* ---- the file anew ---- */
+
+static void put_live(Task *t) {
+        if (!t->is_durable)
+                return;
+        record_submitted(t);
+        if (t->is_claimed)
+                record_claim(t);
+        else
+                record_state(t);
+}
+
+/* Those that came later are in the file by themselves. */
+static bool is_to_be_put(const TaskRoom *r) {
+        return r->fill_task && r->fill_task->number <= r->fill_last;
+}
+
+static void fill_pool(TaskRoom *r, TaskPool *p) {
+        r->fill_pool = p;
+        r->fill_task = p ? p->tasks : NULL;
+        r->fill_last = p ? p->last_number : 0;
+        if (p)
+                record_numbers(p);
+}
+
+static bool put_some(bool is_first, void *userdata) {
         TaskRoom *r = userdata;
-        TaskPool *p, *after;
-        Task *t, *next;
+        unsigned n = 0;
 
         r->is_filling = true;
-        HASH_ITER(hh, r->pools, p, after) {
-                record_numbers(p);
-                HASH_ITER(hh, p->tasks, t, next) {
-                        if (!t->is_durable)
-                                continue;
-                        record_submitted(t);
-                        if (t->is_claimed)
-                                record_claim(t);
-                        else
-                                record_state(t);
+        if (is_first)
+                fill_pool(r, r->pools);
+        while (r->fill_pool && n < FILL_SLICE) {
+                for (; n < FILL_SLICE && is_to_be_put(r); n++) {
+                        put_live(r->fill_task);
+                        r->fill_task = r->fill_task->hh.next;
+                }
+                if (!is_to_be_put(r)) {
+                        fill_pool(r, r->fill_pool->hh.next);
+                        n++;
                 }
         }
         r->is_filling = false;
+        return !r->fill_pool;
+}
+
+void durable_forget(const Task *t) {
+        TaskRoom *r = t->pool->room;
+
+        if (r->fill_task == t)
+                r->fill_task = t->hh.next;
 }
 
 void durable_flush(TaskRoom *r) {
@@ -152,7 +185,7 @@ void durable_flush(TaskRoom *r) {
 /* ---- life ---- */
 
 int task_room_need_durable(TaskRoom *r) {
-        static const DurableHooks hooks = {.on_synced = on_synced, .on_failed = on_failed, .put_all = put_all};
+        static const DurableHooks hooks = {.on_synced = on_synced, .on_failed = on_failed, .put_some = put_some};
 
         if (r->durable)
                 return 0;

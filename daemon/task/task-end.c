@@ -39,6 +39,7 @@ void task_forget(Task *t) {
         } else {
                 task_room_discharge(p->room, t->uid, t->bytes);
         }
+        durable_forget(t);
         HASH_DEL(p->tasks, t);
         if (t->key)
                 HASH_DELETE(hh_key, p->keys, t);

@@ -218,6 +218,9 @@ struct TaskRoom {
         size_t n_durable;  /* without an end */
         size_t n_homeless; /* records of pools that are not there */
         bool is_filling, is_from_disk;
+        TaskPool *fill_pool; /* the file is being made anew: who is next */
+        Task *fill_task;
+        uint64_t fill_last;  /* of that pool's, by number */
         KeeperTable *inherited;
         sd_event_source *timer;
         usec_t timer_at;
@@ -252,6 +255,7 @@ void durable_submitted(Task *t);
 bool durable_holds(const Task *t); /* it is to be claimed before it is given */
 bool durable_claim(Task *t);       /* false: others first */
 void durable_leave(Task *t);       /* it waits for the disk no longer */
+void durable_forget(const Task *t); /* it is about to go */
 void durable_flush(TaskRoom *r);
 
 /* task-words.c */

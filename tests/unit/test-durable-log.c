@@ -18,7 +18,8 @@ static sd_event *event;
 static DurableLog *l;
 static uint64_t synced;
 static int failure;
-static Text live; /* what put_all puts: "key json\n"... */
+static Text live; /* what put_some puts: "key json\n"... */
+static unsigned slice = 1000; /* so many at a time */
 
 static void on_synced(uint64_t ticket, void *userdata) {
         ck_assert_uint_gt(ticket, synced);
@@ -29,10 +30,12 @@ static void on_failed(int error, void *userdata) {
         failure = error;
 }
 
-static void put_all(void *userdata) {
-        const char *at = live.data;
+/* A line of it at a time, when there are many. */
+static bool put_some(bool is_first, void *userdata) {
+        static const char *at;
 
-        while (at && *at) {
+        at = is_first ? live.data : at;
+        for (unsigned n = 0; at && *at && n < slice; n++) {
                 const char *blank = strchr(at, ' '), *end = strchr(at, '\n');
                 _cleanup_text_ Text key = {0}, json = {0};
 
@@ -41,9 +44,10 @@ static void put_all(void *userdata) {
                 durable_log_put(l, key.data, json.data);
                 at = end + 1;
         }
+        return !at || !*at;
 }
 
-static const DurableHooks hooks = {.on_synced = on_synced, .on_failed = on_failed, .put_all = put_all};
+static const DurableHooks hooks = {.on_synced = on_synced, .on_failed = on_failed, .put_some = put_some};
 
 static void path_of(const char *name, char buf[static 128]) {
         (void) snprintf(buf, 128, "%s/%s", dir, name);
@@ -202,6 +206,42 @@ START_TEST(it_is_made_anew) {
 }
 END_TEST
 
+/* What is done to it while it is made anew, a flush between each: with every step the last word on a key, whether that is
+ * in the new file already or comes later. */
+static const struct {
+        const char *key, *json, *after;
+} changes[] = {
+        {"a", "10", "a=10;b=2;c=3;d=4;e=5;"},   {"e", "50", "a=10;b=2;c=3;d=4;e=50;"}, {"d", "null", "a=10;b=2;c=3;e=50;"},
+        {"a", "null", "b=2;c=3;e=50;"},         {"n", "7", "b=2;c=3;e=50;n=7;"},       {"b", "20", "b=20;c=3;e=50;n=7;"},
+        {"n", "null", "b=20;c=3;e=50;"},        {"c", "30", "b=20;c=30;e=50;"},        {"m", "8", "b=20;c=30;e=50;m=8;"},
+};
+
+/* Killed after _i of them, or when all is done. */
+START_TEST(changes_while_it_is_made_anew) {
+        size_t n = MIN((size_t) _i, ARRAY_SIZE(changes));
+
+        begin();
+        text_append(&live, "a 1\nb 2\nc 3\nd 4\ne 5\n");
+        for (const char *at = live.data; *at; at += 4)
+                durable_log_put(l, (char[]){at[0], 0}, (char[]){at[2], 0});
+        until_synced(5);
+        l = durable_log_free(l);
+        slice = 1;
+        begin();
+        for (size_t i = 0; i < n; i++) {
+                durable_log_put(l, changes[i].key, changes[i].json);
+                durable_log_flush(l);
+                ck_assert_int_eq(size_of("tasks.log.new") > 0, true);
+        }
+        if ((size_t) _i > ARRAY_SIZE(changes)) /* no flush drives it any more */
+                while (size_of("tasks.log.new") > 0)
+                        ck_assert_int_gt(sd_event_run(event, 10 * 1000 * 1000), 0);
+        l = durable_log_free(l);
+        slice = 1000;
+        ck_assert_found(0, n == 0 ? "a=1;b=2;c=3;d=4;e=5;" : changes[n - 1].after);
+}
+END_TEST
+
 START_TEST(the_disk_is_full) {
         struct rlimit old, small;
 
@@ -240,6 +280,7 @@ int main(void) {
         tcase_add_test(c, any_cut);
         tcase_add_test(c, spoilt_lines_are_skipped);
         tcase_add_test(c, it_is_made_anew);
+        tcase_add_loop_test(c, changes_while_it_is_made_anew, 0, (int) ARRAY_SIZE(changes) + 2);
         tcase_add_test(c, the_disk_is_full);
         suite_add_tcase(s, c);
         r = srunner_create(s);

@@ -8,6 +8,7 @@
 #include "wire/protocol.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 int keeper_table_take_fd(KeeperTable *t, const char *name) {
         return -ENOENT;
@@ -222,6 +223,50 @@ START_TEST(durable_is_accepted_by_the_disk) {
 }
 END_TEST
 
+static size_t size_of_fresh(void) {
+        char path[128];
+        struct stat st;
+
+        (void) snprintf(path, sizeof path, "%s/tasks.log.new", dir);
+        return stat(path, &st) < 0 ? 0 : (size_t) st.st_size;
+}
+
+/* The file is made anew in slices; tasks that are there then, go meanwhile, or come meanwhile. */
+START_TEST(many_durable_ones) {
+        enum { N = 20000 };
+        size_t before, n_slices = 0;
+        char id[TASK_ID_MAX];
+
+        ck_assert_int_eq(task_room_use_dir(room, dir, true), 0);
+        for (int i = 0; i < N; i++) {
+                (void) submit_of(1, NULL, 1, true);
+                if (i % 100 == 0)
+                        posted();
+        }
+        while (size_of_fresh() > 0)
+                ck_assert_int_gt(sd_event_run(world.event, 10 * USEC_PER_SEC), 0);
+        task_room_free(room); /* the next one begins with a file of the life before: it is made anew */
+        room_begin();
+        ck_assert_int_eq(task_room_use_dir(room, dir, true), 0);
+        for (posted(), before = 0; size_of_fresh() > before; n_slices++, posted()) {
+                before = size_of_fresh();
+                if (room->fill_task)
+                        task_forget(room->fill_task);
+        }
+        ck_assert_uint_gt(n_slices, 10);
+        while (size_of_fresh() > 0)
+                ck_assert_int_gt(sd_event_run(world.event, 10 * USEC_PER_SEC), 0);
+        before = HASH_COUNT(task_pool_find(room, "p")->tasks);
+        ck_assert_uint_gt(before, N - 200);
+        task_room_free(room);
+        room_begin();
+        ck_assert_int_eq(task_room_use_dir(room, dir, true), 0);
+        ck_assert_uint_eq(HASH_COUNT(task_pool_find(room, "p")->tasks), before);
+        (void) snprintf(id, sizeof id, "p-%d", N);
+        ck_assert_ptr_nonnull(task_find(room, id));
+}
+END_TEST
+
 START_TEST(the_disk_refuses) {
         struct rlimit old, small;
         Task *t;
@@ -268,6 +313,7 @@ int main(void) {
         tcase_add_test(c, users_share);
         tcase_add_test(c, results_are_bounded);
         tcase_add_test(c, durable_is_accepted_by_the_disk);
+        tcase_add_test(c, many_durable_ones);
         tcase_add_test(c, the_disk_refuses);
         suite_add_tcase(s, c);
         r = srunner_create(s);
