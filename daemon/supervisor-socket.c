@@ -67,14 +67,14 @@ static int make_control(Supervisor *s) {
 
 void notify_start(Supervisor *s, int fd_consume) {
         _cleanup_(notify_ring_freep) NotifyRing *ring = NULL;
-        _cleanup_fd_ int fd = fd_consume;
+        _cleanup_fd_ int fd = fd_consume, ring_fd = -EBADF;
         int r;
 
         if (fd < 0)
                 return;
-        r = notify_ring_new(&ring, keeper_table_take_fd(keeper_link_table(s->keeper), "notify-ring"));
-        if (r >= 0 && notify_ring_is_fresh(ring))
-                r = keeper_link_keep(s->keeper, "notify-ring", notify_ring_fd(ring));
+        r = notify_ring_new(&ring, keeper_table_take_fd(keeper_link_table(s->keeper), "notify-ring"), &ring_fd);
+        if (r >= 0 && ring_fd >= 0)
+                r = keeper_link_keep(s->keeper, "notify-ring", ring_fd);
         if (r >= 0)
                 r = notify_new(&s->notify, s->event, s->pools, TAKE_FD(fd), TAKE_PTR(ring));
         if (r < 0)

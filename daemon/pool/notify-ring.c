@@ -38,8 +38,6 @@ typedef struct RingSlot {
 } RingSlot;
 
 struct NotifyRing {
-        int fd;
-        bool is_fresh;
         RingHead *head; /* the mapping */
         RingSlot *slots;
         uint64_t last_seq;
@@ -85,8 +83,8 @@ static void word_set(NotifyWord *w, RingSlot *s, pid_t sender, size_t size) {
 
 /* ---- making ---- */
 
-static int ring_map(NotifyRing *r) {
-        void *m = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+static int ring_map(NotifyRing *r, int fd) {
+        void *m = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
         if (m == MAP_FAILED)
                 return -errno;
@@ -104,37 +102,33 @@ static void ring_unmap(NotifyRing *r) {
         if (r->head)
                 (void) munmap(r->head, RING_SIZE);
         r->head = NULL;
-        r->fd = fd_close(r->fd);
 }
 
-static int ring_begin(NotifyRing *r) {
+static int ring_begin(NotifyRing *r, int *ret_fd) {
+        _cleanup_fd_ int fd = memfd_new("drover-notify");
         int e;
 
-        r->is_fresh = true;
-        r->fd = memfd_new("drover-notify");
-        if (r->fd < 0)
-                return r->fd;
-        if (ftruncate(r->fd, (off_t) RING_SIZE) < 0)
+        if (fd < 0)
+                return fd;
+        if (ftruncate(fd, (off_t) RING_SIZE) < 0)
                 return -errno;
-        e = ring_map(r);
+        e = ring_map(r, fd);
         if (e < 0)
                 return e;
+        *ret_fd = TAKE_FD(fd);
         *r->head = (RingHead){.magic = RING_MAGIC, .slot_size = sizeof(RingSlot), .n_slots = NOTIFY_RING_SLOTS};
         return 0;
 }
 
 /* false: there is nothing of use in it. */
-static bool ring_take_over(NotifyRing *r, int fd_consume) {
+static bool ring_take_over(NotifyRing *r, int fd) {
         struct stat st;
 
-        r->fd = fd_consume;
-        if (r->fd < 0)
+        if (fd < 0 || fstat(fd, &st) < 0 || (size_t) st.st_size != RING_SIZE || ring_map(r, fd) < 0)
                 return false;
-        if (fstat(r->fd, &st) < 0 || (size_t) st.st_size != RING_SIZE || ring_map(r) < 0 || !ring_is_ours(r)) {
+        if (!ring_is_ours(r))
                 ring_unmap(r);
-                return false;
-        }
-        return true;
+        return r->head;
 }
 
 static RingSlot *word_slot(const NotifyRing *r, const NotifyWord *w) {
@@ -169,21 +163,20 @@ static void ring_load(NotifyRing *r) {
         }
 }
 
-int notify_ring_new(NotifyRing **ret, int fd_consume) {
+int notify_ring_new(NotifyRing **ret, int fd_consume, int *ret_fd_to_keep) {
         _cleanup_(notify_ring_freep) NotifyRing *r = NEW0(NotifyRing);
+        _cleanup_fd_ int given = fd_consume, fresh = -EBADF;
+        int e = 0;
 
-        if (!r) {
-                fd_close(fd_consume);
+        if (!r)
                 return -ENOMEM;
-        }
-        if (ring_take_over(r, fd_consume))
+        if (ring_take_over(r, given))
                 ring_load(r);
-        else {
-                int e = ring_begin(r);
-
-                if (e < 0)
-                        return e;
-        }
+        else
+                e = ring_begin(r, &fresh);
+        if (e < 0)
+                return e;
+        *ret_fd_to_keep = TAKE_FD(fresh);
         *ret = TAKE_PTR(r);
         return 0;
 }
@@ -194,14 +187,6 @@ NotifyRing *notify_ring_free(NotifyRing *r) {
         ring_unmap(r);
         free(r);
         return NULL;
-}
-
-int notify_ring_fd(const NotifyRing *r) {
-        return r->fd;
-}
-
-bool notify_ring_is_fresh(const NotifyRing *r) {
-        return r->is_fresh;
 }
 
 /* ---- words ---- */

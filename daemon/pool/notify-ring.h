@@ -42,12 +42,13 @@ struct NotifyWord {
         NotifyWord *prev, *next;
 };
 
-/** notify_ring_new() - @fd_consume: the memfd of the life before, or -1. One of another layout is passed over. -errno. */
-int notify_ring_new(NotifyRing **ret, int fd_consume);
+/**
+ * notify_ring_new() - @fd_consume: the memfd of the life before, or -1; one of another layout is passed over
+ * *ret_fd_to_keep: a fresh memfd, the caller's, for the keeper; -EBADF: the keeper has it. Return: 0 or -errno.
+ */
+int notify_ring_new(NotifyRing **ret, int fd_consume, int *ret_fd_to_keep);
 NotifyRing *notify_ring_free(NotifyRing *r);
 DEFINE_CLEANUP(NotifyRing, notify_ring_free);
-int notify_ring_fd(const NotifyRing *r);        /* borrowed, to be kept */
-bool notify_ring_is_fresh(const NotifyRing *r); /* not the memfd that was given: the keeper has to get it */
 /**
  * notify_ring_receive() - one datagram of @socket, without waiting
  * @ret_control: what came along, valid until the release; descriptors are the caller's to close.

@@ -32,11 +32,12 @@ static void ring_teardown(void) {
 
 static NotifyRing *life_begins(void) {
         NotifyRing *r = NULL;
+        int fd;
 
-        ck_assert_int_eq(notify_ring_new(&r, fcntl(kept, F_DUPFD_CLOEXEC, 3)), 0);
-        ck_assert(notify_ring_is_fresh(r) == (kept < 0));
-        if (kept < 0)
-                kept = fcntl(notify_ring_fd(r), F_DUPFD_CLOEXEC, 3);
+        ck_assert_int_eq(notify_ring_new(&r, fcntl(kept, F_DUPFD_CLOEXEC, 3), &fd), 0);
+        ck_assert((fd >= 0) == (kept < 0));
+        if (fd >= 0)
+                kept = fd;
         return r;
 }
 
@@ -176,7 +177,7 @@ END_TEST
 /* Of another version, or not of ours at all. */
 START_TEST(another_layout_is_passed_over) {
         NotifyRing *r = NULL;
-        int fd = memfd_new("test");
+        int fd = memfd_new("test"), fresh = -EBADF;
 
         if (_i > 0) {
                 r = life_begins();
@@ -185,8 +186,9 @@ START_TEST(another_layout_is_passed_over) {
                 ck_assert_int_eq(pwrite(fd, "drover-notify-0", 16, 0), 16);
                 r = notify_ring_free(r);
         }
-        ck_assert_int_eq(notify_ring_new(&r, fd), 0);
-        ck_assert(notify_ring_is_fresh(r));
+        ck_assert_int_eq(notify_ring_new(&r, fd, &fresh), 0);
+        ck_assert_int_ge(fresh, 0);
+        ck_assert_int_eq(fd_close(fresh), -EBADF);
         ck_assert_ptr_null(notify_ring_first(r));
         notify_ring_free(r);
 }

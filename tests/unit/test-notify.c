@@ -194,7 +194,7 @@ static NotifySocket *notify;
 
 static void setup(void) {
         NotifyRing *ring = NULL;
-        int fd = -EBADF;
+        int fd = -EBADF, ring_fd = -EBADF;
         struct stat st;
 
         world_setup();
@@ -205,8 +205,9 @@ static void setup(void) {
         ck_assert_int_eq(notify_bind(path, &fd), 0); /* a stale one is replaced */
         ck_assert_int_eq(stat(path, &st), 0);
         ck_assert_uint_eq(st.st_mode & 0777, 0666);
-        ck_assert_int_eq(notify_ring_new(&ring, -1), 0);
-        ck_assert(notify_ring_is_fresh(ring));
+        ck_assert_int_eq(notify_ring_new(&ring, -1, &ring_fd), 0);
+        ck_assert_int_ge(ring_fd, 0);
+        ck_assert_int_eq(fd_close(ring_fd), -EBADF);
         ck_assert_int_eq(notify_new(&notify, world.event, world.set, fd, ring), 0);
 }
 
