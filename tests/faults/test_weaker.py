@@ -58,9 +58,15 @@ class Weaker(unittest.TestCase):
             d.start()
             info = d.call("daemon.info")
             pids = [info[key] for key in ("pid", "keeper_pid", "logger_pid")]
-            before = sum(ticks(p) for p in pids)
-            time.sleep(2)
-            self.assertLess(sum(ticks(p) for p in pids) - before, 60)
+            before, began = sum(ticks(p) for p in pids), time.monotonic()
+            follow = d.connect_another()
+            follow.send("events", follow=True, types=["worker.start-failed"], select=["program", "directory"])
+            while len(follow.notes) < 100:
+                follow.notes.append(follow.receive())
+            seconds, used = time.monotonic() - began, sum(ticks(p) for p in pids) - before
+            self.assertGreater(seconds, 1, "ten workers, five attempts a second each at most")
+            self.assertLess(used, 60)
+            d.connect_another()
             for name, w in d.workers("program", "directory").items():
                 self.assertIn(w["state"], ("backoff", "starting", "failed"), name)
                 self.assertIn("No such file", w["last_exit"]["cause"])
