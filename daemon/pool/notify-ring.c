@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "process/closer.h"
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,10 +31,7 @@ typedef struct RingHead {
 typedef struct RingSlot {
         uint64_t seq; /* in the order of receipt; also of a free slot */
         NotifyOrigin origin;
-        union {
-                struct cmsghdr align;
-                char bytes[CLOSER_CONTROL_SPACE];
-        } control;
+        alignas(struct cmsghdr) char control[CLOSER_CONTROL_SPACE];
         char text[NOTIFY_MESSAGE_MAX + 1]; /* one more: a longer datagram fills it */
 } RingSlot;
 
@@ -51,7 +49,7 @@ _Static_assert(sizeof(RingHead) <= RING_HEAD_SIZE, "the head has its page");
 
 /* The kernel writes it first of all that comes along. */
 static pid_t slot_sender(RingSlot *s) {
-        struct msghdr m = {.msg_control = &s->control, .msg_controllen = sizeof s->control};
+        struct msghdr m = {.msg_control = s->control, .msg_controllen = sizeof s->control};
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
         struct ucred sender = {0};
 
@@ -73,7 +71,7 @@ static void slot_clear(RingSlot *s, size_t text_size) {
         atomic_signal_fence(memory_order_seq_cst);
         memset(&s->origin, 0, sizeof s->origin);
         atomic_signal_fence(memory_order_seq_cst);
-        memset(&s->control, 0, sizeof s->control);
+        memset(s->control, 0, sizeof s->control);
 }
 
 static void word_set(NotifyWord *w, RingSlot *s, pid_t sender, size_t size) {
@@ -200,7 +198,7 @@ static RingSlot *slot_prepare(NotifyRing *r) {
                         continue;
                 r->head->n_used = MAX(r->head->n_used, i + 1);
                 *(volatile uint64_t *) &s->seq = ++r->last_seq;
-                *(volatile char *) s->control.bytes = 0;
+                *(volatile char *) s->control = 0;
                 *(volatile char *) s->text = 0;
                 *(volatile char *) (s->text + sizeof s->text - 1) = 0;
                 return s;
@@ -220,7 +218,7 @@ int notify_ring_receive(NotifyRing *r, int socket, struct msghdr *ret_control, N
                 return -ENOSPC;
         iov = (struct iovec){.iov_base = s->text, .iov_len = sizeof s->text};
         *ret_control = (struct msghdr){
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &s->control, .msg_controllen = sizeof s->control};
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = s->control, .msg_controllen = sizeof s->control};
         do
                 size = recvmsg(socket, ret_control, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         while (size < 0 && errno == EINTR);
