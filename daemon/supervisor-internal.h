@@ -46,6 +46,7 @@ struct Supervisor {
         KeeperLink *keeper;
         LoggerLink *logger;
         Journal *journal;
+        Text scratch; /* of supervisor-state.c */
         Hub *hub;
         PoolSet *pools;
         NotifySocket *notify;

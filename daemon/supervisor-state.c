@@ -22,6 +22,7 @@
 
 #define EVENT_SEQ_STEP 1000u
 #define STATE_KEY_MAX 192
+#define SCRATCH_KEPT_MAX (64u << 10)
 
 static void state_put(Supervisor *s, const char *key, Text *t) {
         if (text_check(t) >= 0)
@@ -40,12 +41,20 @@ static char *state_key(char buf[static STATE_KEY_MAX], const char *kind, const c
         return buf;
 }
 
+/* For one record at a time. */
+static Text *state_text(Supervisor *s) {
+        if (s->scratch.capacity > SCRATCH_KEPT_MAX)
+                text_done(&s->scratch);
+        text_clear(&s->scratch);
+        return &s->scratch;
+}
+
 void state_put_pool(Supervisor *s, Pool *p) {
-        _cleanup_text_ Text t = {0};
+        Text *t = state_text(s);
         char key[STATE_KEY_MAX];
 
-        pool_serialize(p, &t);
-        state_put(s, state_key(key, "pool", pool_name(p)), &t);
+        pool_serialize(p, t);
+        state_put(s, state_key(key, "pool", pool_name(p)), t);
 }
 
 void state_delete_pool(Supervisor *s, Pool *p) {
@@ -55,16 +64,16 @@ void state_delete_pool(Supervisor *s, Pool *p) {
 }
 
 void state_put_worker(Supervisor *s, Worker *w) {
-        _cleanup_text_ Text t = {0};
+        Text *t = state_text(s);
         char key[STATE_KEY_MAX];
 
-        json_put_object(&t, NULL);
-        json_put_string(&t, "pool", pool_name(worker_pool(w)));
-        json_put_u64(&t, "slot", worker_slot(w));
-        json_put_raw(&t, "state", "");
-        worker_serialize(w, &t);
-        json_end_object(&t);
-        state_put(s, state_key(key, "worker", worker_name(w)), &t);
+        json_put_object(t, NULL);
+        json_put_string(t, "pool", pool_name(worker_pool(w)));
+        json_put_u64(t, "slot", worker_slot(w));
+        json_put_raw(t, "state", "");
+        worker_serialize(w, t);
+        json_end_object(t);
+        state_put(s, state_key(key, "worker", worker_name(w)), t);
 }
 
 void state_delete_worker(Supervisor *s, Worker *w) {

@@ -351,6 +351,7 @@ Supervisor *supervisor_free(Supervisor *s) {
         pool_set_free(s->pools);
         logger_link_free(s->logger);
         journal_free(s->journal);
+        text_done(&s->scratch);
         keeper_link_free(s->keeper);
         hub_free(s->hub);
         wish_done(s);

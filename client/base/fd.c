@@ -140,23 +140,13 @@ int fd_received(struct msghdr *m, int *fds, size_t *n, size_t max) {
         return error;
 }
 
-ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
-        struct iovec iov = {.iov_base = data, .iov_len = size};
-        PacketControl control;
-        struct msghdr message = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
-        };
+/* The descriptors of @message, and whether it was cut. @n: its bytes. */
+static ssize_t packet_unpack(struct msghdr *message, ssize_t n, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
         int fds[PACKET_FDS_MAX];
         size_t n_fds = 0;
-        ssize_t n;
 
-        do
-                n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        (void) fd_received(&message, fds, &n_fds, MIN(max_fds, (size_t) PACKET_FDS_MAX));
-        if (message.msg_flags & MSG_TRUNC) {
+        (void) fd_received(message, fds, &n_fds, MIN(max_fds, (size_t) PACKET_FDS_MAX));
+        if (message->msg_flags & MSG_TRUNC) {
                 fd_close_many(fds, n_fds);
                 return -EMSGSIZE;
         }
@@ -167,6 +157,45 @@ ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fd
         else
                 fd_close_many(fds, n_fds);
         return n;
+}
+
+ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
+        struct iovec iov = {.iov_base = data, .iov_len = size};
+        PacketControl control;
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+        };
+        ssize_t n;
+
+        do
+                n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : packet_unpack(&message, n, ret_fds, max_fds, ret_n_fds);
+}
+
+int packet_recv_many(int fd, Packet *packets, size_t n) {
+        struct mmsghdr messages[PACKETS_MAX];
+        struct iovec iov[PACKETS_MAX];
+        PacketControl control[PACKETS_MAX];
+        int k;
+
+        n = MIN(n, (size_t) PACKETS_MAX);
+        for (size_t i = 0; i < n; i++) {
+                iov[i] = (struct iovec){.iov_base = packets[i].data, .iov_len = packets[i].size};
+                messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1, .msg_control = &control[i],
+                                                      .msg_controllen = sizeof(control[i])};
+        }
+        do
+                k = recvmmsg(fd, messages, (unsigned) n, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, NULL);
+        while (k < 0 && errno == EINTR);
+        for (int i = 0; i < k; i++) {
+                Packet *p = &packets[i];
+                size_t n_fds = 0;
+
+                p->fd = -EBADF;
+                p->result = packet_unpack(&messages[i].msg_hdr, (ssize_t) messages[i].msg_len, &p->fd, 1, &n_fds);
+        }
+        return k < 0 ? -errno : k;
 }
 
 int packet_pair(int ret_fds[2]) {

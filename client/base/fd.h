@@ -39,6 +39,17 @@ int packet_send(int fd, const void *data, size_t size, const int *fds, size_t n_
  * descriptors closed); the rest of recvmsg(2).
  */
 ssize_t packet_recv(int fd, void *data, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds);
+
+#define PACKETS_MAX 8
+typedef struct Packet {
+        void *data;
+        size_t size;
+        ssize_t result; /* as packet_recv() */
+        int fd;         /* the first descriptor, the caller's; -EBADF: none came */
+} Packet;
+/** packet_recv_many() - up to @n messages, at most PACKETS_MAX, in one go
+ *  Return: how many; fewer than asked for: there were no more. -EAGAIN when there is none; the rest of recvmmsg(2). */
+int packet_recv_many(int fd, Packet *packets, size_t n);
 /** packet_pair() - a non-blocking, close-on-exec SOCK_SEQPACKET pair with large buffers. */
 int packet_pair(int ret_fds[2]);
 

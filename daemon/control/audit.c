@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#define COMM_USEC USEC_PER_SEC
 #define REQUEST_MAX 160 /* an id as text: 128 bytes and its quotes */
 
 bool audit_admit(Audit *a, bool is_always, usec_t now, unsigned *ret_silent) {
@@ -31,15 +32,26 @@ typedef struct Record {
         unsigned n_silent;
 } Record;
 
+/* What the peer was called a moment ago will do: it takes ten system calls to know. */
+static const char *comm_of(Connection *c) {
+        usec_t now = clock_now();
+
+        if (c->comm_at == 0 || now >= usec_add(c->comm_at, COMM_USEC)) {
+                (void) peer_comm(stream_fd(c->stream), c->comm);
+                c->comm_at = now;
+        }
+        return c->comm;
+}
+
 static void record_fill(Record *r, const Call *c, const char *result) {
-        const Connection *connection = c->connection;
+        Connection *connection = c->connection;
         _cleanup_free_ char *id = c->id ? json_dumps(c->id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 
         (void) snprintf(r->uid, sizeof(r->uid), "%u", (unsigned) connection->peer.uid);
         (void) snprintf(r->pid, sizeof(r->pid), "%d", (int) connection->peer.pid);
         (void) snprintf(r->duration, sizeof(r->duration), "%.6f", (double) usec_sub(clock_now(), c->begun) / USEC_PER_SEC);
         (void) snprintf(r->request, sizeof(r->request), "%s", id ? id : "none");
-        (void) peer_comm(stream_fd(connection->stream), r->comm);
+        (void) snprintf(r->comm, sizeof(r->comm), "%s", comm_of(connection));
         r->method = protocol_methods[c->method].name;
         r->object = c->object;
         r->result = result;

@@ -44,6 +44,8 @@ struct Connection {
         Control *control;
         Stream *stream;
         Peer peer;
+        char comm[PEER_COMM_MAX]; /* as peer_comm() had it at comm_at */
+        usec_t comm_at;
         UidEntry *book;
         size_t n_charged, n_out_charged; /* in the book: bytes of an unfinished line, bytes not read */
         ConnectionRank rank;

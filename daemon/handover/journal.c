@@ -22,6 +22,7 @@
 #include <utlist.h>
 
 #define COPY_BLOCK (1u << 20)
+#define OUT_KEPT_MAX (64u << 10)
 
 typedef struct Entry {
         char *value; /* dirty: the new value; NULL: a deletion */
@@ -29,7 +30,7 @@ typedef struct Entry {
         size_t offset, length; /* of its last line in the file; 0: none */
         size_t formed;         /* of the line that is about to be written */
         struct Entry *prev, *next; /* in the list of dirty ones */
-        UT_hash_handle hh;         /* keeps the order of first appearance */
+        UT_hash_handle hh; /* keeps the order of first appearance */
         char key[];
 } Entry;
 
@@ -40,6 +41,7 @@ struct Journal {
         bool is_given, is_stale;
         unsigned n_skipped;
         Entry *entries, *dirty;
+        Text out; /* what a flush writes; kept for the next one */
         JournalHooks hooks;
         void *userdata;
 };
@@ -142,9 +144,7 @@ static int journal_load(Journal *j) {
         struct stat st;
         int r = fstat(j->fd, &st) < 0 ? -errno : journal_map(j, (size_t) st.st_size, &data);
 
-        if (r < 0)
-                return r;
-        if (data)
+        if (r >= 0 && data)
                 r = journal_scan(j, data, (size_t) st.st_size);
         journal_unmap(data, (size_t) st.st_size);
         if (r < 0)
@@ -182,6 +182,7 @@ Journal *journal_free(Journal *j) {
         HASH_ITER(hh, j->entries, e, next)
                 entry_remove(j, e);
         fd_close(j->fd);
+        text_done(&j->out);
         free(j);
         return NULL;
 }
@@ -294,16 +295,17 @@ static int write_at(int fd, const char *data, size_t size, size_t offset) {
 }
 
 /* All dirty entries as lines, in the order of their list. */
-static int dirty_format(Journal *j, Text *t) {
+static int dirty_format(Journal *j) {
         Entry *e;
 
+        text_clear(&j->out);
         DL_FOREACH(j->dirty, e) {
-                size_t before = t->length;
+                size_t before = j->out.length;
 
-                journal_record_format(t, e->key, e->value ? e->value : "null");
-                e->formed = t->length - before;
+                journal_record_format(&j->out, e->key, e->value ? e->value : "null");
+                e->formed = j->out.length - before;
         }
-        return text_check(t);
+        return text_check(&j->out);
 }
 
 static void dirty_settle(Journal *j) {
@@ -320,14 +322,15 @@ static void dirty_settle(Journal *j) {
 }
 
 static int dirty_write(Journal *j) {
-        _cleanup_text_ Text t = {0};
         int r;
 
         if (!j->dirty)
                 return 0;
-        r = dirty_format(j, &t);
+        r = dirty_format(j);
         if (r >= 0)
-                r = write_at(j->fd, t.data, t.length, j->size);
+                r = write_at(j->fd, j->out.data, j->out.length, j->size);
+        if (r < 0 || j->out.capacity > OUT_KEPT_MAX)
+                text_done(&j->out);
         if (r < 0)
                 return ftruncate(j->fd, (off_t) j->size) < 0 ? -errno : r;
         dirty_settle(j);
@@ -383,10 +386,9 @@ int journal_flush(Journal *j) {
 
         if (!j->is_given)
                 r = j->hooks.on_new_fd(j, j->fd, j->userdata);
-        if (r < 0)
-                return r;
-        j->is_given = true;
-        r = dirty_write(j);
+        j->is_given |= r >= 0;
+        if (r >= 0)
+                r = dirty_write(j);
         if (r < 0)
                 return r;
         if (j->size > JOURNAL_COMPACT_MIN && j->size / JOURNAL_SLACK > j->live)

@@ -87,6 +87,7 @@ struct PoolSet {
         char *log_dir, *notify_socket, *control_socket;
         Pool **pools; /* by name */
         size_t n_pools, pools_capacity;
+        size_t walked; /* where pool_next() came to */
         Worker *changed;
         Worker *unrecorded; /* what is on record of them is no more true */
         Pool *ring;

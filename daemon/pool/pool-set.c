@@ -170,14 +170,19 @@ size_t pool_count(const PoolSet *s) {
 }
 
 Pool *pool_first(PoolSet *s) {
+        s->walked = 0;
         return s->n_pools > 0 ? s->pools[0] : NULL;
 }
 
 Pool *pool_next(Pool *p) {
+        PoolSet *s = p->set;
         bool found;
-        size_t i = pool_set_position(p->set, pool_name(p), &found) + 1;
+        size_t i = s->walked; /* most often it goes on from where it was */
 
-        return i < p->set->n_pools ? p->set->pools[i] : NULL;
+        if (i >= s->n_pools || s->pools[i] != p)
+                i = pool_set_position(s, pool_name(p), &found);
+        s->walked = ++i;
+        return i < s->n_pools ? s->pools[i] : NULL;
 }
 
 /* ---- convergence ---- */

@@ -105,7 +105,6 @@ static int drain_dispatch(sd_event_source *source, uint64_t usec, void *userdata
         PoolSet *s = userdata;
         usec_t next = USEC_INFINITY, now = clock_now();
 
-        s->drain_timer = sd_event_source_disable_unref(s->drain_timer);
         for (size_t i = 0; i < s->n_pools; i++)
                 for (size_t k = 0; k < s->pools[i]->n_workers; k++) {
                         usec_t due = worker_drain_check(s->pools[i]->workers[k], now);
@@ -117,17 +116,25 @@ static int drain_dispatch(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
-/* One timer for all, which exists only while an end waits for its output. */
+/* One timer for all, which is on only while an end waits for its output. */
 static void drain_arm(PoolSet *s, usec_t due) {
-        if (s->drain_timer || !s->world.event)
+        int enabled = SD_EVENT_OFF;
+
+        if (!s->world.event)
                 return;
+        if (s->drain_timer) {
+                if (sd_event_source_get_enabled(s->drain_timer, &enabled) >= 0 && enabled == SD_EVENT_OFF &&
+                    sd_event_source_set_time(s->drain_timer, due) >= 0)
+                        (void) sd_event_source_set_enabled(s->drain_timer, SD_EVENT_ONESHOT);
+                return;
+        }
         if (sd_event_add_time(s->world.event, &s->drain_timer, CLOCK_MONOTONIC, due, DRAIN_ACCURACY, drain_dispatch, s) >= 0)
                 (void) sd_event_source_set_priority(s->drain_timer, PRIORITY_DEADLINE);
 }
 
 static void drain_left(PoolSet *s) {
         if (--s->n_draining == 0)
-                s->drain_timer = sd_event_source_disable_unref(s->drain_timer);
+                (void) sd_event_source_set_enabled(s->drain_timer, SD_EVENT_OFF);
 }
 
 int worker_take_departed(Worker *w, Child *c) {

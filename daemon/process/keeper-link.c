@@ -78,29 +78,44 @@ static bool needs_no_turn(const KeeperNotice *n) {
         return n->fd < 0 && (n->message.type == KEEPER_STARTED || n->message.type == KEEPER_DRAINED);
 }
 
-/* Return: true when one was read. */
-static bool inbox_read_one(KeeperLink *l) {
-        KeeperNotice *n = &l->inbox[l->n_inbox];
-        size_t n_fds = 0;
-        int fd = -EBADF;
-        ssize_t k = packet_recv(l->fd, &n->message, sizeof(n->message), &fd, 1, &n_fds);
-
-        if (k == -EAGAIN)
-                return false;
-        if (k == -EMSGSIZE)
-                return true; /* of a later version */
+/* @n, which stands in the inbox at or behind its end, was read with the outcome @k. */
+static void inbox_take(KeeperLink *l, KeeperNotice *n, ssize_t k) {
+        if (k == -EMSGSIZE) /* of a later version */
+                return;
         if (k <= 0) {
                 keeper_link_break(l);
-                return false;
+                return;
         }
-        n->fd = n_fds > 0 ? fd : -EBADF;
         if ((size_t) k != keeper_message_size(n->message.type))
                 fd_close(n->fd);
         else if (l->n_inbox == 0 && !l->late && needs_no_turn(n))
                 notice_deliver(l, n);
-        else
+        else if (n == &l->inbox[l->n_inbox])
                 l->n_inbox++;
-        return true;
+        else
+                l->inbox[l->n_inbox++] = *n;
+}
+
+/* Return: true when there may be more. */
+static bool inbox_read(KeeperLink *l) {
+        KeeperNotice *first = &l->inbox[l->n_inbox];
+        size_t room = MIN(KEEPER_INBOX_MAX - l->n_inbox, (size_t) PACKETS_MAX);
+        Packet packets[PACKETS_MAX];
+        int n;
+
+        for (size_t i = 0; i < room; i++)
+                packets[i] = (Packet){.data = &first[i].message, .size = sizeof(first[i].message)};
+        n = packet_recv_many(l->fd, packets, room);
+        if (n < 0 && n != -EAGAIN)
+                keeper_link_break(l);
+        for (int i = 0; i < n; i++) {
+                first[i].fd = packets[i].fd;
+                if (l->is_broken)
+                        fd_close(first[i].fd);
+                else
+                        inbox_take(l, &first[i], packets[i].result);
+        }
+        return n == (int) room;
 }
 
 static int io_dispatch(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -108,7 +123,7 @@ static int io_dispatch(sd_event_source *source, int fd, uint32_t events, void *u
 
         if (events & EPOLLOUT)
                 (void) keeper_link_flush(l);
-        while (!l->is_broken && l->n_inbox < KEEPER_INBOX_MAX && inbox_read_one(l))
+        while (!l->is_broken && l->n_inbox < KEEPER_INBOX_MAX && inbox_read(l))
                 ;
         if (l->n_inbox > 0)
                 keeper_link_want_deliver(l);
