@@ -2,6 +2,8 @@
  * costs ten times as much for the few members of a request. */
 #include "base/json.h"
 
+#define PLAIN_DEPTH 4
+
 static void put_member(Text *t, const char *key, const json_t *v) {
         json_put_string(t, NULL, key); /* it may need escapes */
         text_append_char(t, ':');
@@ -54,6 +56,48 @@ void json_put_value(Text *t, const char *key, const json_t *v) {
                 json_put_null(t, key);
 }
 
+static bool is_ascii(const char *s, size_t n) {
+        unsigned char seen = 0;
+
+        for (size_t i = 0; i < n; i++)
+                seen |= (unsigned char) s[i];
+        return seen < 0x80;
+}
+
+static size_t key_length(const char *name) {
+        return json_object_iter_key_len(json_object_key_to_iter(name));
+}
+
+/* Nothing that jansson would have to look at twice: no more than @depth containers in each other, so that none contains
+ * itself, and no string that might be no UTF-8. */
+static bool is_plain(const json_t *v, unsigned depth) {
+        const char *name;
+        json_t *member;
+
+        if (json_is_string(v))
+                return is_ascii(json_string_value(v), json_string_length(v));
+        if (!json_is_object(v) && !json_is_array(v))
+                return v != NULL;
+        if (depth == 0)
+                return false;
+        for (size_t i = 0; i < json_array_size(v); i++)
+                if (!is_plain(json_array_get(v, i), depth - 1))
+                        return false;
+        json_object_foreach((json_t *) v, name, member)
+                if (!is_plain(member, depth - 1) || !is_ascii(name, strlen(name)) || strlen(name) != key_length(name))
+                        return false;
+        return true;
+}
+
+/* May json_put_value() write it behind what stands in @t, without a comma before it? */
+static bool is_for_put(const Text *t, const json_t *v, size_t flags) {
+        char last = t->length > 0 ? t->data[t->length - 1] : '\n';
+
+        if (!strchr("{[:,\n", last) || (flags & ~(size_t) JSON_ENCODE_ANY) != JSON_COMPACT)
+                return false;
+        return (json_is_object(v) || json_is_array(v) || (flags & JSON_ENCODE_ANY)) && is_plain(v, PLAIN_DEPTH);
+}
+
 static int append(const char *bytes, size_t n, void *text) {
         text_append_n(text, bytes, n);
         return 0;
@@ -62,6 +106,10 @@ static int append(const char *bytes, size_t n, void *text) {
 int json_dump_append(Text *t, const json_t *v, size_t flags) {
         size_t before = t->length;
 
+        if (is_for_put(t, v, flags)) {
+                json_put_value(t, NULL, v);
+                return 0;
+        }
         if (json_dump_callback(v, append, t, flags) == 0)
                 return 0;
         text_truncate(t, before);

@@ -69,7 +69,7 @@ int json_size(const json_t *v, uint64_t *ret);
  */
 void json_put_value(Text *t, const char *key, const json_t *v);
 /**
- * json_dump_append() - append @v as json_dumps() writes it: slower, but of a value from anybody, of any depth
+ * json_dump_append() - append @v as json_dumps() writes it: of a value from anybody, of any depth; slower where it is deep or not ASCII
  * Return: 0; -EINVAL when it contains itself or is no value for @flags: what was appended is taken off again.
  */
 int json_dump_append(Text *t, const json_t *v, size_t flags);

@@ -14,23 +14,23 @@
 #include <stdio.h>
 
 typedef struct RunParams {
-        json_t *command, *module, *target, *args, *kwargs;
+        json_t *key; /* named for its position; stays with the keys of a pool */
         const char *name;
         bool daemon, wait;
         const char *stdio[3];
 } RunParams;
 
 static const JsonField run_fields[] = {
-        {"command", JSON_FIELD_VALUE, offsetof(RunParams, command), .help = "the argv; no shell is involved"},
+        {"command", JSON_FIELD_VALUE, offsetof(RunParams, key), .help = "the argv; no shell is involved"},
         {"name", JSON_FIELD_STRING, offsetof(RunParams, name), .help = "of the process (run-N)"},
         {"daemon", JSON_FIELD_BOOL, offsetof(RunParams, daemon), .help = "it dies with this connection (false)"},
         {"stdin", JSON_FIELD_STRING, offsetof(RunParams, stdio[0]), .help = "an absolute path it opens itself (/dev/null)"},
         {"stdout", JSON_FIELD_STRING, offsetof(RunParams, stdio[1]), .help = "an absolute path it opens itself (its log)"},
         {"stderr", JSON_FIELD_STRING, offsetof(RunParams, stdio[2]), .help = "an absolute path it opens itself (its log)"},
-        {"module", JSON_FIELD_VALUE, offsetof(RunParams, module), .help = "in place of a command: the path of a worker module"},
-        {"target", JSON_FIELD_VALUE, offsetof(RunParams, target), .help = "with module: what it calls"},
-        {"args", JSON_FIELD_VALUE, offsetof(RunParams, args), .help = "of target, an array ([])"},
-        {"kwargs", JSON_FIELD_VALUE, offsetof(RunParams, kwargs), .help = "of target, an object ({})"},
+        {"module", JSON_FIELD_VALUE, offsetof(RunParams, key), .help = "in place of a command: the path of a worker module"},
+        {"target", JSON_FIELD_VALUE, offsetof(RunParams, key), .help = "with module: what it calls"},
+        {"args", JSON_FIELD_VALUE, offsetof(RunParams, key), .help = "of target, an array ([])"},
+        {"kwargs", JSON_FIELD_VALUE, offsetof(RunParams, key), .help = "of target, an object ({})"},
         {"wait", JSON_FIELD_BOOL, offsetof(RunParams, wait), .help = "answer only when it ended, as `wait` with \"brief\" does (false)"},
         {0},
 };

@@ -81,12 +81,11 @@ static int params_part(const Method *m, Call *c) {
         for (const JsonField *f = m->fields; f->name; f++) {
                 json_t *v = json_object_get(c->params, f->name);
 
-                if (!v)
+                if (!v || f->type == JSON_FIELD_VALUE) /* that is a key of a pool, named only for its position */
                         continue;
                 if (json_object_set(c->own, f->name, v) < 0)
                         return -ENOMEM;
-                if (f->type != JSON_FIELD_VALUE) /* that is a key of a pool, named only for its position */
-                        (void) json_object_del(c->params, f->name);
+                (void) json_object_del(c->params, f->name);
         }
         return 0;
 }

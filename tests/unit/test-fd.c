@@ -51,6 +51,36 @@ START_TEST(stdio_is_left_free) {
 }
 END_TEST
 
+START_TEST(many_packets_at_once) {
+        char bufs[PACKETS_MAX][4] = {{0}};
+        Packet packets[PACKETS_MAX];
+        size_t before = open_fds();
+        int pair[2], sent = 0;
+
+        ck_assert_int_eq(packet_pair(pair), 0);
+        for (int i = 0; i < PACKETS_MAX; i++)
+                packets[i] = (Packet){.data = bufs[i], .size = sizeof(bufs[i])};
+        ck_assert_int_eq(packet_recv_many(pair[1], packets, PACKETS_MAX), -EAGAIN);
+        ck_assert_int_eq(packet_send(pair[0], "one", 3, &sent, 1), 0);
+        ck_assert_int_eq(packet_send(pair[0], "too long", 8, &sent, 1), 0);
+        ck_assert_int_eq(packet_send(pair[0], "two", 3, NULL, 0), 0);
+        ck_assert_int_eq(packet_recv_many(pair[1], packets, 2), 2);
+        ck_assert_int_eq(packets[0].result, 3);
+        ck_assert_int_ge(packets[0].fd, 0);
+        (void) fd_close(packets[0].fd);
+        ck_assert_int_eq(packets[1].result, -EMSGSIZE);
+        ck_assert_int_eq(packets[1].fd, -EBADF);
+        ck_assert_int_eq(packet_recv_many(pair[1], packets, 99), 1);
+        ck_assert_mem_eq(bufs[0], "two", 3);
+        ck_assert_int_eq(packets[0].fd, -EBADF);
+        pair[0] = fd_close(pair[0]);
+        ck_assert_int_ge(packet_recv_many(pair[1], packets, PACKETS_MAX), 1);
+        ck_assert_int_eq(packets[0].result, 0);
+        (void) fd_close(pair[1]);
+        ck_assert_uint_eq(open_fds(), before);
+}
+END_TEST
+
 START_TEST(packet_round_trip) {
         int pair[2], fds[PACKET_FDS_MAX], sent[3] = {0, 1, 2};
         size_t n_fds = 99, before = open_fds();
@@ -115,6 +145,7 @@ int main(void) {
         tcase_add_test(t, flags);
         tcase_add_test(t, stdio_is_left_free);
         tcase_add_test(t, packet_round_trip);
+        tcase_add_test(t, many_packets_at_once);
         tcase_add_test(t, surplus_and_cut_packets_leak_nothing);
         tcase_add_test(t, limit_is_raised);
         suite_add_tcase(s, t);

@@ -244,6 +244,38 @@ START_TEST(a_value_is_written_as_it_was_read) {
 }
 END_TEST
 
+/* Whichever way it is written. */
+START_TEST(a_value_is_appended_as_it_is) {
+        _cleanup_json_ json_t *v = json_loads(values[_i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL), *again = NULL;
+        _cleanup_text_ Text t = {0};
+        int r;
+
+        text_append(&t, "{\"a\":");
+        ck_assert_int_eq(json_dump_append(&t, v, JSON_COMPACT | JSON_ENCODE_ANY), 0);
+        text_append(&t, ",\"b\": ");
+        r = json_dump_append(&t, v, JSON_COMPACT);
+        ck_assert_int_eq(r, json_is_object(v) || json_is_array(v) ? 0 : -EINVAL);
+        text_append(&t, r < 0 ? "0}" : "}");
+        again = json_loads(t.data, JSON_ALLOW_NUL, NULL);
+        ck_assert(json_equal(json_object_get(again, "a"), v));
+        ck_assert(r < 0 || json_equal(json_object_get(again, "b"), v));
+}
+END_TEST
+
+START_TEST(what_is_no_value_is_not_appended) {
+        _cleanup_json_ json_t *inner = json_array(), *o = json_pack("{s:[O]}", "loop", inner), *faulty = json_object();
+        _cleanup_text_ Text t = {0};
+
+        text_append(&t, "[");
+        ck_assert_int_eq(json_array_append(inner, o), 0);
+        ck_assert_int_eq(json_dump_append(&t, o, JSON_COMPACT), -EINVAL);
+        (void) json_array_clear(inner);
+        (void) json_object_set_new(faulty, "x", json_string_nocheck("\xff"));
+        ck_assert_int_eq(json_dump_append(&t, faulty, JSON_COMPACT), -EINVAL);
+        ck_assert_str_eq(t.data, "[");
+}
+END_TEST
+
 START_TEST(no_value_is_a_failure) {
         _cleanup_text_ Text t = {0};
 
@@ -269,6 +301,8 @@ int main(void) {
         tcase_add_test(t, each_allocation_of_the_parser_can_fail);
         tcase_add_loop_test(t, a_value_is_written_as_it_was_read, 0, ARRAY_SIZE(values));
         tcase_add_test(t, no_value_is_a_failure);
+        tcase_add_loop_test(t, a_value_is_appended_as_it_is, 0, ARRAY_SIZE(values));
+        tcase_add_test(t, what_is_no_value_is_not_appended);
         suite_add_tcase(s, t);
         srunner_run_all(r, CK_NORMAL);
         failed = srunner_ntests_failed(r);
