@@ -213,6 +213,7 @@ void worker_set_wanted(Worker *w, bool wanted);
 void worker_mark_changed(Worker *w);
 void worker_mark_to_tell(Worker *w);
 void worker_tell(Worker *w); /* PoolHooks.worker_changed; and it is to be recorded */
+void worker_to_record(Worker *w); /* no more than that */
 void worker_unrecord(Worker *w); /* what is on record is as good */
 void worker_queue_launch(Worker *w);
 void worker_converge(Worker *w); /* one look: free, stop, start; never frees @w itself */

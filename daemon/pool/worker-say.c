@@ -1,8 +1,8 @@
 /* worker-say.c - what a worker says about itself, heard by the notify socket.
  *
  * A message may come in any state with a process: the keeper's STARTED may be on its way still (LAUNCHING), or the
- * process be asked to stop already. Its count of tasks and whether it is busy change often and are not put on record:
- * only the converge step looks at the worker again. */
+ * process be asked to stop already. Its count of tasks and whether it is busy change often: they are put on record, once
+ * a turn, and nobody is told but who waits for it. */
 #include "pool/notify.h"
 #include "pool/pool-internal.h"
 #include "pool/watchdog.h"
@@ -38,6 +38,7 @@ static void say_load(Worker *w, const NotifyMessage *m) {
         if (m->busy.is_said)
                 w->is_busy = m->busy.value != 0;
         worker_facts_stale(w);
+        worker_to_record(w);
         size_note_load(w);
         recycle_mark(w->pool);
         if (w->pool->set->world.hooks.worker_load)

@@ -20,13 +20,17 @@ void worker_mark_to_tell(Worker *w) {
         worker_mark_changed(w);
 }
 
+void worker_to_record(Worker *w) {
+        if (!w->is_unrecorded)
+                DL_APPEND2(w->pool->set->unrecorded, w, unrecorded_prev, unrecorded_next);
+        w->is_unrecorded = true;
+}
+
 void worker_tell(Worker *w) {
         const PoolWorld *world = &w->pool->set->world;
 
         w->is_to_tell = false;
-        if (!w->is_unrecorded)
-                DL_APPEND2(w->pool->set->unrecorded, w, unrecorded_prev, unrecorded_next);
-        w->is_unrecorded = true;
+        worker_to_record(w);
         rolling_mark(w->pool);
         demand_mark(w->pool);
         tasking_changed(w->pool);

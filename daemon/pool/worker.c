@@ -214,7 +214,7 @@ static bool is_start_known(const Worker *w) {
 
 static void act_spawned(Worker *w) {
         const PoolConfig *c = w->config;
-        bool has_record = !w->is_unrecorded;
+        bool has_record = !w->is_unrecorded && !w->is_to_tell;
         bool at_once = w->is_ready_early || (c->ready == READY_EXEC && c->start_for == 0);
         usec_t span = c->ready == READY_EXEC ? c->start_for : c->ready_timeout;
 

@@ -556,6 +556,30 @@ START_TEST(test_adopt_ready_early) {
 }
 END_TEST
 
+/* What a worker says of its load is written down; so is what a process of `run` says ahead of its STARTED. */
+START_TEST(test_words_are_recorded) {
+        const NotifyMessage busy = { .busy = { true, 1 }, .tasks = { true, 7 } };
+        const NotifyMessage status = { .status = "x", .status_length = 1 };
+        Pool *p = world_pool("web", PLAIN "}");
+        Worker *w = pool_worker(p, 0);
+
+        settle();
+        while (pool_set_next_unrecorded(world.set))
+                ;
+        worker_hear(w, &busy);
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), w);
+        ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
+        w = pool_worker(world_run("job", NULL), 0);
+        pool_set_converge(world.set);
+        while (pool_set_next_unrecorded(world.set))
+                ;
+        worker_hear(w, &status);
+        fake_started(fake_child("job"), 500);
+        pool_set_converge(world.set);
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), w);
+}
+END_TEST
+
 /* Running; ended in the gap; ended and booked before; never launched. */
 START_TEST(test_adopt_ends) {
         Pool *p = world_pool("web", PLAIN ",\"workers\":4}");
@@ -835,7 +859,7 @@ int main(void) {
                 test_autostart_off, test_reconfigure, test_fair_turns, test_stop_all, test_usage_follows, test_report,
                 test_run,
                 test_ended_runs_are_bounded, test_adopt_running, test_adopt_ends, test_adopt_stopping,
-                test_adopt_back_off, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
+                test_adopt_back_off, test_words_are_recorded, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
                 test_adopt_launched_with, test_adopt_unrecorded_starts,
         };
         Suite *s = suite_create("pool");
