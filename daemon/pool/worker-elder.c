@@ -83,6 +83,7 @@ void worker_set_aside(Worker *w) {
 bool worker_reinstate(Worker *w) {
         Elder *e = &w->elder;
         usec_t ready_at;
+        Faulty fault;
 
         /* Without a pid it ended while there was no droverd: that is about to be heard. */
         if (!e->child || e->pid == 0 || e->is_stopping || !w->is_wanted || w->restart_due)
@@ -92,8 +93,6 @@ bool worker_reinstate(Worker *w) {
         w->child = TAKE_PTR(e->child);
         w->config = TAKE_PTR(e->config);
         w->status_text = TAKE_PTR(e->status_text);
-        w->fault = e->fault;
-        e->fault = (Faulty){0};
         w->pid = e->pid;
         w->generation = e->generation;
         w->started_at = e->started_at;
@@ -103,8 +102,11 @@ bool worker_reinstate(Worker *w) {
         w->recall_due = false;
         w->tasks_done = e->tasks_done;
         ready_at = e->ready_at;
+        fault = e->fault;
+        e->fault = (Faulty){0};
         elder_clear(e);
         worker_enter(w, WORKER_RUNNING, USEC_INFINITY);
+        w->fault = fault; /* it may be being killed */
         if (ready_at > 0)
                 w->ready_at = ready_at; /* as old as it is */
         return true;

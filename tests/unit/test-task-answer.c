@@ -237,6 +237,39 @@ START_TEST(a_kill_has_its_reason) {
 }
 END_TEST
 
+static void ends_for(const char *cause) {
+        _cleanup_text_ Text expected = {0};
+        Worker *w = pool_worker(pool, 0);
+
+        text_appendf(&expected, "\"cause\":\"%s\"", cause);
+        ck_assert_msg(strstr(last_cause(w), expected.data), "%s", last_cause(w));
+}
+
+/* The process that is being replaced has its own reason, also when it has to stay because the younger one ended. */
+START_TEST(an_elder_has_its_own_reason) {
+        Worker *w = channel->worker;
+        Child *elder = fake_child("p/0"), *young;
+
+        worker_want_succession(w);
+        pool_set_converge(world.set);
+        young = fake_child("p/0");
+        ck_assert_ptr_ne(elder, young);
+        fake_started(young, 1001);
+        channel_condemn(channel, "for a test");
+        if (_i == 0) {
+                fake_ended_by_drover(elder, SIGKILL);
+                ends_for("for a test, killed by SIGKILL");
+        }
+        fake_ended(young, CLD_EXITED, 1);
+        ends_for("exited with code 1");
+        if (_i == 1) {
+                fake_ended_by_drover(elder, SIGKILL);
+                ends_for("for a test, killed by SIGKILL");
+        }
+        channel = NULL;
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("task-answer");
         TCase *c = tcase_create("all");
@@ -249,6 +282,7 @@ int main(void) {
         tcase_add_test(c, in_vain_none_goes);
         tcase_add_loop_test(c, garbage_ends_it_in_order, 0, (int) ARRAY_SIZE(stories) * _N_WAYS);
         tcase_add_loop_test(c, a_kill_has_its_reason, 0, (int) ARRAY_SIZE(kills));
+        tcase_add_loop_test(c, an_elder_has_its_own_reason, 0, 2);
         suite_add_tcase(s, c);
         r = srunner_create(s);
         srunner_run_all(r, CK_ENV);
