@@ -5,12 +5,17 @@
 #include <signal.h>
 #include <stdio.h>
 
-void error_plain(Text *t, const char *key, int code, const char *message) {
+/* Up to its data, which has a name. */
+static void error_begin(Text *t, const char *key, int code, const char *message) {
         json_put_object(t, key);
         json_put_i64(t, "code", code);
         json_put_string(t, "message", message);
         json_put_object(t, "data");
         json_put_string(t, "name", protocol_error_name(code));
+}
+
+void error_plain(Text *t, const char *key, int code, const char *message) {
+        error_begin(t, key, code, message);
         json_end_object(t);
         json_end_object(t);
 }
@@ -120,11 +125,7 @@ void error_of_death(Text *t, const char *key, const Channel *c, const ExitStatus
         if (n_deaths > 1)
                 (void) snprintf(who, sizeof who, "%u workers died with it, the last one", n_deaths);
         (void) snprintf(message, sizeof message, "%s: %s %s", who, worker_name(c->worker), cause);
-        json_put_object(t, key);
-        json_put_i64(t, "code", ERROR_WORKER_DIED);
-        json_put_string(t, "message", message);
-        json_put_object(t, "data");
-        json_put_string(t, "name", protocol_error_name(ERROR_WORKER_DIED));
+        error_begin(t, key, ERROR_WORKER_DIED, message);
         json_put_i64(t, "exitcode", exit_status_exitcode(e));
         json_put_string(t, "worker", worker_name(c->worker));
         json_put_array(t, "exits");

@@ -236,12 +236,16 @@ static const char *shown_state(const Task *t) {
         return state_names[is_waiting ? TASK_QUEUED : t->is_mute ? TASK_RUNNING : t->state];
 }
 
-void task_put_json(const Task *t, Text *out, bool with_details) {
+static void outcome_begin(const Task *t, Text *out) {
         char id[TASK_ID_MAX];
 
         json_put_object(out, NULL);
         json_put_string(out, "task", task_id(t, id));
         json_put_string(out, "state", shown_state(t));
+}
+
+void task_put_json(const Task *t, Text *out, bool with_details) {
+        outcome_begin(t, out);
         if (t->answer && t->is_result_spilled && !with_details)
                 task_put_inline(t, out);
         else if (t->answer && !t->is_mute) {
@@ -263,11 +267,7 @@ void task_put_json(const Task *t, Text *out, bool with_details) {
 }
 
 void task_put_attached(const Task *t, Text *out, size_t n_descriptors) {
-        char id[TASK_ID_MAX];
-
-        json_put_object(out, NULL);
-        json_put_string(out, "task", task_id(t, id));
-        json_put_string(out, "state", shown_state(t));
+        outcome_begin(t, out);
         json_put_u64(out, "descriptors", n_descriptors);
         if (t->answer) {
                 text_append_char(out, ',');
