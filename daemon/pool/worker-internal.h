@@ -198,7 +198,8 @@ Worker *worker_new(Pool *p, unsigned slot); /* NULL: memory is short */
 Worker *worker_free(Worker *w);
 DEFINE_CLEANUP(Worker, worker_free);
 void worker_handle(Worker *w, WorkerEvent e);
-/* The funnel. @due_usec: CLOCK_MONOTONIC of this state's timeout, or USEC_INFINITY. */
+
+/* worker-state.c: the funnel. @due_usec: CLOCK_MONOTONIC of this state's timeout, or USEC_INFINITY. */
 void worker_enter(Worker *w, WorkerState state, usec_t due_usec);
 void worker_arm(Worker *w, usec_t due_usec);
 /* EXTEND_TIMEOUT_USEC=: this state's timeout comes not before @span from now, nor before it would have come at first. */
