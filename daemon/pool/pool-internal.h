@@ -99,6 +99,7 @@ struct PoolSet {
         unsigned n_checks;    /* of the errands that run */
         bool has_errand_work; /* one waits for its turn, or to be freed */
         sd_event_source *drain_timer; /* worker-drain.c */
+        sd_event_source *again; /* when timers are tried again that could not be made */
         size_t n_alive, n_draining; /* processes; ended ones whose output is not written yet */
         bool is_stopping;           /* shutdown: nothing starts any more */
         bool is_rolling_due, is_demand_due, is_size_due, is_recycle_due;
@@ -124,6 +125,8 @@ struct PoolSet {
         void *tasking_userdata;
 };
 
+/* A worker's timer could not be made: its worker is changed a moment later, not in the converge that goes on. */
+void pool_set_try_again(PoolSet *s);
 void pool_resize(Pool *p, unsigned n_workers); /* as pool_set_size(), by the daemon itself */
 bool size_is_automatic(const Pool *p);
 void pool_changed(Pool *p, bool is_removed); /* PoolHooks.pool_changed */

@@ -8,8 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "priority.h"
 #include <sys/random.h>
 #include <utlist.h>
+
+#define AGAIN_USEC (100 * USEC_PER_MSEC)
 
 /* ---- the set ---- */
 
@@ -23,8 +26,38 @@ static char *real_directory(const char *path) {
         return alloc_strdup(path);
 }
 
+/* ---- timers for which memory was short ---- */
+
+static int again_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        PoolSet *s = userdata;
+
+        (void) sd_event_source_set_time(source, USEC_INFINITY);
+        for (size_t i = 0; i < s->n_pools; i++)
+                for (size_t k = 0; k < s->pools[i]->n_workers; k++)
+                        if (s->pools[i]->workers[k]->is_timer_due)
+                                worker_mark_changed(s->pools[i]->workers[k]);
+        return 0;
+}
+
+/* Made ahead, at no time at all: to set one later takes no memory. */
+static int again_new(PoolSet *s) {
+        int r;
+
+        if (!s->world.event)
+                return 0;
+        r = sd_event_add_time(s->world.event, &s->again, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, again_dispatch, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->again, SD_EVENT_ON);
+        return r < 0 ? r : sd_event_source_set_priority(s->again, PRIORITY_DEADLINE);
+}
+
+void pool_set_try_again(PoolSet *s) {
+        (void) sd_event_source_set_time_relative(s->again, AGAIN_USEC);
+}
+
 int pool_set_new(PoolSet **ret, const PoolWorld *world) {
         _cleanup_(pool_set_freep) PoolSet *s = NEW0(PoolSet);
+        int r;
 
         if (!s)
                 return -ENOMEM;
@@ -39,6 +72,9 @@ int pool_set_new(PoolSet **ret, const PoolWorld *world) {
                 s->random = clock_now();
         s->promises = promise_facts(keeper_link_hello(world->keeper));
         s->random |= 1; /* the generator's only forbidden state is 0 */
+        r = again_new(s);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -53,6 +89,7 @@ PoolSet *pool_set_free(PoolSet *s) {
         errand_set_done(s);
         usage_round_done(&s->usage);
         sd_event_source_disable_unref(s->drain_timer);
+        sd_event_source_disable_unref(s->again);
         text_done(&s->scratch);
         free(s->pools);
         free(s->leaf_base);

@@ -128,7 +128,7 @@ struct Worker {
         bool is_stopped_for_need; /* stopped with a pool that it requires: comes back with it */
         bool is_overdue;    /* STOPPING, and SIGKILL had to follow */
         bool has_ended_overdue; /* so it was with the last end */
-        bool is_timer_due;  /* memory was short: arm it at the next converge */
+        bool is_timer_due;  /* memory was short: arm it at the next converge of this worker */
         unsigned n_kills;
 
         Child *child;       /* 0..1; in LAUNCHING the asked-for one, or none before its turn */

@@ -82,8 +82,8 @@ void worker_arm(Worker *w, usec_t due_usec) {
                 (void) sd_event_source_set_priority(w->timer, PRIORITY_DEADLINE);
                 return;
         }
-        w->is_timer_due = true; /* memory is short: the next converge tries again */
-        worker_mark_changed(w);
+        w->is_timer_due = true; /* memory is short */
+        pool_set_try_again(w->pool->set);
 }
 
 /* What only the state left behind was about. */

@@ -1,5 +1,6 @@
 /* test-worker.c - one worker through its states, each event given by the test in the keeper's place. */
 #include "pool-world.h"
+#include "pool/pool-internal.h"
 
 #define PLAIN "{\"command\":[\"/bin/x\"],\"restart\":{\"delay\":0,\"jitter\":0}"
 
@@ -131,6 +132,25 @@ START_TEST(test_back_off) {
         fake_started(fake_child("web/0"), 501);
         ck_assert_told("worker.starting web/0\nworker.running web/0\n");
         ck_assert_str_eq(worker_note(w, note, sizeof note), "");
+}
+END_TEST
+
+/* Memory is short: a converge ends all the same, and the timer comes a moment later. */
+START_TEST(test_back_off_without_memory) {
+        Worker *w = add_running("{\"command\":[\"/x\"],\"restart\":{\"delay\":\"20ms\",\"jitter\":0}}");
+        Child *old = fake_child("web/0");
+
+        world.set->world.event = NULL; /* no source can be added */
+        fake_ended(old, CLD_EXITED, 1);
+        fake_drained(old);
+        pool_set_converge(world.set);
+        world_round(); /* tried once more, in vain */
+        ck_assert_int_eq(worker_state(w), WORKER_BACKOFF);
+        ck_assert_ptr_null(w->timer);
+        world.set->world.event = world.event;
+        while (worker_state(w) == WORKER_BACKOFF)
+                world_round();
+        ck_assert_ptr_ne(fake_child("web/0"), old);
 }
 END_TEST
 
@@ -484,7 +504,7 @@ END_TEST
 int main(void) {
         const TTest *const tests[] = {
                 test_comes_up, test_environment, test_relative_command, test_restart_at_once,
-                test_departed_are_bounded, test_back_off, test_start_leaves_back_off, test_stop_leaves_back_off,
+                test_departed_are_bounded, test_back_off, test_back_off_without_memory, test_start_leaves_back_off, test_stop_leaves_back_off,
                 test_stop, test_stop_timeout, test_kill_wish, test_kill_wish_while_stopping,
                 test_stop_before_its_turn, test_stop_before_answer, test_stop_and_failed_answer,
                 test_exit_before_stop_converges, test_start_while_stopping, test_start_on_its_way, test_wanted_restart, test_failed_start,
