@@ -338,6 +338,7 @@ class Memory(Case):
                             pass
                         except (EOFError, ConnectionError):  # no memory to answer with, or to read all that was said
                             d.connect()
+                d.connect()  # the last one may have been refused for want of memory, too
                 self.is_well(d)
             self.ends(d)
 

@@ -406,13 +406,16 @@ def test_cancel_what_was_given_ahead():
     with configure(daemon(workers=1), math={"tasks": {"prefetch": 8}, "workers": 1}, plain={"tasks": {"prefetch": 4}}) as d:
         d.start()
         d.call("wait", select="plain", **{"for": "ready"})
-        tasks = [submit(d, "sleep", 0.2)] + [submit(d, "note", i) for i in range(6)]
+        os.mkfifo(d.place + "/go")
+        tasks = [submit(d, "read", d.place + "/go")] + [submit(d, "note", i) for i in range(6)]
         until(lambda: pool_of(d)["queued"] == 2)
         assert d.call("task.cancel", tasks=[tasks[2], tasks[6]]) == {"cancelled": 2}
         assert d.call("task.cancel", tasks=[tasks[2]]) == {"cancelled": 0}
+        with open(d.place + "/go", "w", encoding="ascii"):
+            pass
         assert states(d, *tasks) == ["done", "done", "cancelled", "done", "done", "done", "cancelled"]
         # What the worker had got already it may carry out still, or be killed for; nobody is told.
-        assert [n for n in notes(d) if n != "1"] == ["0", "2", "3", "4"], notes(d)
+        assert [n for n in notes(d) if n != "1"] == ["reading", "0", "2", "3", "4"], notes(d)
 
 
 def test_everything_at_once():
