@@ -134,6 +134,7 @@ typedef struct Loaded {
         const char *path;
         const drover_module *module; /* NULL: each new process loads it */
         void *state;
+        bool is_inited;
         struct stat st; /* of the file that was loaded */
 } Loaded;
 
@@ -142,7 +143,7 @@ static bool is_stale(void *userdata) {
         const Loaded *l = userdata;
         struct stat st;
 
-        return stat(l->path, &st) == 0 && (st.st_dev != l->st.st_dev || st.st_ino != l->st.st_ino || st.st_size != l->st.st_size ||
+        return l->module && stat(l->path, &st) == 0 && (st.st_dev != l->st.st_dev || st.st_ino != l->st.st_ino || st.st_size != l->st.st_size ||
                                            st.st_mtim.tv_sec != l->st.st_mtim.tv_sec || st.st_mtim.tv_nsec != l->st.st_mtim.tv_nsec);
 }
 
@@ -152,11 +153,32 @@ static int load(Loaded *l) {
         return 0;
 }
 
+static json_t *do_nothing(drover_task *task, json_t *args, json_t *kwargs) {
+        return json_null();
+}
+
+/* One call of nothing: what it binds of libraries, and has memory made ready for, no process pays for again. */
+static void rehearse(void) {
+        static const drover_target targets[] = {{"nothing", do_nothing, NULL}, {NULL, NULL, NULL}};
+        static const drover_module nothing = {DROVER_MODULE_ABI, "nothing", NULL, NULL, targets};
+        _cleanup_json_ json_t *args = json_pack("[i,s]", 5, "x"), *kwargs = json_object();
+
+        if (args && kwargs)
+                (void) call_once(&nothing, NULL, "nothing", args, kwargs);
+}
+
+/* init() is left to the launch: it may ask for the environment that comes with it. */
+static int warm(void *userdata) {
+        Loaded *l = userdata;
+
+        return l->module ? 0 : load(l);
+}
+
 /* One of its processes, from "go" on. */
 static int run_forked(Loaded *l, json_t *request) {
         const char *target = json_string_value(json_object_get(request, "target"));
         _cleanup_json_ json_t *args = json_incref(json_object_get(request, "args")), *kwargs = json_incref(json_object_get(request, "kwargs"));
-        bool has_state = l->module != NULL;
+        bool has_state = l->is_inited;
 
         args = args ? args : json_array();
         kwargs = kwargs ? kwargs : json_object();
@@ -183,7 +205,9 @@ static int run_template(const char *path) {
                 return r;
         if (loads_first && worker_init(l.module, &l.state) < 0)
                 return 1;
-        r = template_serve(template_descriptor(), loads_first ? is_stale : NULL, &l, &request);
+        l.is_inited = loads_first;
+        rehearse();
+        r = template_serve(template_descriptor(), &(TemplateHooks){is_stale, warm, &l}, &request);
         if (r > 0)
                 return run_forked(&l, request);
         if (r < 0)

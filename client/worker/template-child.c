@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #define EXIT_NOT_BEGUN 126
+#define ENVIRONMENT_KEY_MAX 256
+#define ENVIRONMENT_ENTRY_MORE 24 /* "=", a number, and the end of the string */
 #define REQUEST_MAX (64u << 20)
+#define REQUEST_NEAR_MAX 4096u /* in the packet itself */
 
 _noreturn_ static void fail(int report, const char *stage, int error, int detail) {
         char text[96];
@@ -86,23 +89,21 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static json_t *read_request(const TemplateRequest *r) {
+static json_t *read_text(int fd) {
         char near[4096], *text = near;
         json_t *request = NULL;
         struct stat st;
 
-        if (fstat(r->text, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t) REQUEST_MAX)
-                fail(r->report, "request", EBADMSG, 0);
+        if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t) REQUEST_MAX)
+                return NULL;
         if ((size_t) st.st_size > sizeof near)
-                text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, r->text, 0);
-        else if (pread(r->text, near, (size_t) st.st_size, 0) != st.st_size)
-                fail(r->report, "request", EBADMSG, 0);
+                text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        else if (pread(fd, near, (size_t) st.st_size, 0) != st.st_size)
+                return NULL;
         if (text != MAP_FAILED)
                 request = json_loadb(text, (size_t) st.st_size, 0, NULL);
         if (text != MAP_FAILED && text != near)
                 (void) munmap(text, (size_t) st.st_size);
-        if (!json_is_object(request))
-                fail(r->report, "request", EBADMSG, 0);
         return request;
 }
 
@@ -197,57 +198,153 @@ static bool is_own_pid(const char *key) {
         return streq(key, "LISTEN_PID") || streq(key, "WATCHDOG_PID");
 }
 
+static bool is_dropped(const char *entry, const json_t *env) {
+        const char *end = strchr(entry, '=');
+        char key[ENVIRONMENT_KEY_MAX];
+
+        if (!end || (size_t) (end - entry) >= sizeof key)
+                return false;
+        (void) snprintf(key, sizeof key, "%.*s", (int) (end - entry), entry);
+        return streq(key, "DROVER_TEMPLATE_FD") || streq(key, "DROVER_START_METHOD") || json_object_get(env, key);
+}
+
+/* All at once: setenv(3) would copy the table with each one. Strings and table stay for ever, as those of exec do. */
 static void set_environment(const TemplateRequest *r, json_t *env) {
+        size_t n = 0, n_old = 0, size = 0;
+        char **table, *at, *end;
         const char *key;
         json_t *value;
 
-        (void) unsetenv("DROVER_TEMPLATE_FD");
-        (void) unsetenv("DROVER_START_METHOD");
+        while (environ && environ[n_old])
+                n_old++;
+        json_object_foreach(env, key, value)
+                size += strlen(key) + json_string_length(value) + ENVIRONMENT_ENTRY_MORE;
+        table = calloc(n_old + json_object_size(env) + 1, sizeof *table);
+        at = malloc(size + 1);
+        end = at + size;
+        if (!table || !at)
+                fail(r->report, "request", ENOMEM, 2);
+        for (size_t i = 0; i < n_old; i++)
+                if (!is_dropped(environ[i], env))
+                        table[n++] = environ[i];
         json_object_foreach(env, key, value) {
-                char pid[16];
+                const char *text = json_string_value(value) ? json_string_value(value) : "";
 
-                (void) snprintf(pid, sizeof pid, "%d", (int) getpid());
-                if (setenv(key, is_own_pid(key) ? pid : json_string_value(value) ? json_string_value(value) : "", 1) < 0)
-                        fail(r->report, "request", errno, 2);
+                table[n++] = at;
+                if (is_own_pid(key))
+                        at += snprintf(at, (size_t) (end - at), "%s=%d", key, (int) getpid()) + 1;
+                else
+                        at += snprintf(at, (size_t) (end - at), "%s=%s", key, text) + 1;
         }
+        environ = table;
 }
 
 /* ---- the keeper ---- */
 
-static void show_oneself(TemplateRequest *r) {
-        const char *hello = template_is_inside ? "hello inside" : "hello";
-        ssize_t n = (ssize_t) strlen(hello);
-        char go;
+static void say(int report, const char *word) {
+        ssize_t n = (ssize_t) strlen(word);
 
-        if (send(r->report, hello, (size_t) n, MSG_NOSIGNAL) != n)
+        if (send(report, word, (size_t) n, MSG_NOSIGNAL) != n)
                 _exit(EXIT_NOT_BEGUN);
+}
+
+static void await_go(int report) {
+        char go;
+        ssize_t n;
+
         do
-                n = recv(r->report, &go, 1, 0);
+                n = recv(report, &go, 1, 0);
         while (n < 0 && errno == EINTR);
         if (n != 1)
                 _exit(EXIT_NOT_BEGUN);
-        r->report = fd_close(r->report);
 }
 
-json_t *template_child(TemplateRequest *r, int template_fd) {
+/* "g" and "request", whichever comes first. Return: the request, or what stands for none. */
+static json_t *await_request(TemplateRequest *r) {
+        bool has_go = false, has_request = false;
+        json_t *request = NULL;
+
+        while (!has_go || !has_request) {
+                char word[REQUEST_NEAR_MAX + 1];
+                int fds[TEMPLATE_FDS_MAX];
+                size_t n_fds = 0, first = 0;
+                ssize_t n = packet_recv(r->report, word, sizeof word - 1, fds, TEMPLATE_FDS_MAX, &n_fds);
+
+                if (n == -EINTR)
+                        continue;
+                if (n <= 0)
+                        _exit(EXIT_NOT_BEGUN);
+                word[n] = '\0';
+                if (streq(word, "g")) {
+                        has_go = true;
+                        continue;
+                }
+                if (has_request || strncmp(word, "request", 7) != 0)
+                        _exit(EXIT_NOT_BEGUN);
+                has_request = true;
+                if (word[7] == ' ')
+                        request = json_loadb(word + 8, (size_t) n - 8, 0, NULL);
+                else if (n_fds > 0) {
+                        request = read_text(fds[0]);
+                        (void) fd_close(fds[first++]);
+                }
+                for (size_t i = first; i < n_fds; i++)
+                        r->extra[r->n_extra++] = fds[i];
+        }
+        return request;
+}
+
+static json_t *set_up(TemplateRequest *r, json_t *request) {
+        const char *name = json_string_value(json_object_get(request, "name"));
+
+        if (!json_is_object(request))
+                fail(r->report, "request", EBADMSG, 0);
+        if (name)
+                (void) prctl(PR_SET_NAME, name);
+        place_extra(r, json_object_get(request, "fds"));
+        place_all_stdio(r, json_object_get(request, "stdio"));
+        set_environment(r, json_object_get(request, "env"));
+        return request;
+}
+
+/* What it will write to for the first time, it shall have for itself before anybody waits. */
+static json_t *be_spare(TemplateRequest *r, const TemplateHooks *hooks) {
         json_t *request;
-        const char *name;
+
+        (void) prctl(PR_SET_NAME, "drover-spare");
+        close_reserved(); /* what comes with the request is lifted out of the way of its own numbers */
+        rehearse();
+        if (hooks->warm && hooks->warm(hooks->userdata) != 0)
+                _exit(EXIT_NOT_BEGUN);
+        say(r->report, template_is_inside ? "hello inside" : "hello");
+        request = await_request(r);
+        if (hooks->is_stale && hooks->is_stale(hooks->userdata)) {
+                say(r->report, "stale");
+                _exit(EXIT_NOT_BEGUN);
+        }
+        (void) set_up(r, request);
+        say(r->report, "begun");
+        return request;
+}
+
+json_t *template_child(TemplateRequest *r, int template_fd, const TemplateHooks *hooks) {
+        json_t *request;
 
         (void) close(template_fd);
         if (template_fd < 64)
                 template_reserved &= ~(1ull << template_fd);
-        request = read_request(r);
-        name = json_string_value(json_object_get(request, "name"));
-        if (name)
-                (void) prctl(PR_SET_NAME, name);
         if (setsid() < 0)
                 fail(r->report, "session", errno, 0);
         reset_signals();
-        r->text = fd_close(r->text);
         r->cgroup = fd_close(r->cgroup);
-        place_extra(r, json_object_get(request, "fds"));
-        place_all_stdio(r, json_object_get(request, "stdio"));
-        set_environment(r, json_object_get(request, "env"));
-        show_oneself(r);
+        if (r->text < 0)
+                request = be_spare(r, hooks);
+        else {
+                request = set_up(r, read_text(r->text));
+                r->text = fd_close(r->text);
+                say(r->report, template_is_inside ? "hello inside" : "hello");
+                await_go(r->report);
+        }
+        r->report = fd_close(r->report);
         return request;
 }

@@ -43,7 +43,7 @@ void template_reserve(void) {
                 template_reserved |= 1ull << null;
 }
 
-/* "request report stdout stderr cgroup": in this order come the first descriptors. */
+/* "request report stdout stderr cgroup": in this order come the first descriptors. For a spare there is no request. */
 static int name_descriptors(char *names, const int *fds, size_t n, TemplateRequest *ret) {
         size_t i = 0;
         char *rest;
@@ -61,7 +61,7 @@ static int name_descriptors(char *names, const int *fds, size_t n, TemplateReque
         }
         for (; i < n; i++)
                 ret->extra[ret->n_extra++] = fds[i];
-        return ret->text >= 0 && ret->report >= 0 && ret->out >= 0 && ret->err >= 0 ? 0 : -EPROTO;
+        return ret->report >= 0 && ret->out >= 0 && ret->err >= 0 && (ret->text >= 0 || ret->n_extra == 0) ? 0 : -EPROTO;
 }
 
 static void tell_failure(int report, int error) {
@@ -71,9 +71,9 @@ static void tell_failure(int report, int error) {
         (void) send(report, text, (size_t) n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, json_t **ret_request) {
+int template_serve(int fd, const TemplateHooks *hooks, json_t **ret_request) {
         template_child_prepare();
-        if (fd_set_cloexec(fd, true) < 0 || send(fd, "ready", 5, MSG_NOSIGNAL) != 5)
+        if (fd_set_cloexec(fd, true) < 0 || send(fd, "ready spare", 11, MSG_NOSIGNAL) != 11)
                 return -errno;
         for (;;) {
                 int fds[TEMPLATE_FDS_MAX], r;
@@ -89,7 +89,7 @@ int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, jso
                         return (int) n;
                 names[n] = '\0';
                 r = name_descriptors(names, fds, n_fds, &request);
-                if (r < 0 || (is_stale && is_stale(userdata))) {
+                if (r < 0 || (hooks->is_stale && hooks->is_stale(hooks->userdata))) {
                         (void) fd_close(fd); /* first: that this one is not answered is to be seen as our end */
                         fd_close_many(fds, n_fds);
                         return r;
@@ -97,7 +97,7 @@ int template_serve(int fd, bool (*is_stale)(void *userdata), void *userdata, jso
                 (void) fflush(NULL); /* what it has not written yet is not to be written by each of them */
                 pid = template_fork(request.cgroup);
                 if (pid == 0) {
-                        *ret_request = template_child(&request, fd);
+                        *ret_request = template_child(&request, fd, hooks);
                         return 1;
                 }
                 if (pid < 0)

@@ -184,7 +184,7 @@ static int run_template(const drover_module *m, int fd) {
 
         if (loads_first && worker_init(m, &state) < 0)
                 return 1;
-        r = template_serve(fd, NULL, NULL, &request);
+        r = template_serve(fd, &(TemplateHooks){0}, &request);
         json_decref(request);
         return r <= 0 ? r < 0 : worker_serve(m, state, loads_first);
 }

@@ -21,6 +21,8 @@ static int tree_make(Tree *t, Slot *s, int *ret_fd) {
         char leaf[SLOT_LEAF_MAX];
         int fd;
 
+        if (s->was_spare && cgroup_leaf_take(t, s, ret_fd))
+                return 0;
         (void) slot_leaf(t->table, s, leaf);
         if (mkdirat(t->base_fd, leaf, 0755) < 0)
                 return -errno;
@@ -31,6 +33,8 @@ static int tree_make(Tree *t, Slot *s, int *ret_fd) {
         }
         s->has_leaf = true;
         controller_prepare(&t->controllers, fd);
+        if (s->was_spare && t->controllers.handed == 0)
+                cgroup_leaf_open(s, fd);
         *ret_fd = fd;
         return 0;
 }
@@ -41,6 +45,7 @@ static int tree_set(Tree *t, Slot *s, const KeeperCgroup *values) {
 
         if (!s->has_leaf)
                 return -ESRCH;
+        cgroup_leaf_let_go(s);
         fd = cgroup_open_dir(t->base_fd, slot_leaf(t->table, s, leaf));
         return fd < 0 ? fd : controller_set(&t->controllers, t->base_fd, fd, values);
 }
@@ -152,6 +157,8 @@ static int tree_signal(Tree *t, Slot *s, int sig) {
 
         if (fd < 0)
                 return fd;
+        if (sig == SIGKILL)
+                cgroup_leaf_let_go(s); /* the kernel kills at birth whoever is born there from now on */
         if (sig == SIGKILL && cgroup_write(fd, "cgroup.kill", "1") == 0)
                 return 0;
         return signal_each(fd, leaf, sig);
@@ -164,6 +171,7 @@ static int tree_freeze(Tree *t, Slot *s, bool is_frozen) {
 
         if (fd < 0)
                 return fd;
+        cgroup_leaf_let_go(s);
         if (cgroup_write(fd, "cgroup.freeze", is_frozen ? "1" : "0") == 0)
                 return 0;
         return signal_each(fd, leaf, is_frozen ? SIGSTOP : SIGCONT);
@@ -248,7 +256,7 @@ static int tree_end(Tree *t, Slot *s) {
         unsigned n;
         _cleanup_fd_ int fd = -EBADF;
 
-        if (!s->has_leaf)
+        if (!s->has_leaf || cgroup_leaf_give(t, s))
                 return 0;
         (void) slot_leaf(t->table, s, leaf);
         if ((is_empty(t, leaf) && throw_away(&t->rubbish, leaf)) ||

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#define RAN_BITS (1u << NOTICE_STARTED | 1u << NOTICE_END | 1u << NOTICE_DRAINED)
 #define READ_MAX 16 /* requests a turn: a launch takes about 0.2 ms, and deaths must not wait long */
 
 static int say(Keeper *k, KeeperMessage *m, const int *fd) {
@@ -132,6 +133,19 @@ static int say_of_line(unsigned bit, void *userdata) {
         return say(k, &(KeeperMessage) {.type = bit == NOTICE_SHUTDOWN ? KEEPER_SHUTDOWN : KEEPER_RELOAD}, NULL);
 }
 
+/* It began and ended since the last flush. */
+static int say_ran(Keeper *k, const Slot *s, uint32_t index) {
+        KeeperMessage m = {
+                .type = KEEPER_RAN, .slot = index, .generation = s->generation,
+                .ran = {.exited = s->exited, .started_usec = s->started_usec, .pid = s->leader},
+        };
+        int r = say(k, &m, NULL);
+
+        if (r >= 0)
+                peer_link_forget_slot(&k->to_droverd, index);
+        return r;
+}
+
 static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
         Keeper *k = userdata;
         const Slot *s = &k->table->slots[index];
@@ -139,6 +153,8 @@ static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
 
         switch (bit) {
         case NOTICE_STARTED:
+                if (peer_link_slot_bits(&k->to_droverd, index) == RAN_BITS && !s->is_failed)
+                        return say_ran(k, s, index);
                 m.type = KEEPER_STARTED;
                 m.started.pid = s->leader;
                 m.started.at_usec = s->started_usec;

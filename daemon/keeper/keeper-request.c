@@ -189,6 +189,7 @@ static const Handler handlers[] = {
         [KEEPER_SWEEP] = on_sweep,
         [KEEPER_SET_CGROUP] = on_set_cgroup,
         [KEEPER_SET_LIMITS] = on_set_limits,
+        [KEEPER_USE_SPARE] = launch,
 };
 
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {

@@ -118,6 +118,9 @@ static void on_timer(Keeper *k, KeeperTimer timer, bool is_late) {
         case TIMER_QUIT:
                 lives_quit_step(k, true);
                 break;
+        case TIMER_DEFERRED:
+                spare_look_at_deferred(k);
+                break;
         case TIMER_CLAIMS:
                 template_look_at_claims(k);
                 break;
@@ -242,6 +245,7 @@ static void turn(Keeper *k) {
         lives_quit_step(k, false);
         flush_line(k, &k->to_logger, &k->logger_events, SOURCE_LOGGER_LINE);
         flush_line(k, &k->to_droverd, &k->droverd_events, SOURCE_DROVERD_LINE);
+        spare_claim(k);
         arm_timer(k);
 }
 

@@ -44,6 +44,7 @@ typedef enum KeeperTimer {
         TIMER_LINES,    /* the kernel was short of memory for a packet */
         TIMER_ATTACH,   /* outputs that the logger had no room for */
         TIMER_PEER,     /* a new line between droverd and the logger */
+        TIMER_DEFERRED, /* spares that were used and did not end at once */
         TIMER_CLAIMS,   /* who says to be a template's child, and is not ours yet */
         TIMER_FREEZE,   /* does a tree stand still yet? */
         TIMER_QUIT,     /* patience with the present step of the end */
@@ -60,6 +61,7 @@ typedef enum KeeperQuit {
 } KeeperQuit;
 
 #define KEEPER_QUIT_STEP_USEC (5 * USEC_PER_SEC)
+#define KEEPER_LOOKED_MAX 16
 #define KEEPER_RESERVE_FDS 8 /* held back so that the programs can be started when descriptors are short */
 
 typedef struct Keeper {
@@ -71,6 +73,9 @@ typedef struct Keeper {
 
         SlotTable *table;
         unsigned n_awaited; /* slots that wait for a template's child */
+        uint32_t deferred[KEEPER_LOOKED_MAX]; /* slots that are looked at by TIMER_DEFERRED */
+        uint32_t unclaimed[KEEPER_LOOKED_MAX]; /* awaited spares that no event tells of: looked at after each turn */
+        unsigned n_deferred, n_unclaimed;
         Tree tree;
         Means means;
         OomWatch oom;
@@ -127,6 +132,12 @@ void template_read_claim(Keeper *k, Slot *s);  /* the report socket of a slot th
 void template_look_at_claims(Keeper *k);       /* TIMER_CLAIMS */
 void template_abandon(Keeper *k, Slot *s);     /* nobody wants what is awaited any more */
 void template_gone(Keeper *k, Slot *s);        /* its main process is dead: what was asked of it fails */
+
+/* launch-spare.c */
+void spare_read_report(Keeper *k, Slot *s); /* of one that is in the table: what has become of its launch, if there was one */
+void spare_look_at_deferred(Keeper *k);     /* TIMER_DEFERRED */
+void spare_claim(Keeper *k);                /* after a turn */
+void spare_note_end(Keeper *k, const Slot *s); /* its main process is dead */
 
 /* quiet-output.c */
 void output_begin(Keeper *k, Slot *s); /* it has its pipes now; the logger gets them with the first byte */

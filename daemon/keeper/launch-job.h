@@ -31,5 +31,18 @@ void launch_fail_now(Keeper *k, Slot *s, LaunchStage stage, int error, int detai
 void launch_note_started(Keeper *k, Slot *s);
 /** template_ask() - have the template fork; the slot is awaited, or failed. */
 void template_ask(Keeper *k, Slot *s, Job *j, const KeeperMessage *m, const int *fds, size_t n_fds);
+int launch_make_channels(Job *j, const Slot *s, bool wants_ready, bool is_template);
+int launch_make_ready_pipe(Job *j);
+/** template_give_up() - of what is awaited; whoever was born into its leaf meanwhile ends with it. @error: a positive errno. */
+void template_give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int detail);
+#define TEMPLATE_TEXT_MAX 128
+/** template_receive() - one packet of a template's child, with a '\0'; *ret_pid: who sent it, 0: unknown. recv(2). */
+ssize_t template_receive(int fd, char text[static TEMPLATE_TEXT_MAX], pid_t *ret_pid);
+bool template_is_failure(const char *text, LaunchStage *ret_stage, int *ret_error, int *ret_detail);
+
+/* launch-spare.c */
+void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
+void spare_claimed(Keeper *k, Slot *s); /* it is in the table, and has heard "g" */
+void spare_prepare(Keeper *k, const KeeperMessage *m); /* those that @m asks for */
 
 #endif

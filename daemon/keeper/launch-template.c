@@ -27,7 +27,6 @@
 #define CLAIM_AGAIN_USEC (1 * USEC_PER_MSEC)
 #define CLAIM_LIMIT_USEC (1 * USEC_PER_SEC)
 #define HANG_UP_USEC (5 * USEC_PER_MSEC) /* a template that dies closes its descriptors one after the other */
-#define CLAIM_TEXT_MAX 128
 #define NAMED_FDS_MAX 6 /* the ready pipe among them */
 
 static Slot *template_of(Keeper *k, const Slot *s) {
@@ -43,18 +42,24 @@ static int null_or(int fd, int *ret_opened) {
         return *ret_opened < 0 ? -errno : *ret_opened;
 }
 
-static int send_request(const Keeper *k, const Slot *t, const Slot *s, const Job *j, const int *fds, size_t n_fds) {
+static int send_request(const Slot *t, const Slot *s, const Job *j, const int *fds, size_t n_fds) {
         bool inherits = s->log.kind == LOG_KIND_INHERIT, has_leaf = j->leaf_fd >= 0;
         const char *words = has_leaf ? "request report stdout stderr cgroup" : "request report stdout stderr";
+        size_t n = 0;
         _cleanup_fd_ int null_out = -EBADF, null_err = -EBADF;
-        int all[NAMED_FDS_MAX + LAUNCH_FDS_MAX] = {fds[0], j->report[1]};
-        size_t n = 2;
+        int all[NAMED_FDS_MAX + LAUNCH_FDS_MAX];
+        int out = null_or(inherits ? STDOUT_FILENO : j->out[1], &null_out);
+        int err = null_or(inherits ? STDERR_FILENO : j->err[1], &null_err);
 
-        (void) k;
-        all[n++] = null_or(inherits ? STDOUT_FILENO : j->out[1], &null_out);
-        all[n++] = null_or(inherits ? STDERR_FILENO : j->err[1], &null_err);
-        if (all[2] < 0 || all[3] < 0)
+        if (out < 0 || err < 0)
                 return -EMFILE;
+        if (s->is_spare)
+                words += strlen("request ");
+        else
+                all[n++] = fds[0];
+        all[n++] = j->report[1];
+        all[n++] = out;
+        all[n++] = err;
         if (has_leaf)
                 all[n++] = j->leaf_fd;
         for (size_t i = 1; i < n_fds; i++)
@@ -74,10 +79,11 @@ static void await(Keeper *k, Slot *s, Job *j) {
         s->claim_limit_usec = USEC_INFINITY;
         s->is_awaited = true;
         k->n_awaited++;
-        output_begin(k, s);
+        if (!s->is_spare)
+                output_begin(k, s);
 }
 
-static void give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
+void template_give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
         s->report_fd = keeper_unwatch_close(k, s->report_fd);
         s->ready_fd = keeper_unwatch_close(k, s->ready_fd);
         s->leaf_fd = fd_close(s->leaf_fd);
@@ -102,10 +108,10 @@ void template_ask(Keeper *k, Slot *s, Job *j, const KeeperMessage *m, const int 
         s->by_slot = m->launch.template_slot;
         s->by_generation = m->launch.template_generation;
         r = setsockopt(j->report[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ? -errno : 0;
-        if (r >= 0)
+        if (r >= 0 && !s->is_spare)
                 r = keeper_watch_slot(k, j->report[0], EPOLLIN, SOURCE_SLOT_REPORT, s);
         if (r >= 0)
-                r = send_request(k, t, s, j, fds, n_fds);
+                r = send_request(t, s, j, fds, n_fds);
         if (r >= 0) {
                 await(k, s, j);
                 return;
@@ -144,7 +150,7 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
 
         if (r < 0 && r != -ESRCH) { /* ESRCH: it has died already */
                 (void) kill(pid, SIGKILL);
-                give_up(k, s, LAUNCH_CGROUP, -r, 0);
+                template_give_up(k, s, LAUNCH_CGROUP, -r, 0);
                 return;
         }
         s->pidfd = (int) syscall(SYS_pidfd_open, pid, 0); /* ours and not reaped: the number is its own */
@@ -153,7 +159,7 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
         if (r < 0) {
                 s->pidfd = keeper_unwatch_close(k, s->pidfd);
                 (void) kill(pid, SIGKILL);
-                give_up(k, s, LAUNCH_PIPE, -r, 0);
+                template_give_up(k, s, LAUNCH_PIPE, -r, 0);
                 return;
         }
         s->started_usec = clock_realtime();
@@ -161,9 +167,13 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
         s->is_awaited = false;
         k->n_awaited--;
         (void) send(s->report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        s->report_fd = fd_close(s->report_fd); /* unwatched since it spoke */
-        launch_note_started(k, s);
-        if (s->has_leaf && s->says_inside) { /* is it true? */
+        if (s->was_spare)
+                spare_claimed(k, s);
+        else {
+                s->report_fd = fd_close(s->report_fd); /* unwatched since it spoke */
+                launch_note_started(k, s);
+        }
+        if (s->has_leaf && s->says_inside && cgroup_leaf_has(s, pid) <= 0) { /* is it true? */
                 r = k->tree.ops->enter(&k->tree, s->leaf_fd, pid);
                 if (r < 0 && r != -ESRCH)
                         (void) kill(pid, SIGKILL);
@@ -184,13 +194,13 @@ static void try_claim(Keeper *k, Slot *s, pid_t pid) {
         }
         if (r != -ECHILD || k->now_usec >= s->claim_limit_usec) {
                 log_warning("%s: pid %d, which says to be it, is %s", s->name, pid, r == -ECHILD ? "no child of drover-keeper" : "another one");
-                give_up(k, s, LAUNCH_TEMPLATE, -r, 0);
+                template_give_up(k, s, LAUNCH_TEMPLATE, -r, 0);
         } else
                 keeper_set_timer(k, TIMER_CLAIMS, CLAIM_AGAIN_USEC);
 }
 
 /* "failed STAGE ERRNO DETAIL" */
-static bool is_failure(const char *text, LaunchStage *ret_stage, int *ret_error, int *ret_detail) {
+bool template_is_failure(const char *text, LaunchStage *ret_stage, int *ret_error, int *ret_detail) {
         char word[32];
         int stage;
 
@@ -201,12 +211,12 @@ static bool is_failure(const char *text, LaunchStage *ret_stage, int *ret_error,
         return true;
 }
 
-static ssize_t receive(int fd, char text[static CLAIM_TEXT_MAX], pid_t *ret_pid) {
+ssize_t template_receive(int fd, char text[static TEMPLATE_TEXT_MAX], pid_t *ret_pid) {
         union {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(8 * sizeof(int))];
         } control;
-        struct iovec iov = {text, CLAIM_TEXT_MAX - 1};
+        struct iovec iov = {text, TEMPLATE_TEXT_MAX - 1};
         struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
         ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -238,9 +248,9 @@ static bool is_template_gone(Keeper *k, const Slot *s) {
 /* All copies of its end are closed, and nothing was said. Is its template dying? That shows a moment later. */
 static void on_hang_up(Keeper *k, Slot *s) {
         if (is_template_gone(k, s))
-                give_up(k, s, LAUNCH_TEMPLATE, ESRCH, 0);
+                template_give_up(k, s, LAUNCH_TEMPLATE, ESRCH, 0);
         else if (s->claim_limit_usec != USEC_INFINITY && k->now_usec >= s->claim_limit_usec)
-                give_up(k, s, LAUNCH_KILLED, ESRCH, 0);
+                template_give_up(k, s, LAUNCH_KILLED, ESRCH, 0);
         else if (s->claim_limit_usec == USEC_INFINITY) {
                 keeper_unwatch(k, s->report_fd);
                 s->claim_limit_usec = usec_add(k->now_usec, HANG_UP_USEC);
@@ -250,7 +260,7 @@ static void on_hang_up(Keeper *k, Slot *s) {
 }
 
 void template_read_claim(Keeper *k, Slot *s) {
-        char text[CLAIM_TEXT_MAX];
+        char text[TEMPLATE_TEXT_MAX];
         LaunchStage stage;
         int error, detail;
         pid_t pid;
@@ -260,13 +270,13 @@ void template_read_claim(Keeper *k, Slot *s) {
                 try_claim(k, s, s->claimed);
                 return;
         }
-        n = receive(s->report_fd, text, &pid);
+        n = template_receive(s->report_fd, text, &pid);
         if (n == -EAGAIN || n == -EINTR)
                 return;
         if (n <= 0 || pid <= 0)
                 on_hang_up(k, s);
-        else if (is_failure(text, &stage, &error, &detail))
-                give_up(k, s, stage, error, detail);
+        else if (template_is_failure(text, &stage, &error, &detail))
+                template_give_up(k, s, stage, error, detail);
         else {
                 keeper_unwatch(k, s->report_fd);
                 s->says_inside = streq(text, "hello inside");
@@ -284,18 +294,21 @@ void template_look_at_claims(Keeper *k) {
 }
 
 void template_abandon(Keeper *k, Slot *s) {
-        give_up(k, s, LAUNCH_KILLED, ESRCH, 0);
+        template_give_up(k, s, LAUNCH_KILLED, ESRCH, 0);
 }
 
 /* ---- the template ---- */
 
 void template_hear(Keeper *k, Slot *s) {
         char text[256];
-        ssize_t n = s->template_fd < 0 ? 0 : recv(s->template_fd, text, sizeof(text), MSG_DONTWAIT);
+        ssize_t n = s->template_fd < 0 ? 0 : recv(s->template_fd, text, sizeof(text) - 1, MSG_DONTWAIT);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n > 0) {
+                text[n] = '\0';
+                if (!s->is_ready)
+                        s->can_spare = streq(text, "ready spare");
                 if (!s->is_ready)
                         peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_READY);
                 s->is_ready = true;
@@ -312,13 +325,21 @@ void template_gone(Keeper *k, Slot *s) {
         SlotTable *t = k->table;
 
         s->template_fd = keeper_unwatch_close(k, s->template_fd);
-        for (uint32_t i = 0; i < t->top && k->n_awaited > 0; i++) {
+        cgroup_leaves_drop(&k->tree, index, s->generation);
+        for (uint32_t i = 0; i < t->top; i++) {
                 Slot *c = &t->slots[i];
 
-                if (c->state == KEEPER_SLOT_FREE || !c->is_awaited || c->by_slot != index || c->by_generation != s->generation)
+                if (c->state == KEEPER_SLOT_FREE || c->by_slot != index || c->by_generation != s->generation)
                         continue;
-                template_read_claim(k, c); /* it may be there already */
+                if (c->is_awaited)
+                        template_read_claim(k, c); /* it may be there already */
                 if (c->is_awaited && c->claimed == 0)
-                        give_up(k, c, LAUNCH_TEMPLATE, ESRCH, 0);
+                        template_give_up(k, c, LAUNCH_TEMPLATE, ESRCH, 0);
+                if (c->was_spare)
+                        cgroup_leaf_let_go(c); /* there will be no other of its template */
+                if (c->is_spare && c->pid > 0) {
+                        c->last_signal = SIGKILL;
+                        (void) kill(c->pid, SIGKILL);
+                }
         }
 }

@@ -54,7 +54,13 @@ static int make_pair(int ends[2]) {
         return 0;
 }
 
-static int make_channels(Job *j, const Slot *s, bool wants_ready, bool is_template) {
+int launch_make_ready_pipe(Job *j) {
+        int r = make_pipe(j->ready);
+
+        return r < 0 ? r : fd_set_nonblock(j->ready[0], true);
+}
+
+int launch_make_channels(Job *j, const Slot *s, bool wants_ready, bool is_template) {
         int r = 0;
 
         if (has_pipes(&s->log)) {
@@ -62,11 +68,8 @@ static int make_channels(Job *j, const Slot *s, bool wants_ready, bool is_templa
                 if (r >= 0)
                         r = make_pipe(j->err);
         }
-        if (r >= 0 && wants_ready) {
-                r = make_pipe(j->ready);
-                if (r >= 0)
-                        r = fd_set_nonblock(j->ready[0], true);
-        }
+        if (r >= 0 && wants_ready)
+                r = launch_make_ready_pipe(j);
         if (r < 0)
                 return r;
         if (is_template) {
@@ -155,7 +158,7 @@ static void start_process(Keeper *k, Slot *s, Job *j, const int *fds, size_t n_f
                 adopt_process(k, s, j, pid, pidfd);
 }
 
-void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+static void begin_launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
         _cleanup_(job_done) Job j = JOB_EMPTY;
         char name[KEEPER_NAME_MAX];
         Slot *s;
@@ -183,7 +186,7 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
                 launch_fail_now(k, s, LAUNCH_CGROUP, r, 1);
                 return;
         }
-        r = make_channels(&j, s, m->launch.flags & KEEPER_LAUNCH_READY_PIPE, m->launch.flags & KEEPER_LAUNCH_TEMPLATE);
+        r = launch_make_channels(&j, s, m->launch.flags & KEEPER_LAUNCH_READY_PIPE, m->launch.flags & KEEPER_LAUNCH_TEMPLATE);
         if (r < 0) {
                 launch_fail_now(k, s, LAUNCH_PIPE, r, 0);
                 return;
@@ -193,6 +196,15 @@ void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
                 return;
         }
         start_process(k, s, &j, fds, n_fds);
+}
+
+void launch(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        if (m->type == KEEPER_USE_SPARE)
+                spare_use(k, m, fds, n_fds);
+        else
+                begin_launch(k, m, fds, n_fds);
+        if (m->launch.flags & KEEPER_LAUNCH_FROM_TEMPLATE)
+                spare_prepare(k, m); /* whatever has become of the launch: droverd counts on their slots */
 }
 
 void launch_note_started(Keeper *k, Slot *s) {
@@ -211,6 +223,10 @@ void launch_read_report(Keeper *k, Slot *s) {
 
         if (s->is_awaited) {
                 template_read_claim(k, s);
+                return;
+        }
+        if (s->was_spare) {
+                spare_read_report(k, s);
                 return;
         }
         if (s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)

@@ -79,6 +79,10 @@ void peer_link_forget_slot(PeerLink *l, uint32_t slot) {
         l->queue->bits[slot] &= LISTED;
 }
 
+unsigned peer_link_slot_bits(const PeerLink *l, uint32_t slot) {
+        return l->queue->bits[slot] & ~LISTED;
+}
+
 bool peer_link_is_idle(const PeerLink *l) {
         return l->head == 0 && l->tail == 0 && l->first == 0;
 }

@@ -45,6 +45,7 @@ void peer_link_due_head(PeerLink *l, unsigned bit);
 void peer_link_due_tail(PeerLink *l, unsigned bit);
 void peer_link_due_slot(PeerLink *l, uint32_t slot, unsigned bit); /* bit 0..7 */
 void peer_link_forget_slot(PeerLink *l, uint32_t slot);           /* whatever is due for it is moot */
+unsigned peer_link_slot_bits(const PeerLink *l, uint32_t slot); /* what is due for it */
 bool peer_link_is_idle(const PeerLink *l);
 /**
  * peer_link_flush() - send what is due until done or the socket is full (is_blocked)

@@ -83,6 +83,8 @@ void reap_slot(Keeper *k, Slot *s) {
         s->ready_fd = keeper_unwatch_close(k, s->ready_fd);
         if (s->is_template)
                 template_gone(k, s);
+        if (s->was_spare)
+                spare_note_end(k, s);
         reap_begin_ending(k, s);
 }
 
@@ -97,6 +99,9 @@ static void finish(Keeper *k, Slot *s, bool is_unkillable) {
         uint32_t index = slot_index(k->table, s);
 
         slot_remove_ending(k->table, s);
+        if (s->is_spare)
+                fd_close_many(s->out_fds, ARRAY_SIZE(s->out_fds)); /* never launched: nobody waits for its output */
+        s->is_quiet = s->is_quiet || s->is_deferred;
         output_end(k, s);
         s->exited.unkillable = is_unkillable;
         s->state = KEEPER_SLOT_ENDED;

@@ -50,6 +50,7 @@ Slot *slot_take(SlotTable *t, uint32_t index, uint64_t generation, const char *n
                 .out_fds = {-EBADF, -EBADF},
                 .template_fd = -EBADF,
                 .leaf_fd = -EBADF,
+                .leaf = {.generation = generation, .slot = index, .fd = -EBADF, .procs_fd = -EBADF, .events_fd = -EBADF},
                 .log = *log,
         };
         s->log.worker[sizeof(s->log.worker) - 1] = '\0';
@@ -127,6 +128,9 @@ void slot_release(SlotTable *t, Slot *s) {
         s->ready_fd = fd_close(s->ready_fd);
         s->template_fd = fd_close(s->template_fd);
         s->leaf_fd = fd_close(s->leaf_fd);
+        s->leaf.fd = fd_close(s->leaf.fd);
+        s->leaf.procs_fd = fd_close(s->leaf.procs_fd);
+        s->leaf.events_fd = fd_close(s->leaf.events_fd);
         fd_close_many(s->out_fds, ARRAY_SIZE(s->out_fds));
         s->state = KEEPER_SLOT_FREE;
         t->n_used--;
@@ -142,9 +146,16 @@ bool slot_has_name_alive(SlotTable *t, const char *name, const Slot *but) {
         return false;
 }
 
+char *slot_spare_leaf(uint32_t slot, uint64_t generation, char buf[static SLOT_LEAF_MAX]) {
+        (void) snprintf(buf, SLOT_LEAF_MAX, KEEPER_SPARE_NAME ".%u.%llu", slot, (unsigned long long) generation);
+        return buf;
+}
+
 char *slot_leaf(const SlotTable *t, const Slot *s, char buf[static SLOT_LEAF_MAX]) {
         size_t n = 0;
 
+        if (s->was_spare)
+                return slot_spare_leaf(s->leaf.slot, s->leaf.generation, buf);
         for (; s->name[n]; n++) {
                 char c = s->name[n];
 

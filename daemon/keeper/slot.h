@@ -19,6 +19,14 @@
 #define SLOT_BUCKETS 65536u
 #define SLOT_LEAF_MAX (KEEPER_NAME_MAX + 32)
 
+/* Of a spare, where there are leaves: for whom it was made, which is what its name says; and its files, while they are open. */
+typedef struct TreeLeaf {
+        uint64_t generation;
+        uint32_t slot;
+        bool is_open;
+        int fd, procs_fd, events_fd;
+} TreeLeaf;
+
 typedef struct Slot {
         uint64_t generation;
         uint8_t state; /* KeeperSlotState */
@@ -26,6 +34,11 @@ typedef struct Slot {
         bool is_ready, is_failed, is_acked, is_drained, is_ending, has_leaf, was_attached, is_attach_refused, is_template, is_awaited;
         bool is_quiet;       /* of its output nothing has come yet: see quiet-output.c */
         bool says_inside;    /* is_awaited: it was born in its leaf, it says */
+        bool is_spare;       /* forked ahead, and no launch wants it so far */
+        bool was_spare;      /* it was one, or is: its leaf bears no name */
+        bool can_spare;      /* is_template: it can be asked for spares */
+        bool is_brief;       /* is_template: the last of its spares that was used ended at once */
+        bool is_deferred;    /* was_spare: launched, expected to end at once, and not watched but for its death */
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */
         int pidfd;      /* -EBADF where the kernel has none: then SIGCHLD alone tells */
@@ -48,6 +61,7 @@ typedef struct Slot {
         KeeperFailure failed;
         char name[KEEPER_NAME_MAX];
         LogSpec log;
+        TreeLeaf leaf; /* was_spare */
 } Slot;
 
 typedef struct SlotTable {
@@ -81,7 +95,9 @@ void slot_remove_ending(SlotTable *t, Slot *s);
 void slot_release(SlotTable *t, Slot *s);
 /** slot_has_name_alive() - is there another slot with a process of this name? (an older generation that lingers) */
 bool slot_has_name_alive(SlotTable *t, const char *name, const Slot *but);
-/** slot_leaf() - the name of its cgroup: "web/0" in slot 3, generation 7 gives "web:0.3.7". Returns @buf. */
+/** slot_leaf() - the name of its cgroup: "web/0" in slot 3, generation 7 gives "web:0.3.7"; one that was a spare has
+ *  KEEPER_SPARE_NAME for a name there. Returns @buf. */
 char *slot_leaf(const SlotTable *t, const Slot *s, char buf[static SLOT_LEAF_MAX]);
+char *slot_spare_leaf(uint32_t slot, uint64_t generation, char buf[static SLOT_LEAF_MAX]);
 
 #endif

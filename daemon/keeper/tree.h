@@ -45,6 +45,15 @@ typedef struct TreeRubbish {
         char names[32768];
 } TreeRubbish;
 
+#define SPARE_LEAVES_MAX 16
+
+/* An empty leaf that the next spare of the same template may have. */
+typedef struct SpareLeaf {
+        TreeLeaf leaf;
+        uint32_t by_slot;
+        uint64_t by_generation;
+} SpareLeaf;
+
 struct Tree {
         const TreeOps *ops;
         SlotTable *table;
@@ -58,6 +67,8 @@ struct Tree {
         pid_t orphans[1024];     /* of the last look: children without a slot */
         size_t n_orphans;
         TreeRubbish rubbish;     /* cgroup only */
+        SpareLeaf spare_leaves[SPARE_LEAVES_MAX]; /* cgroup only */
+        unsigned n_spare_leaves;
 };
 
 /** tree_open() - choose the variant by trying it out. Never fails: what remains is sweep with a reason. */
@@ -74,6 +85,13 @@ void cgroup_close(Tree *t);
 static inline bool cgroup_has_rubbish(const Tree *t) {
         return t->rubbish.begin < t->rubbish.end;
 }
+/* cgroup-leaf.c */
+bool cgroup_leaf_take(Tree *t, Slot *s, int *ret_fd); /* one that was used before. *ret_fd as of make() */
+void cgroup_leaf_open(Slot *s, int dir_fd);           /* a new one: it may be used again */
+bool cgroup_leaf_give(Tree *t, Slot *s);              /* its process is dead. false: it is to be removed */
+void cgroup_leaf_let_go(Slot *s);                     /* it is not to be used again */
+void cgroup_leaves_drop(Tree *t, uint32_t by_slot, uint64_t by_generation); /* of a template that is no more */
+int cgroup_leaf_has(const Slot *s, pid_t pid);        /* 1, 0; -ENOENT: its files are not open */
 /** cgroup_tidy() - remove a few of them. */
 void cgroup_tidy(Tree *t);
 /** cgroup_own_path() - the directory of the cgroup v2 this process is in. -ENOENT without cgroup v2. */

@@ -22,6 +22,7 @@ static const uint16_t sizes[] = {
         [KEEPER_SWEEP] = HEAD,
         [KEEPER_SET_CGROUP] = WITH(cgroup),
         [KEEPER_SET_LIMITS] = WITH(limits),
+        [KEEPER_USE_SPARE] = WITH(use_spare),
 
         [KEEPER_HELLO] = WITH(hello),
         [KEEPER_SLOT] = WITH(slot_info),
@@ -34,10 +35,27 @@ static const uint16_t sizes[] = {
         [KEEPER_FROZEN] = WITH(frozen),
         [KEEPER_EXITED] = WITH(exited),
         [KEEPER_DRAINED] = HEAD,
+        [KEEPER_RAN] = WITH(ran),
         [KEEPER_SHUTDOWN] = HEAD,
         [KEEPER_RELOAD] = HEAD,
 };
 
 size_t keeper_message_size(uint32_t type) {
         return type < ARRAY_SIZE(sizes) ? sizes[type] : 0;
+}
+
+size_t keeper_message_parts(const KeeperMessage *m, KeeperMessage ret[static KEEPER_PARTS_MAX]) {
+        KeeperMessage part = {.slot = m->slot, .generation = m->generation};
+
+        ret[0] = *m;
+        if (m->type != KEEPER_RAN)
+                return 1;
+        ret[0] = ret[1] = ret[2] = part;
+        ret[0].type = KEEPER_STARTED;
+        ret[0].started.pid = m->ran.pid;
+        ret[0].started.at_usec = m->ran.started_usec;
+        ret[1].type = KEEPER_EXITED;
+        ret[1].exited = m->ran.exited;
+        ret[2].type = KEEPER_DRAINED;
+        return KEEPER_PARTS_MAX;
 }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-#define KEEPER_PROTOCOL_VERSION 2u
+#define KEEPER_PROTOCOL_VERSION 3u
 #define KEEPER_SLOTS_MAX 32768u
 #define KEEPER_KEPT_MAX 4096u /* listening sockets of pools, and a handful of droverd's own */
 #define KEEPER_KEPT_NAME_MAX 160 /* "listen.POOL.SOCKET.N.HASH"; systemd's FDNAME holds 255 */
@@ -44,6 +44,7 @@ typedef enum KeeperMessageType {
         KEEPER_SWEEP,      /* kill what is left outside of slots (orphans); part of shutdown */
         KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
         KEEPER_SET_LIMITS, /* slot, generation, limits: prlimit() of every process of its tree */
+        KEEPER_USE_SPARE,  /* as LAUNCH, on a spare that has this slot and generation; fds: without the memfd where there is text */
 
         /* notices, keeper -> droverd */
         KEEPER_HELLO = 64,
@@ -57,6 +58,7 @@ typedef enum KeeperMessageType {
         KEEPER_FROZEN,    /* its tree stands still, or runs on, as the last FREEZE or THAW asked for; or cannot: frozen */
         KEEPER_EXITED,    /* the process ended and its tree is gone (or unkillable): exited */
         KEEPER_DRAINED,   /* its output is written to the end (comes after EXITED or FAILED, also without pipes) */
+        KEEPER_RAN,       /* STARTED, EXITED and DRAINED in one: ran */
         KEEPER_SHUTDOWN,  /* the keeper got SIGTERM or SIGINT: stop in order, then QUIT */
         KEEPER_RELOAD,    /* the keeper got SIGHUP */
 } KeeperMessageType;
@@ -85,6 +87,9 @@ typedef enum KeeperTreeMode {
 #define KEEPER_LAUNCH_TEMPLATE 2u
 /* No exec: the template in the named slot is asked to fork. The memfd is a text that the keeper passes on unread. */
 #define KEEPER_LAUNCH_FROM_TEMPLATE 4u
+#define KEEPER_SPARE_NAME "!spare" /* of its slot before the launch, of its leaf for ever */
+#define KEEPER_SPARES_MAX 4u /* asked for with one launch */
+#define KEEPER_SPARE_TEXT_MAX 1024u
 
 /* Controllers of cgroup v2, as bits. */
 #define KEEPER_CONTROLLER_MEMORY 1u
@@ -114,6 +119,13 @@ typedef struct KeeperLimit {
         uint64_t soft, hard;
 } KeeperLimit;
 
+/* A process that the template is to fork ahead, for a launch to come; generation 0: none. Its slot is used from then on: it
+ * ends as every other, FAILED with LAUNCH_TEMPLATE when it never was launched: ESTALE, or EOPNOTSUPP where the template cannot. */
+typedef struct KeeperSpare {
+        uint64_t generation;
+        uint32_t slot, pad;
+} KeeperSpare;
+
 /* Was it killed for want of memory? */
 typedef enum KeeperOom {
         KEEPER_OOM_NO,
@@ -142,21 +154,29 @@ typedef struct KeeperFailure {
         uint32_t pad;
 } KeeperFailure;
 
+typedef struct KeeperLaunch {
+        uint32_t flags;
+        uint32_t n_fds;
+        char name[KEEPER_NAME_MAX]; /* "web/0" */
+        LogSpec log;
+        KeeperCgroup cgroup;
+        uint64_t template_generation; /* FROM_TEMPLATE: which */
+        uint32_t template_slot;
+        uint32_t pad;
+        KeeperSpare spares[KEEPER_SPARES_MAX]; /* FROM_TEMPLATE: to be forked after this launch */
+} KeeperLaunch;
+
 typedef struct KeeperMessage {
         uint32_t type;
         uint32_t slot;
         uint64_t generation;
         union {
+                KeeperLaunch launch;
                 struct {
-                        uint32_t flags;
-                        uint32_t n_fds;
-                        char name[KEEPER_NAME_MAX]; /* "web/0" */
-                        LogSpec log;
-                        KeeperCgroup cgroup;
-                        uint64_t template_generation; /* FROM_TEMPLATE: which */
-                        uint32_t template_slot;
-                        uint32_t pad;
-                } launch;
+                        KeeperLaunch launch;
+                        uint32_t n_text; /* 0: it is in the memfd */
+                        char text[KEEPER_SPARE_TEXT_MAX]; /* passed on unread */
+                } use_spare;
                 struct {
                         int32_t number; /* 1..64; SIGKILL allowed */
                         uint32_t scope; /* KEEPER_SIGNAL_* */
@@ -208,6 +228,12 @@ typedef struct KeeperMessage {
                 KeeperFailure failed;
                 KeeperExit exited;
                 struct {
+                        KeeperExit exited;
+                        uint64_t started_usec; /* CLOCK_REALTIME */
+                        int32_t pid;
+                        uint32_t pad;
+                } ran;
+                struct {
                         uint32_t is_frozen; /* what was asked for */
                         int32_t error;      /* positive errno; ETIMEDOUT: some process of it sits in the kernel */
                 } frozen;
@@ -225,5 +251,8 @@ typedef struct KeeperMessage {
 
 /** keeper_message_size() - the exact packet length of a type; 0 for an unknown one. */
 size_t keeper_message_size(uint32_t type);
+#define KEEPER_PARTS_MAX 3
+/** keeper_message_parts() - what @m says, as messages that say one thing each; their number. */
+size_t keeper_message_parts(const KeeperMessage *m, KeeperMessage ret[static KEEPER_PARTS_MAX]);
 
 #endif

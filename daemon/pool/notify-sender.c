@@ -46,7 +46,7 @@ char *notify_sender_cgroup_base(pid_t keeper_pid) {
 }
 
 int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
-                             uint64_t *ret_generation) {
+                             uint32_t *ret_slot, uint64_t *ret_generation) {
         char text[CGROUP_TEXT_MAX], *dot, *colon;
         uint64_t generation, slot;
         const char *path;
@@ -63,8 +63,9 @@ int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[sta
                 return -ENOENT;
         *dot = 0;
         dot = strrchr(path, '.');
-        if (!dot || (size_t) (dot - path) >= KEEPER_NAME_MAX || parse_u64(dot + 1, &slot) < 0)
+        if (!dot || (size_t) (dot - path) >= KEEPER_NAME_MAX || parse_u64(dot + 1, &slot) < 0 || slot > UINT32_MAX)
                 return -ENOENT;
+        *ret_slot = (uint32_t) slot;
         *ret_generation = generation;
         memcpy(name, path, (size_t) (dot - path));
         name[dot - path] = 0;
@@ -76,7 +77,7 @@ int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[sta
 
 Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
         Child *c = child_by_pid(l, pid);
-        Worker *w = c ? child_userdata(c) : NULL;
+        Worker *w = c && child_is_hooked(c, &worker_child_hooks) ? child_userdata(c) : NULL;
 
         return w && w->child == c ? w : NULL; /* a process that is being replaced does not speak for the younger one */
 }
@@ -84,13 +85,19 @@ Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
 static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {
         char path[32], text[CGROUP_TEXT_MAX], name[KEEPER_NAME_MAX];
         uint64_t generation;
+        uint32_t slot;
+        Child *c;
         Worker *w;
 
         (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
         if (file_read_start(path, text, sizeof text) < 0 ||
-            notify_sender_parse_leaf(text, base, name, &generation) < 0)
+            notify_sender_parse_leaf(text, base, name, &slot, &generation) < 0)
                 return NULL;
-        w = pool_set_worker_by_name(s, name);
+        if (streq(name, KEEPER_SPARE_NAME)) { /* it was born before it had a name */
+                c = child_by_slot(s->world.keeper, slot, generation);
+                w = c && child_is_hooked(c, &worker_child_hooks) ? child_userdata(c) : NULL;
+        } else
+                w = pool_set_worker_by_name(s, name);
         return w && w->child && w->generation == generation ? w : NULL;
 }
 

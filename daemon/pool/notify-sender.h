@@ -12,7 +12,7 @@ char *notify_sender_cgroup_base(pid_t keeper_pid);
  * Pure. A leaf is "web:0.3.7" (slot 3 of the keeper, generation 7), a process may be in a cgroup below it. Return: 0; -ENOENT when it is none below @base.
  */
 int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
-                             uint64_t *ret_generation);
+                             uint32_t *ret_slot, uint64_t *ret_generation);
 Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid); /* a worker's main process; borrowed or NULL */
 /**
  * notify_sender_find() - the worker in whose tree @pid is

@@ -69,7 +69,6 @@ int template_fork(Worker *w, const PoolConfig *c, const LogSpec *log, const int 
         int ready_fd = c->ready == READY_FD ? c->ready_fd : -1, r;
         KeeperLink *keeper = w->pool->set->world.keeper;
         _cleanup_text_ Text text = {0};
-        _cleanup_fd_ int request_fd = -EBADF;
         ForkSpec spec = {.fds = fds, .n_fds = n, .wants_ready_pipe = ready_fd >= 0, .cgroup = {
                 .memory_max = c->cgroup.memory_max, .memory_high = c->cgroup.memory_high, .cpu_max = c->cgroup.cpu_max,
                 .cpu_weight = c->cgroup.cpu_weight, .pids_max = c->cgroup.pids_max}};
@@ -77,13 +76,14 @@ int template_fork(Worker *w, const PoolConfig *c, const LogSpec *log, const int 
         if (!t || t->state != TEMPLATE_READY)
                 return -ESRCH;
         r = make_text(w, c, ready_fd, targets, n, &text);
-        if (r >= 0)
-                r = launch_text_pack(text.data, text.length, &request_fd);
         if (r < 0)
                 return r;
         spec.template = t->child;
-        spec.request_fd = &request_fd;
+        spec.text = text.data;
+        spec.n_text = text.length;
+        template_spare_use(t, log->kind != LOG_KIND_NONE && log->kind != LOG_KIND_INHERIT, &spec);
         r = child_fork(&w->child, keeper, w->name, &spec, log, &worker_child_hooks, w);
+        template_spare_done(t, &spec, r >= 0);
         if (r < 0)
                 return r;
         w->forker = t;

@@ -31,6 +31,8 @@ struct Template {
         usec_t started_at;  /* CLOCK_REALTIME */
         unsigned n_launching; /* forks asked of it and not answered */
         uint64_t n_forks;     /* of this process, that went well */
+        Child *spares[KEEPER_SPARES_MAX]; /* forked ahead, or to be; ended ones are freed in the converge step */
+        bool cannot_spare;    /* this process does not know how */
         unsigned n_failures;  /* deaths in a row without such a one */
         unsigned n_restarts;
         usec_t used_at;       /* CLOCK_MONOTONIC: asked, or answered, the last time */
@@ -50,6 +52,13 @@ bool template_serves(const Template *t, const Worker *w);
 void template_note(Template *t); /* a look is due */
 void template_arm(Template *t, usec_t due);
 uint64_t template_hash_of(PoolSet *s, PoolConfig *c);
+
+/* pool-template-spare.c */
+/** template_spare_use() - before child_fork(): which spare it may have, and which are asked for with it. */
+void template_spare_use(Template *t, bool has_pipes, ForkSpec *spec);
+void template_spare_done(Template *t, const ForkSpec *spec, bool is_asked); /* after it */
+void template_spares_drop(Template *t); /* none of them is to be used */
+void template_spares_tidy(Template *t); /* the converge step */
 
 /* pool-template-process.c */
 void template_launch(Template *t);

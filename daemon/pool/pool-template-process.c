@@ -145,6 +145,7 @@ static void rest(Template *t) {
 
         t->state = TEMPLATE_RESTING;
         t->pid = 0;
+        template_spares_drop(t);
         t->gone = t->child;
         t->child = NULL;
         template_arm(t, usec_add(now, template_backoff(t)));
@@ -166,6 +167,7 @@ void template_launch(Template *t) {
         if (r >= 0) {
                 t->state = TEMPLATE_STARTING;
                 t->n_forks = 0;
+                t->cannot_spare = false;
                 t->has_exit = t->is_drained = false;
                 free(TAKE_PTR(t->fault));
                 template_arm(t, usec_add(clock_now(), t->config->ready_timeout > 0 ? t->config->ready_timeout : TEMPLATE_LINGER));

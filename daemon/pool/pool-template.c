@@ -98,6 +98,7 @@ static Template *template_new(PoolSet *s, const char *owner, uint64_t hash) {
 
 static void template_forget(Template *t) {
         DL_DELETE(t->set->templates, t);
+        template_spares_drop(t);
         child_free(t->child);
         child_free(t->gone);
         last_words_free(t->words);
@@ -243,6 +244,7 @@ static void converge_one(Template *t) {
         usec_t now = clock_now(), until;
 
         t->gone = child_free(t->gone);
+        template_spares_tidy(t);
         if (t->due > 0 && t->due <= now && t->state != TEMPLATE_RESTING)
                 on_due(t);
         /* Of one for `run`, in use: nobody is to be asked who else there is. */
@@ -345,9 +347,11 @@ bool template_admits(Worker *w) {
 }
 
 bool template_is_to_blame(Worker *w, const ExitStatus *e) {
-        if (!e->is_failure_to_start || e->failure.stage != LAUNCH_TEMPLATE || e->failure.error != ESRCH)
+        if (!e->is_failure_to_start || e->failure.stage != LAUNCH_TEMPLATE || (e->failure.error != ESRCH && e->failure.error != ESTALE))
                 return false;
-        if (w->forker)
+        if (w->forker && e->failure.error == ESTALE)
+                template_spares_drop(w->forker);
+        else if (w->forker)
                 template_lose(w->forker);
         return w->state == WORKER_LAUNCHING;
 }

@@ -182,22 +182,71 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         return child_asked(ret, c, launch_queue(c, name, spec, fds, log));
 }
 
+int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
+        Child *c;
+        int r = child_begin(&c, l, KEEPER_SPARE_NAME, 0, hooks, userdata);
+
+        if (r < 0)
+                return r;
+        keeper_slot_set_launching(l, c->slot, false); /* nobody waits for it */
+        *ret = c;
+        return 0;
+}
+
+Child *child_spare_unasked(Child *c) {
+        keeper_slot_untake(c->link, c->slot);
+        free(c);
+        return NULL;
+}
+
+/* A short text for a spare goes in the message itself. */
 static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const LogSpec *log) {
-        KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
+        KeeperMessage m = {.type = c == spec->spare ? KEEPER_USE_SPARE : KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
+        _cleanup_fd_ int memfd = -EBADF;
+        int r;
 
         launch_fill(&m, name, log, spec->n_fds);
         m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE | (spec->wants_ready_pipe ? KEEPER_LAUNCH_READY_PIPE : 0);
         m.launch.cgroup = spec->cgroup;
         m.launch.template_slot = spec->template->slot;
         m.launch.template_generation = spec->template->generation;
-        return keeper_queue_taking(c->link, &m, spec->request_fd, spec->fds, spec->n_fds);
+        for (size_t i = 0; i < KEEPER_SPARES_MAX; i++)
+                if (spec->spares[i])
+                        m.launch.spares[i] = (KeeperSpare){.slot = spec->spares[i]->slot, .generation = spec->spares[i]->generation};
+        if (m.type == KEEPER_USE_SPARE && spec->n_text <= sizeof(m.use_spare.text)) {
+                m.use_spare.n_text = (uint32_t) spec->n_text;
+                memcpy(m.use_spare.text, spec->text, spec->n_text);
+                return keeper_queue_message(c->link, &m, spec->fds, spec->n_fds);
+        }
+        r = launch_text_pack(spec->text, spec->n_text, &memfd);
+        return r < 0 ? r : keeper_queue_taking(c->link, &m, &memfd, spec->fds, spec->n_fds);
+}
+
+static int fork_on_spare(Child **ret, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
+                         void *userdata) {
+        Child *c = spec->spare;
+        int r;
+
+        if (spec->n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
+                return -EINVAL;
+        r = fork_queue(c, name, spec, log);
+        if (r < 0)
+                return r;
+        keeper_slot_set_launching(c->link, c->slot, true);
+        c->hooks = *hooks;
+        c->userdata = userdata;
+        *ret = c;
+        return 0;
 }
 
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
                void *userdata) {
         Child *c;
-        int r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
+        int r;
 
+        if (spec->spare)
+                return fork_on_spare(ret, name, spec, log, hooks, userdata);
+        r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
         if (r < 0)
                 return r;
         return child_asked(ret, c, fork_queue(c, name, spec, log));
@@ -316,6 +365,16 @@ Child *child_by_pid(KeeperLink *l, pid_t pid) {
 
         HASH_FIND_INT(l->by_pid, &pid, c);
         return c;
+}
+
+Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation) {
+        const KeeperSlot *s = keeper_slot_find(l, slot, generation);
+
+        return s ? s->child : NULL;
+}
+
+bool child_is_hooked(const Child *c, const ChildHooks *hooks) {
+        return c->hooks.on_end == hooks->on_end;
 }
 
 void *child_userdata(const Child *c) {

@@ -29,15 +29,25 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
 /* A launch without exec, by a template; all borrowed but for the text. */
 typedef struct ForkSpec {
         Child *template;  /* started and ready */
-        int *request_fd;  /* the text for the new process, taken on success; see client/worker/template.h */
+        const char *text; /* for the new process, @n_text bytes; see client/worker/template.h */
+        size_t n_text;
         const int *fds;   /* the descriptors that the text names */
         size_t n_fds;     /* LAUNCH_FDS_MAX at most */
         bool wants_ready_pipe; /* one more, at the end: the write end of a ready pipe */
         KeeperCgroup cgroup;
+        Child *spare;     /* of child_spare(), not ended: it is the process, and becomes *ret on success. NULL: a new one */
+        Child *spares[KEEPER_SPARES_MAX]; /* new ones of child_spare(): asked for with this; NULL: none */
 } ForkSpec;
 /** child_fork() - as child_launch(), by a template. Does it die meanwhile, then on_end tells LAUNCH_TEMPLATE and ESRCH. */
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
                void *userdata);
+/**
+ * child_spare() - a slot for a process that a template is to fork ahead; child_fork() asks for it
+ * @hooks: until it is launched. Only on_end comes: stage LAUNCH_TEMPLATE, with EOPNOTSUPP where the template cannot.
+ * Return: as child_launch().
+ */
+int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata);
+Child *child_spare_unasked(Child *c); /* child_fork() failed: free it; returns NULL */
 /** child_adopt() - take over one entry of the table after a restart of droverd. An end that is already known comes
  *  through on_end and on_drained from the loop. */
 int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *slot_info, const ChildHooks *hooks, void *userdata);
@@ -60,6 +70,8 @@ uint64_t child_generation(const Child *c);
 bool child_is_ended(const Child *c);
 bool child_is_drained(const Child *c);
 Child *child_by_pid(KeeperLink *l, pid_t pid); /* borrowed or NULL */
+Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation); /* the same */
+bool child_is_hooked(const Child *c, const ChildHooks *hooks); /* are these its callbacks? */
 void *child_userdata(const Child *c);          /* as given to child_launch() or child_adopt() */
 
 #endif

@@ -64,6 +64,7 @@ void keeper_queue_done(KeeperLink *l);
 /* keeper-slot.c. Taking says -ENOSPC when all are in use. */
 int keeper_slot_take(KeeperLink *l, Child *c, uint32_t *ret_slot, uint64_t *ret_generation);
 void keeper_slot_untake(KeeperLink *l, uint32_t slot); /* nothing was sent for it */
+void keeper_slot_set_launching(KeeperLink *l, uint32_t slot, bool is_launching); /* is its launch waited for? */
 void keeper_slot_disown(KeeperLink *l, uint32_t slot); /* its child is forgotten */
 void keeper_slot_restore(KeeperLink *l, const KeeperMessage *slot_info);
 void keeper_slot_on_notice(KeeperLink *l, const KeeperMessage *m);

@@ -12,6 +12,14 @@
 #include "priority.h"
 #include <sys/epoll.h>
 
+static void deliver_ran(KeeperLink *l, const KeeperMessage *m) {
+        KeeperMessage parts[KEEPER_PARTS_MAX];
+        size_t n = keeper_message_parts(m, parts);
+
+        for (size_t i = 0; i < n; i++)
+                keeper_slot_on_notice(l, &parts[i]);
+}
+
 static void notice_deliver(KeeperLink *l, KeeperNotice *n) {
         const KeeperMessage *m = &n->message;
 
@@ -23,6 +31,9 @@ static void notice_deliver(KeeperLink *l, KeeperNotice *n) {
         case KEEPER_EXITED:
         case KEEPER_DRAINED:
                 keeper_slot_on_notice(l, m);
+                break;
+        case KEEPER_RAN:
+                deliver_ran(l, m);
                 break;
         case KEEPER_SHUTDOWN:
                 l->hooks.on_shutdown(l->userdata);

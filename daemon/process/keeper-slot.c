@@ -60,6 +60,14 @@ static void slot_launch_answered(KeeperLink *l, KeeperSlot *s) {
         s->is_launching = false;
 }
 
+void keeper_slot_set_launching(KeeperLink *l, uint32_t slot, bool is_launching) {
+        KeeperSlot *s = &l->slots[slot];
+
+        slot_launch_answered(l, s);
+        s->is_launching = is_launching;
+        l->n_launching += is_launching;
+}
+
 static void slot_release(KeeperLink *l, uint32_t slot) {
         slot_launch_answered(l, &l->slots[slot]);
         l->slots[slot] = (KeeperSlot){0};

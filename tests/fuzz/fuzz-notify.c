@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = malloc(size + 1), *string = malloc(size + 1);
         NotifyMessage m = {.n_unknown = UINT32_MAX};
         char name[KEEPER_NAME_MAX];
+        uint32_t slot = 0;
         uint64_t generation;
 
         if (!text || !string)
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 check_status(&m, text, size);
         memcpy(string, data, size);
         string[size] = 0;
-        if (notify_sender_parse_leaf(string, "/", name, &generation) == 0)
+        if (notify_sender_parse_leaf(string, "/", name, &slot, &generation) == 0)
                 require(strlen(name) < sizeof name);
         return 0;
 }

@@ -38,6 +38,7 @@ struct Child {
         const Child *template; /* NULL: launched, not forked */
         char *request;         /* the text for it */
         int task_fd;           /* its end of its task channel; -EBADF: it has none */
+        bool is_spare, was_spare; /* of child_spare(); used since */
 };
 
 #define FAKE_CHILDREN_MAX 8192
@@ -167,28 +168,38 @@ int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec 
         return 0;
 }
 
-static char *fake_text(int fd) {
-        char buf[4096];
-        ssize_t n = pread(fd, buf, sizeof buf - 1, 0);
-
-        buf[MAX(n, 0)] = '\0';
-        return alloc_strdup(buf);
-}
-
 int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
                void *userdata) {
         Child *c;
 
         if (fake.refuse < 0)
                 return fake.refuse;
-        c = fake_new(name, hooks, userdata);
+        if (spec->spare) {
+                c = spec->spare;
+                c->is_spare = false;
+                c->was_spare = true;
+                c->hooks = *hooks;
+                c->userdata = userdata;
+                (void) snprintf(c->name, sizeof c->name, "%s", name);
+        } else
+                c = fake_new(name, hooks, userdata);
         c->log = *log;
         c->template = spec->template;
-        c->request = fake_text(*spec->request_fd);
-        *spec->request_fd = fd_close(*spec->request_fd);
+        c->request = alloc_strndup(spec->text, spec->n_text);
         fake.n_launching++;
         *ret = c;
         return 0;
+}
+
+int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
+        *ret = fake_new(KEEPER_SPARE_NAME, hooks, userdata);
+        (*ret)->is_spare = true;
+        return 0;
+}
+
+Child *child_spare_unasked(Child *c) {
+        c->is_used = false;
+        return NULL;
 }
 
 int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *m, const ChildHooks *hooks, void *userdata) {
@@ -281,6 +292,16 @@ Child *child_by_pid(KeeperLink *l, pid_t pid) {
                 if (fake.children[i].is_used && !fake.children[i].is_ended && fake.children[i].pid == pid)
                         return fake.children + i;
         return NULL;
+}
+
+Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation) {
+        Child *c = slot < fake.n_children ? fake.children + slot : NULL;
+
+        return c && c->is_used && c->generation == generation ? c : NULL;
+}
+
+bool child_is_hooked(const Child *c, const ChildHooks *hooks) {
+        return c->hooks.on_end == hooks->on_end;
 }
 
 void *child_userdata(const Child *c) {

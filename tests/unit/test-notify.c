@@ -143,10 +143,13 @@ static const struct {
         int r;
         const char *name;
         uint64_t generation;
+        uint32_t slot;
 } leaf_rows[] = {
-        { "0::/s/drover-7/web:0.3.12\n", 0, "web/0", 12 },
-        { "1:name=x:/y\n0::/s/drover-7/web.de:0.3.12/sub/more\n", 0, "web.de/0", 12 },
-        { "0::/s/drover-7/job.0.3\n", 0, "job", 3 },
+        { "0::/s/drover-7/web:0.3.12\n", 0, "web/0", 12, 3 },
+        { "1:name=x:/y\n0::/s/drover-7/web.de:0.3.12/sub/more\n", 0, "web.de/0", 12, 3 },
+        { "0::/s/drover-7/job.0.3\n", 0, "job", 3, 0 },
+        { "0::/s/drover-7/" KEEPER_SPARE_NAME ".5.6\n", 0, KEEPER_SPARE_NAME, 6, 5 },
+        { "0::/s/drover-7/job.4294967296.3\n", -ENOENT, NULL, 0 },
         { "0::/s/drover-8/web:0.12\n", -ENOENT, NULL, 0 },
         { "0::/s/drover-7/\n", -ENOENT, NULL, 0 },
         { "0::/s/drover-7/web:0\n", -ENOENT, NULL, 0 },
@@ -160,12 +163,14 @@ static const struct {
 START_TEST(test_leaf) {
         char name[KEEPER_NAME_MAX];
         uint64_t generation = 0;
-        int r = notify_sender_parse_leaf(leaf_rows[_i].cgroup, "/s/drover-7/", name, &generation);
+        uint32_t slot = 0;
+        int r = notify_sender_parse_leaf(leaf_rows[_i].cgroup, "/s/drover-7/", name, &slot, &generation);
 
         ck_assert_int_eq(r, leaf_rows[_i].r);
         if (r == 0) {
                 ck_assert_str_eq(name, leaf_rows[_i].name);
                 ck_assert_uint_eq(generation, leaf_rows[_i].generation);
+                ck_assert_uint_eq(slot, leaf_rows[_i].slot);
         }
 }
 END_TEST

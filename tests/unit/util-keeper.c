@@ -209,8 +209,8 @@ void bench_detach(Bench *b, uint32_t slot, uint64_t generation) {
 }
 
 static void remember(Bench *b, const KeeperMessage *m) {
-        ck_assert_int_eq(alloc_grow(&b->seen, &b->seen_capacity, b->n_seen + 1, sizeof(*b->seen)), 0);
-        b->seen[b->n_seen++] = *m;
+        ck_assert_int_eq(alloc_grow(&b->seen, &b->seen_capacity, b->n_seen + KEEPER_PARTS_MAX, sizeof(*b->seen)), 0);
+        b->n_seen += keeper_message_parts(m, b->seen + b->n_seen);
 }
 
 static KeeperMessage receive(Bench *b) {
@@ -252,20 +252,16 @@ void bench_pump(Bench *b) {
 }
 
 KeeperMessage bench_wait(Bench *b, uint32_t type, uint32_t slot) {
-        KeeperMessage m;
-
-        for (size_t i = 0; i < b->n_seen; i++)
+        for (size_t i = 0;; i++) {
+                while (i >= b->n_seen)
+                        bench_pump(b);
                 if (is_it(&b->seen[i], type, slot)) {
-                        m = b->seen[i];
+                        KeeperMessage m = b->seen[i];
+
                         memmove(&b->seen[i], &b->seen[i + 1], (b->n_seen - i - 1) * sizeof(m));
                         b->n_seen--;
                         return m;
                 }
-        for (;;) {
-                m = receive(b);
-                if (is_it(&m, type, slot))
-                        return m;
-                remember(b, &m);
         }
 }
 

@@ -1,0 +1,246 @@
+/* launch-spare.c - processes that a template forks ahead, so that a launch finds one that waits.
+ *
+ * A spare is asked for together with an earlier launch, in a slot of its own that droverd has chosen; it is claimed like every
+ * child of a template, hears "g", and waits for a packet "request" with the descriptors of its launch. That may be sent before
+ * it is claimed, or even born: it begins when it has heard both. Then it says "begun", and is RUNNING.
+ *
+ *   FREE -> LAUNCHING (awaited, spare) -> LAUNCHING (spare) -> LAUNCHING (launched) -> RUNNING
+ *                                      -> ending -> ENDED      it died before it began: ESTALE
+ *
+ * A spare runs nothing foreign but what its template runs, writes nothing, and dies with its template. It sees itself whether
+ * the template's module was replaced since; then it says "stale", and the launch is to be made anew. */
+#include "keeper/launch-job.h"
+#include "base/log.h"
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define BRIEF_USEC (1 * USEC_PER_MSEC)
+#define READ_TRIES 4 /* ECONNRESET comes once, ahead of what was said, when it died with something unread */
+
+static void fail(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
+        if (s->is_awaited) {
+                template_give_up(k, s, stage, error, detail);
+                return;
+        }
+        s->report_fd = keeper_unwatch_close(k, s->report_fd);
+        s->is_failed = true;
+        s->failed = (KeeperFailure) {.stage = stage, .error = error, .detail = detail};
+        if (s->pid > 0)
+                (void) kill(s->pid, SIGKILL);
+}
+
+/* Its report socket from now on wakes us up. */
+static void watch(Keeper *k, Slot *s) {
+        if (s->report_fd >= 0 && keeper_watch_slot(k, s->report_fd, EPOLLIN, SOURCE_SLOT_REPORT, s) < 0)
+                fail(k, s, LAUNCH_PIPE, ENOMEM, 0);
+}
+
+static void prepare_one(Keeper *k, const KeeperMessage *m, const KeeperSpare *which) {
+        static const LogSpec of_launch = {.kind = LOG_KIND_FILE}; /* it has pipes; where they lead the launch says */
+        const Slot *t = slot_find(k->table, m->launch.template_slot, m->launch.template_generation);
+        Slot *s = slot_take(k->table, which->slot, which->generation, KEEPER_SPARE_NAME, &of_launch);
+        _cleanup_(job_done) Job j = JOB_EMPTY;
+        int r;
+
+        if (!s) {
+                log_warning("a spare refused: slot %u is taken, or none", which->slot);
+                return;
+        }
+        s->is_spare = s->was_spare = true;
+        s->by_slot = m->launch.template_slot;
+        s->by_generation = m->launch.template_generation;
+        if (!t || !t->can_spare) {
+                launch_fail_now(k, s, LAUNCH_TEMPLATE, t ? -EOPNOTSUPP : -ESTALE, 0);
+                return;
+        }
+        r = k->tree.ops->make(&k->tree, s, &j.leaf_fd);
+        if (r >= 0)
+                r = launch_make_channels(&j, s, false, false);
+        if (r < 0) {
+                launch_fail_now(k, s, LAUNCH_PIPE, r, 0);
+                return;
+        }
+        template_ask(k, s, &j, m, NULL, 0);
+        if (s->is_awaited && k->n_unclaimed < ARRAY_SIZE(k->unclaimed))
+                k->unclaimed[k->n_unclaimed++] = which->slot;
+        else if (s->is_awaited)
+                watch(k, s);
+}
+
+void spare_prepare(Keeper *k, const KeeperMessage *m) {
+        for (size_t i = 0; i < KEEPER_SPARES_MAX; i++)
+                if (m->launch.spares[i].generation > 0)
+                        prepare_one(k, m, &m->launch.spares[i]);
+}
+
+/* "request" and the memfd of the text first, or "request " and the text itself. */
+static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        static const char word[] = "request ";
+        char text[sizeof(word) + KEEPER_SPARE_TEXT_MAX];
+        size_t n_text = MIN(m->use_spare.n_text, KEEPER_SPARE_TEXT_MAX), n = 0;
+        _cleanup_(job_done) Job j = JOB_EMPTY;
+        int all[LAUNCH_FDS_MAX + 2], r = 0;
+
+        if (m->launch.flags & KEEPER_LAUNCH_READY_PIPE)
+                r = launch_make_ready_pipe(&j);
+        if (r < 0)
+                return r;
+        while (n < n_fds) {
+                all[n] = fds[n];
+                n++;
+        }
+        if (j.ready[1] >= 0)
+                all[n++] = j.ready[1];
+        memcpy(text, word, sizeof(word));
+        memcpy(text + strlen(word), m->use_spare.text, n_text);
+        r = packet_send(s->report_fd, text, n_text > 0 ? strlen(word) + n_text : strlen("request"), all, n);
+        if (r >= 0 && j.ready[0] >= 0 && !s->is_awaited)
+                r = keeper_watch_slot(k, j.ready[0], EPOLLIN, SOURCE_SLOT_READY, s);
+        if (r >= 0)
+                s->ready_fd = TAKE_FD(j.ready[0]);
+        return r;
+}
+
+/* As launch() takes them from a message. */
+static void take_names(Slot *s, const KeeperMessage *m) {
+        s->log = m->launch.log;
+        s->log.worker[sizeof(s->log.worker) - 1] = '\0';
+        s->log.path[sizeof(s->log.path) - 1] = '\0';
+        memcpy(s->name, m->launch.name, sizeof(s->name));
+        s->name[sizeof(s->name) - 1] = '\0';
+}
+
+/* From here it can begin. Where the one before ended within BRIEF_USEC, this one is expected to: then its death alone wakes
+ * us up, and droverd hears of start and end together, which is half the work for both. */
+static void begin(Keeper *k, Slot *s) {
+        const Slot *t = slot_find(k->table, s->by_slot, s->by_generation);
+
+        if (t && t->is_brief && s->pidfd >= 0 && k->n_deferred < ARRAY_SIZE(k->deferred)) {
+                s->is_deferred = true;
+                k->deferred[k->n_deferred++] = slot_index(k->table, s);
+                if (k->due[TIMER_DEFERRED] == USEC_INFINITY)
+                        keeper_set_timer(k, TIMER_DEFERRED, BRIEF_USEC);
+                return;
+        }
+        output_begin(k, s);
+        watch(k, s);
+}
+
+static void await_claim(Keeper *k, Slot *s) {
+        template_read_claim(k, s); /* spare_claimed() goes on */
+        if (s->is_awaited)
+                watch(k, s);
+}
+
+void spare_claimed(Keeper *k, Slot *s) {
+        if (!s->is_spare)
+                begin(k, s);
+}
+
+void spare_claim(Keeper *k) {
+        for (unsigned i = k->n_unclaimed; i-- > 0;) {
+                Slot *s = &k->table->slots[k->unclaimed[i]];
+
+                if (s->is_awaited && s->is_spare)
+                        template_read_claim(k, s);
+                if (!s->is_awaited || !s->is_spare)
+                        k->unclaimed[i] = k->unclaimed[--k->n_unclaimed];
+        }
+}
+
+void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s = slot_find(k->table, m->slot, m->generation);
+        int r = 0;
+
+        if (!s && (s = slot_take(k->table, m->slot, m->generation, m->launch.name, &m->launch.log))) {
+                launch_fail_now(k, s, LAUNCH_TEMPLATE, -ESTALE, 0);
+                return;
+        }
+        if (!s || !s->is_spare) {
+                log_warning("launch of a spare refused: slot %u is another's", m->slot);
+                return;
+        }
+        if (s->is_ending || s->state != KEEPER_SLOT_LAUNCHING) /* its end is told as that of the launch */
+                return;
+        s->is_spare = false;
+        s->last_signal = 0; /* for the spare, if there was one */
+        take_names(s, m);
+        s->started_usec = clock_realtime();
+        if (controller_has_values(&m->launch.cgroup))
+                r = k->tree.ops->set(&k->tree, s, &m->launch.cgroup);
+        if (r < 0 && r != -EOPNOTSUPP) {
+                fail(k, s, LAUNCH_CGROUP, -r, 1);
+                return;
+        }
+        if (n_fds != m->launch.n_fds + (m->use_spare.n_text == 0) || m->launch.n_fds > LAUNCH_FDS_MAX)
+                r = m->launch.n_fds > LAUNCH_FDS_MAX ? -EBADMSG : -EMFILE;
+        else
+                r = hand_request(k, s, m, fds, n_fds);
+        if (r == -EPIPE || r == -ECONNRESET)
+                fail(k, s, LAUNCH_TEMPLATE, ESTALE, 0);
+        else if (r < 0)
+                fail(k, s, LAUNCH_PIPE, -r, 0);
+        else if (s->is_awaited)
+                await_claim(k, s);
+        else
+                begin(k, s);
+}
+
+/* It is dead, or deaf, and nothing foreign has run: unless that was asked for, the launch is to be made anew. */
+static void hang_up(Keeper *k, Slot *s) {
+        if (s->last_signal > 0)
+                fail(k, s, LAUNCH_KILLED, ESRCH, 0);
+        else
+                fail(k, s, LAUNCH_TEMPLATE, ESTALE, 0);
+}
+
+void spare_look_at_deferred(Keeper *k) {
+        for (unsigned i = 0; i < k->n_deferred; i++) {
+                Slot *s = &k->table->slots[k->deferred[i]];
+
+                if (!s->is_deferred || s->state != KEEPER_SLOT_LAUNCHING || s->pid <= 0)
+                        continue; /* it ended, and the slot may be another's */
+                s->is_deferred = false;
+                output_begin(k, s);
+                watch(k, s);
+        }
+        k->n_deferred = 0;
+}
+
+void spare_note_end(Keeper *k, const Slot *s) {
+        Slot *t = slot_find(k->table, s->by_slot, s->by_generation);
+
+        if (t && !s->is_spare)
+                t->is_brief = s->exited.at_usec < usec_add(s->started_usec, BRIEF_USEC);
+}
+
+void spare_read_report(Keeper *k, Slot *s) {
+        bool is_dead = s->exited.at_usec > 0;
+        char text[TEMPLATE_TEXT_MAX];
+        int error, detail;
+        LaunchStage stage;
+        ssize_t n = 0;
+        pid_t pid;
+
+        if (s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)
+                return;
+        for (unsigned i = 0; i < READ_TRIES; i++) {
+                n = template_receive(s->report_fd, text, &pid);
+                if (n != -ECONNRESET && n != -EINTR)
+                        break;
+        }
+        if (n == -EAGAIN && !is_dead)
+                return;
+        if (n > 0 && streq(text, "begun") && !s->is_spare) {
+                s->report_fd = keeper_unwatch_close(k, s->report_fd);
+                launch_note_started(k, s);
+                if (!is_dead)
+                        cgroup_leaf_let_go(s); /* it may run for long */
+        } else if (n > 0 && streq(text, "stale"))
+                fail(k, s, LAUNCH_TEMPLATE, ESTALE, 0);
+        else if (n > 0 && template_is_failure(text, &stage, &error, &detail))
+                fail(k, s, stage, error, detail);
+        else
+                hang_up(k, s);
+}
