@@ -117,12 +117,12 @@ static void begin(Keeper *k, Slot *s) {
         const Slot *t = slot_find(k->table, s->by_slot, s->by_generation);
 
         if (t && t->is_brief && s->pidfd >= 0 && k->n_deferred < ARRAY_SIZE(k->deferred)) {
-                s->is_deferred = true;
                 k->deferred[k->n_deferred++] = slot_index(k->table, s);
                 if (k->due[TIMER_DEFERRED] == USEC_INFINITY)
                         keeper_set_timer(k, TIMER_DEFERRED, BRIEF_USEC);
                 return;
         }
+        s->is_deferred = false;
         output_begin(k, s);
         watch(k, s);
 }
@@ -164,6 +164,7 @@ void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) 
         if (s->is_ending || s->state != KEEPER_SLOT_LAUNCHING) /* its end is told as that of the launch */
                 return;
         s->is_spare = false;
+        s->is_deferred = true;
         s->last_signal = 0; /* for the spare, if there was one */
         take_names(s, m);
         s->started_usec = clock_realtime();
