@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "worker/module.h"
+#include "worker/short-exit.h"
 #include "worker/task-run.h"
 #include "worker/template.h"
 #include "worker/worker-serve.h"
@@ -157,7 +158,7 @@ static json_t *do_nothing(drover_task *task, json_t *args, json_t *kwargs) {
         return json_null();
 }
 
-/* One call of nothing: what it binds of libraries, and has memory made ready for, no process pays for again. */
+/* One call of nothing: what is done for the first time costs most. */
 static void rehearse(void) {
         static const drover_target targets[] = {{"nothing", do_nothing, NULL}, {NULL, NULL, NULL}};
         static const drover_module nothing = {DROVER_MODULE_ABI, "nothing", NULL, NULL, targets};
@@ -171,7 +172,11 @@ static void rehearse(void) {
 static int warm(void *userdata) {
         Loaded *l = userdata;
 
-        return l->module ? 0 : load(l);
+        int r = l->module ? 0 : load(l);
+
+        short_exit_allow();
+        rehearse();
+        return r;
 }
 
 /* One of its processes, from "go" on. */
@@ -206,7 +211,7 @@ static int run_template(const char *path) {
         if (loads_first && worker_init(l.module, &l.state) < 0)
                 return 1;
         l.is_inited = loads_first;
-        rehearse();
+        rehearse(); /* what it binds of libraries is bound for all */
         r = template_serve(template_descriptor(), &(TemplateHooks){is_stale, warm, &l}, &request);
         if (r > 0)
                 return run_forked(&l, request);
@@ -220,6 +225,7 @@ int main(int argc, char **argv) {
         const drover_module *m = NULL;
         int r = argc < 1 ? EXIT_USAGE : read_options(argc, argv, &o);
 
+        short_exit_prepare();
         if (r != 0)
                 return r;
         if (o.is_template)
