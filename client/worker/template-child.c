@@ -313,7 +313,6 @@ static json_t *be_spare(TemplateRequest *r, const TemplateHooks *hooks) {
 
         (void) prctl(PR_SET_NAME, "drover-spare");
         close_reserved(); /* what comes with the request is lifted out of the way of its own numbers */
-        rehearse();
         if (hooks->warm && hooks->warm(hooks->userdata) != 0)
                 _exit(EXIT_NOT_BEGUN);
         say(r->report, template_is_inside ? "hello inside" : "hello");
