@@ -2,12 +2,13 @@
  * ends at once.
  *
  * A leaf goes from one process to the next only where nothing of the first can touch the second: both are of the same template;
- * the leaf is empty, is not frozen, and has no cgroup below; nothing was killed through it, and no value was set or is counted
- * in it. Any other is removed. While it may be used again, and as long as its process has just begun, its files stay open. */
+ * the first one began, and ended by itself; the leaf is empty, is not frozen, and has no cgroup below; nothing was killed through
+ * it, and no value was set or is counted in it. Any other is removed. While it may be used again, and as long as its process has just begun, its files stay open. */
 #include "keeper/tree.h"
 #include "keeper/cgroup-file.h"
 #include "base/fd.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,7 +71,8 @@ static bool is_as_new(const TreeLeaf *l) {
 bool cgroup_leaf_give(Tree *t, Slot *s) {
         if (!s->leaf.is_open)
                 return false;
-        if (t->n_spare_leaves == ARRAY_SIZE(t->spare_leaves) || !is_as_new(&s->leaf)) {
+        if (s->is_failed || s->exited.code != CLD_EXITED || t->n_spare_leaves == ARRAY_SIZE(t->spare_leaves) ||
+            !is_as_new(&s->leaf)) {
                 cgroup_leaf_let_go(s);
                 return false;
         }

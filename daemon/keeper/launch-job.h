@@ -28,6 +28,8 @@ static inline void job_done(Job *j) {
 
 /** launch_fail_now() - no process was made, and nobody was asked for one. */
 void launch_fail_now(Keeper *k, Slot *s, LaunchStage stage, int error, int detail);
+/** launch_note_failed() - @error: a positive errno. Of a spare that nobody has asked for anything it becomes ESTALE. */
+void launch_note_failed(Slot *s, LaunchStage stage, int error, int detail);
 void launch_note_started(Keeper *k, Slot *s);
 /** template_ask() - have the template fork; the slot is awaited, or failed. */
 void template_ask(Keeper *k, Slot *s, Job *j, const KeeperMessage *m, const int *fds, size_t n_fds);

@@ -8,7 +8,8 @@
  *                                      -> ending -> ENDED      it died before it began: ESTALE
  *
  * A spare runs nothing foreign but what its template runs, writes nothing, and dies with its template. It sees itself whether
- * the template's module was replaced since; then it says "stale", and the launch is to be made anew. */
+ * the template's module was replaced since; then it says "stale", and the launch is to be made anew. So it is with all that
+ * befalls it before it is asked for anything: to whom it is given meanwhile hears ESTALE, and nothing of a fork that failed. */
 #include "keeper/launch-job.h"
 #include "base/log.h"
 #include <signal.h>
@@ -24,16 +25,17 @@ static void fail(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
                 return;
         }
         s->report_fd = keeper_unwatch_close(k, s->report_fd);
-        s->is_failed = true;
-        s->failed = (KeeperFailure) {.stage = stage, .error = error, .detail = detail};
+        launch_note_failed(s, stage, error, detail);
         if (s->pid > 0)
                 (void) kill(s->pid, SIGKILL);
 }
 
 /* Its report socket from now on wakes us up. */
 static void watch(Keeper *k, Slot *s) {
-        if (s->report_fd >= 0 && keeper_watch_slot(k, s->report_fd, EPOLLIN, SOURCE_SLOT_REPORT, s) < 0)
-                fail(k, s, LAUNCH_PIPE, ENOMEM, 0);
+        int r = s->report_fd >= 0 ? keeper_watch_slot(k, s->report_fd, EPOLLIN, SOURCE_SLOT_REPORT, s) : 0;
+
+        if (r < 0 && r != -EEXIST) /* it is, when there were too many to be looked at after each turn */
+                fail(k, s, LAUNCH_PIPE, -r, 0);
 }
 
 static void prepare_one(Keeper *k, const KeeperMessage *m, const KeeperSpare *which) {
@@ -161,7 +163,7 @@ void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) 
                 log_warning("launch of a spare refused: slot %u is another's", m->slot);
                 return;
         }
-        if (s->is_ending || s->state != KEEPER_SLOT_LAUNCHING) /* its end is told as that of the launch */
+        if (s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING) /* its end is told as that of the launch */
                 return;
         s->is_spare = false;
         s->is_deferred = true;

@@ -89,8 +89,7 @@ void template_give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int deta
         s->leaf_fd = fd_close(s->leaf_fd);
         s->is_awaited = false;
         k->n_awaited--;
-        s->is_failed = true;
-        s->failed = (KeeperFailure) {.stage = stage, .error = error, .detail = detail};
+        launch_note_failed(s, stage, error, detail);
         s->exited.at_usec = clock_realtime();
         reap_begin_ending(k, s); /* whoever was born into its leaf meanwhile ends with it */
         keeper_set_timer(k, TIMER_TREES, 0);
@@ -122,6 +121,14 @@ void template_ask(Keeper *k, Slot *s, Job *j, const KeeperMessage *m, const int 
 
 /* ---- the answer ---- */
 
+/* It was not born, or not so that it could be ours. A launch that was given a spare is then to be made anew. */
+static void miscarry(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
+        if (s->was_spare)
+                template_give_up(k, s, LAUNCH_TEMPLATE, ESTALE, 0);
+        else
+                template_give_up(k, s, stage, error, detail);
+}
+
 /* Is it our child, alive or a zombie? 0; -ECHILD. */
 static int look_at_child(pid_t pid) {
         siginfo_t info;
@@ -150,7 +157,7 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
 
         if (r < 0 && r != -ESRCH) { /* ESRCH: it has died already */
                 (void) kill(pid, SIGKILL);
-                template_give_up(k, s, LAUNCH_CGROUP, -r, 0);
+                miscarry(k, s, LAUNCH_CGROUP, -r, 0);
                 return;
         }
         s->pidfd = (int) syscall(SYS_pidfd_open, pid, 0); /* ours and not reaped: the number is its own */
@@ -159,7 +166,7 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
         if (r < 0) {
                 s->pidfd = keeper_unwatch_close(k, s->pidfd);
                 (void) kill(pid, SIGKILL);
-                template_give_up(k, s, LAUNCH_PIPE, -r, 0);
+                miscarry(k, s, LAUNCH_PIPE, -r, 0);
                 return;
         }
         s->started_usec = clock_realtime();
@@ -194,7 +201,7 @@ static void try_claim(Keeper *k, Slot *s, pid_t pid) {
         }
         if (r != -ECHILD || k->now_usec >= s->claim_limit_usec) {
                 log_warning("%s: pid %d, which says to be it, is %s", s->name, pid, r == -ECHILD ? "no child of drover-keeper" : "another one");
-                template_give_up(k, s, LAUNCH_TEMPLATE, -r, 0);
+                miscarry(k, s, LAUNCH_TEMPLATE, -r, 0);
         } else
                 keeper_set_timer(k, TIMER_CLAIMS, CLAIM_AGAIN_USEC);
 }
@@ -250,7 +257,7 @@ static void on_hang_up(Keeper *k, Slot *s) {
         if (is_template_gone(k, s))
                 template_give_up(k, s, LAUNCH_TEMPLATE, ESRCH, 0);
         else if (s->claim_limit_usec != USEC_INFINITY && k->now_usec >= s->claim_limit_usec)
-                template_give_up(k, s, LAUNCH_KILLED, ESRCH, 0);
+                miscarry(k, s, LAUNCH_KILLED, ESRCH, 0);
         else if (s->claim_limit_usec == USEC_INFINITY) {
                 keeper_unwatch(k, s->report_fd);
                 s->claim_limit_usec = usec_add(k->now_usec, HANG_UP_USEC);
@@ -276,7 +283,7 @@ void template_read_claim(Keeper *k, Slot *s) {
         if (n <= 0 || pid <= 0)
                 on_hang_up(k, s);
         else if (template_is_failure(text, &stage, &error, &detail))
-                template_give_up(k, s, stage, error, detail);
+                miscarry(k, s, stage, error, detail);
         else {
                 keeper_unwatch(k, s->report_fd);
                 s->says_inside = streq(text, "hello inside");

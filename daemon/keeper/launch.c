@@ -17,13 +17,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+void launch_note_failed(Slot *s, LaunchStage stage, int error, int detail) {
+        s->is_failed = true;
+        s->failed = (KeeperFailure) {.stage = stage, .error = error, .detail = detail};
+        if (s->is_spare && (stage != LAUNCH_TEMPLATE || error != EOPNOTSUPP))
+                s->failed = (KeeperFailure) {.stage = LAUNCH_TEMPLATE, .error = ESTALE};
+}
+
 void launch_fail_now(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
         uint32_t index = slot_index(k->table, s);
 
         k->tree.ops->discard(&k->tree, s);
-        s->is_failed = true;
         s->is_drained = true;
-        s->failed = (KeeperFailure) {.stage = stage, .error = -error, .detail = detail};
+        launch_note_failed(s, stage, -error, detail);
         s->exited.at_usec = clock_realtime();
         s->state = KEEPER_SLOT_ENDED;
         peer_link_due_slot(&k->to_droverd, index, NOTICE_END);
@@ -212,11 +218,6 @@ void launch_note_started(Keeper *k, Slot *s) {
         peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_STARTED);
 }
 
-static void note_failed(Slot *s, const ChildReport *report) {
-        s->is_failed = true;
-        s->failed = (KeeperFailure) {.stage = report->stage, .error = report->error, .detail = report->detail};
-}
-
 void launch_read_report(Keeper *k, Slot *s) {
         ChildReport report;
         bool will_exec = false;
@@ -242,13 +243,13 @@ void launch_read_report(Keeper *k, Slot *s) {
                 if (report.stage == CHILD_REPORT_EXEC)
                         will_exec = true;
                 else
-                        note_failed(s, &report);
+                        launch_note_failed(s, report.stage, report.error, report.detail);
         }
         s->report_fd = keeper_unwatch_close(k, s->report_fd);
         if (!s->is_failed && will_exec)
                 launch_note_started(k, s);
         else if (!s->is_failed)
-                note_failed(s, &(ChildReport) {.stage = LAUNCH_KILLED, .error = ESRCH});
+                launch_note_failed(s, LAUNCH_KILLED, ESRCH, 0);
 }
 
 void launch_read_ready(Keeper *k, Slot *s) {
@@ -263,6 +264,8 @@ void launch_read_ready(Keeper *k, Slot *s) {
         if (n > 0 && !memchr(text, '\n', (size_t) n))
                 return;
         if (n > 0) {
+                if (s->was_spare)
+                        spare_read_report(k, s); /* that it has begun comes first, and may not be looked at yet */
                 s->is_ready = true;
                 peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_READY);
         }
