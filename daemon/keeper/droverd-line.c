@@ -51,6 +51,7 @@ static int say_slot(Keeper *k, const Slot *s, uint32_t index) {
                         .state = s->state,
                         .pid = s->state == KEEPER_SLOT_ENDED ? 0 : s->leader,
                         .started_usec = s->started_usec,
+                        .leaf = s->leaf.generation,
                         .is_ready = s->is_ready,
                         .is_drained = s->is_drained,
                         .is_failed = s->state == KEEPER_SLOT_ENDED && s->is_failed,
@@ -137,7 +138,7 @@ static int say_of_line(unsigned bit, void *userdata) {
 static int say_ran(Keeper *k, const Slot *s, uint32_t index) {
         KeeperMessage m = {
                 .type = KEEPER_RAN, .slot = index, .generation = s->generation,
-                .ran = {.exited = s->exited, .started_usec = s->started_usec, .pid = s->leader},
+                .ran = {.exited = s->exited, .started_usec = s->started_usec, .leaf = s->leaf.generation, .pid = s->leader},
         };
         int r = say(k, &m, NULL);
 
@@ -158,6 +159,7 @@ static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
                 m.type = KEEPER_STARTED;
                 m.started.pid = s->leader;
                 m.started.at_usec = s->started_usec;
+                m.started.leaf = s->leaf.generation;
                 break;
         case NOTICE_READY:
                 m.type = KEEPER_READY;

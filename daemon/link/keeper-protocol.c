@@ -54,6 +54,7 @@ size_t keeper_message_parts(const KeeperMessage *m, KeeperMessage ret[static KEE
         ret[0].type = KEEPER_STARTED;
         ret[0].started.pid = m->ran.pid;
         ret[0].started.at_usec = m->ran.started_usec;
+        ret[0].started.leaf = m->ran.leaf;
         ret[1].type = KEEPER_EXITED;
         ret[1].exited = m->ran.exited;
         ret[2].type = KEEPER_DRAINED;

@@ -224,12 +224,14 @@ typedef struct KeeperMessage {
                         int32_t pid;
                         uint32_t pad;
                         uint64_t at_usec; /* CLOCK_REALTIME */
+                        uint64_t leaf;    /* the generation for which its leaf was made: not its own where that is used again */
                 } started;
                 KeeperFailure failed;
                 KeeperExit exited;
                 struct {
                         KeeperExit exited;
                         uint64_t started_usec; /* CLOCK_REALTIME */
+                        uint64_t leaf;         /* as of STARTED */
                         int32_t pid;
                         uint32_t pad;
                 } ran;
@@ -241,6 +243,7 @@ typedef struct KeeperMessage {
                         uint32_t state; /* KeeperSlotState */
                         int32_t pid;
                         uint64_t started_usec; /* CLOCK_REALTIME */
+                        uint64_t leaf;         /* as of STARTED */
                         uint32_t is_ready, is_drained, is_failed, is_acked;
                         KeeperExit exited;     /* ENDED and not is_failed */
                         KeeperFailure failed;  /* ENDED and is_failed */

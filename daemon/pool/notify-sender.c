@@ -1,7 +1,8 @@
 /* notify-sender.c - from a pid of the kernel's to a worker: main process, cgroup leaf, line of parents, in this order.
  *
  * The leaf finds double-forked processes too, whose parent is the keeper by now, and names the generation: a straggler
- * of an earlier process does not speak for the present one. Without cgroups the parents are all there is. */
+ * of an earlier process does not speak for the present one. That of a spare names the process it was made for, and may be
+ * another's by now, of whom the keeper tells with its start. Without cgroups the parents are all there is. */
 #include "pool/notify-sender.h"
 #include "pool/pool-internal.h"
 #include "pool/proc-usage.h"
@@ -75,29 +76,29 @@ int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[sta
         return 0;
 }
 
-Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
-        Child *c = child_by_pid(l, pid);
+static Worker *worker_of(Child *c) {
         Worker *w = c && child_is_hooked(c, &worker_child_hooks) ? child_userdata(c) : NULL;
 
         return w && w->child == c ? w : NULL; /* a process that is being replaced does not speak for the younger one */
 }
 
-static Worker *find_by_leaf(PoolSet *s, const char *base, pid_t pid) {
+Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid) {
+        return worker_of(child_by_pid(l, pid));
+}
+
+Worker *notify_sender_by_leaf(PoolSet *s, const char *base, pid_t pid) {
         char path[32], text[CGROUP_TEXT_MAX], name[KEEPER_NAME_MAX];
         uint64_t generation;
         uint32_t slot;
-        Child *c;
         Worker *w;
 
         (void) snprintf(path, sizeof path, "/proc/%d/cgroup", (int) pid);
         if (file_read_start(path, text, sizeof text) < 0 ||
             notify_sender_parse_leaf(text, base, name, &slot, &generation) < 0)
                 return NULL;
-        if (streq(name, KEEPER_SPARE_NAME)) { /* it was born before it had a name */
-                c = child_by_slot(s->world.keeper, slot, generation);
-                w = c && child_is_hooked(c, &worker_child_hooks) ? child_userdata(c) : NULL;
-        } else
-                w = pool_set_worker_by_name(s, name);
+        if (streq(name, KEEPER_SPARE_NAME)) /* it was born before it had a name, and perhaps where another one was before */
+                return worker_of(child_by_leaf(s->world.keeper, slot, generation));
+        w = pool_set_worker_by_name(s, name);
         return w && w->child && w->generation == generation ? w : NULL;
 }
 
@@ -122,6 +123,6 @@ Worker *notify_sender_find(PoolSet *s, const char *cgroup_base, pid_t pid, pid_t
 
         *ret_top = 0;
         if (!w && cgroup_base)
-                w = find_by_leaf(s, cgroup_base, pid);
+                w = notify_sender_by_leaf(s, cgroup_base, pid);
         return w ? w : find_by_parents(s->world.keeper, pid, ret_top);
 }

@@ -14,6 +14,8 @@ char *notify_sender_cgroup_base(pid_t keeper_pid);
 int notify_sender_parse_leaf(const char *cgroup, const char *base, char name[static KEEPER_NAME_MAX],
                              uint32_t *ret_slot, uint64_t *ret_generation);
 Worker *notify_sender_by_pid(KeeperLink *l, pid_t pid); /* a worker's main process; borrowed or NULL */
+/** notify_sender_by_leaf() - whoever has the leaf that @pid is in, of those that are known; borrowed or NULL */
+Worker *notify_sender_by_leaf(PoolSet *s, const char *cgroup_base, pid_t pid);
 /**
  * notify_sender_find() - the worker in whose tree @pid is
  * @cgroup_base: NULL: only parents are looked at

@@ -74,9 +74,11 @@ static Worker *word_trace(NotifySocket *n, NotifyWord *word) {
 
         if (o->worker[0])
                 return origin_find(n, o);
-        if (o->top > 0)
+        if (o->top > 0) {
                 w = notify_sender_by_pid(n->pools->world.keeper, o->top);
-        else
+                if (!w && n->cgroup_base) /* who is in a leaf that is used again, its main process's start tells */
+                        w = notify_sender_by_leaf(n->pools, n->cgroup_base, word->sender);
+        } else
                 w = word->sender > 0 ? notify_sender_find(n->pools, n->cgroup_base, word->sender, &o->top) : NULL;
         if (w)
                 origin_note(o, w);

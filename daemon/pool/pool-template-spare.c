@@ -1,6 +1,6 @@
 /* pool-template-spare.c - spares: processes that a template forked ahead, for `run` of one target after the other.
  *
- * A fork takes longer than everything else of a run of a short target. So a template for `run` that was asked within the last
+ * A fork takes longer than everything else of a run of a short target. So a template for `run` that has forked within the last
  * SPARE_WINDOW gets, with each launch, its stock of spares filled up again; the next launch takes one of them. They stay as long
  * as it does, TEMPLATE_LINGER after its last use. What a launch brings along (name, environment, arguments, descriptors, limits
  * of its cgroup) they get with it; all else they have from the template, as every fork of it. */
@@ -36,7 +36,8 @@ void template_spare_use(Template *t, bool has_pipes, ForkSpec *spec) {
                 else
                         n_left++;
         }
-        if (t->owner || t->cannot_spare || n_left > SPARES_LOW || clock_now() >= usec_add(t->used_at, SPARE_WINDOW))
+        if (t->owner || t->cannot_spare || !has_pipes || n_left > SPARES_LOW || t->n_forks == 0 ||
+            clock_now() >= usec_add(t->used_at, SPARE_WINDOW))
                 return;
         while (n_left + n < ARRAY_SIZE(t->spares) && child_spare(&spec->spares[n], t->set->world.keeper, &hooks, t) >= 0)
                 n++;

@@ -347,12 +347,16 @@ bool template_admits(Worker *w) {
 }
 
 bool template_is_to_blame(Worker *w, const ExitStatus *e) {
-        if (!e->is_failure_to_start || e->failure.stage != LAUNCH_TEMPLATE || (e->failure.error != ESRCH && e->failure.error != ESTALE))
+        int error = e->is_failure_to_start && e->failure.stage == LAUNCH_TEMPLATE ? e->failure.error : 0;
+
+        if (error != ESRCH && error != ESTALE && error != EOPNOTSUPP)
                 return false;
-        if (w->forker && e->failure.error == ESTALE)
-                template_spares_drop(w->forker);
-        else if (w->forker)
+        if (w->forker && error == ESRCH)
                 template_lose(w->forker);
+        else if (w->forker) {
+                w->forker->cannot_spare = w->forker->cannot_spare || error == EOPNOTSUPP;
+                template_spares_drop(w->forker);
+        }
         return w->state == WORKER_LAUNCHING;
 }
 

@@ -28,7 +28,17 @@ struct Child {
         ExitStatus late_end;
         UT_hash_handle hh;
         Child *prev, *next; /* in link->late */
+        uint64_t leaf;      /* for whose generation it was made; 0: its own */
+        Child *leaf_prev, *leaf_next; /* leaf > 0: in link->in_used_leaf */
 };
+
+static void child_set_leaf(Child *c, uint64_t leaf) {
+        if (c->leaf > 0)
+                DL_DELETE2(c->link->in_used_leaf, c, leaf_prev, leaf_next);
+        c->leaf = leaf == c->generation ? 0 : leaf;
+        if (c->leaf > 0)
+                DL_APPEND2(c->link->in_used_leaf, c, leaf_prev, leaf_next);
+}
 
 static void child_set_pid(Child *c, pid_t pid) {
         if (c->has_pid_entry) {
@@ -57,6 +67,7 @@ static void child_end(Child *c, const ExitStatus *e) {
                 return;
         c->is_ended = true;
         child_set_pid(c, 0);
+        child_set_leaf(c, 0);
         c->hooks.on_end(c, e, c->userdata);
 }
 
@@ -74,6 +85,7 @@ void child_on_notice(Child *c, const KeeperMessage *m) {
         case KEEPER_STARTED:
                 c->started_usec = m->started.at_usec;
                 child_set_pid(c, m->started.pid);
+                child_set_leaf(c, m->started.leaf);
                 c->hooks.on_started(c, c->userdata);
                 break;
         case KEEPER_READY:
@@ -266,8 +278,10 @@ int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *m, const ChildH
         c->generation = m->generation;
         c->started_usec = m->slot_info.started_usec;
         s->child = c;
-        if (m->slot_info.state == KEEPER_SLOT_RUNNING)
+        if (m->slot_info.state == KEEPER_SLOT_RUNNING) {
                 child_set_pid(c, m->slot_info.pid);
+                child_set_leaf(c, m->slot_info.leaf);
+        }
         if (m->slot_info.state == KEEPER_SLOT_ENDED) {
                 exit_status_from_slot(m, &c->late_end);
                 c->is_late = true;
@@ -283,6 +297,7 @@ Child *child_free(Child *c) {
         if (!c)
                 return NULL;
         child_set_pid(c, 0);
+        child_set_leaf(c, 0);
         if (c->is_late)
                 DL_DELETE(c->link->late, c);
         keeper_slot_disown(c->link, c->slot);
@@ -367,10 +382,15 @@ Child *child_by_pid(KeeperLink *l, pid_t pid) {
         return c;
 }
 
-Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation) {
+Child *child_by_leaf(KeeperLink *l, uint32_t slot, uint64_t generation) {
         const KeeperSlot *s = keeper_slot_find(l, slot, generation);
+        Child *c;
 
-        return s ? s->child : NULL;
+        DL_FOREACH2(l->in_used_leaf, c, leaf_next) {
+                if (c->leaf == generation)
+                        return c;
+        }
+        return s && s->child && !s->child->is_ended && s->child->leaf == 0 ? s->child : NULL;
 }
 
 bool child_is_hooked(const Child *c, const ChildHooks *hooks) {

@@ -70,7 +70,9 @@ uint64_t child_generation(const Child *c);
 bool child_is_ended(const Child *c);
 bool child_is_drained(const Child *c);
 Child *child_by_pid(KeeperLink *l, pid_t pid); /* borrowed or NULL */
-Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation); /* the same */
+/** child_by_leaf() - whoever lives in the leaf that was made for this slot and generation; borrowed, or NULL: nobody, or one that
+ *  has not started, so that it is not known yet. */
+Child *child_by_leaf(KeeperLink *l, uint32_t slot, uint64_t generation);
 bool child_is_hooked(const Child *c, const ChildHooks *hooks); /* are these its callbacks? */
 void *child_userdata(const Child *c);          /* as given to child_launch() or child_adopt() */
 

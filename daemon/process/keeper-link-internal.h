@@ -53,6 +53,7 @@ struct KeeperLink {
         unsigned n_launching;
 
         Child *by_pid; /* uthash */
+        Child *in_used_leaf; /* utlist: those whose leaf was another one's before */
         Child *late;   /* adopted children whose end was known already; DL */
 };
 

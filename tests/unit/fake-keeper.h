@@ -178,6 +178,7 @@ int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spe
                 c = spec->spare;
                 c->is_spare = false;
                 c->was_spare = true;
+                c->is_answered = false;
                 c->hooks = *hooks;
                 c->userdata = userdata;
                 (void) snprintf(c->name, sizeof c->name, "%s", name);
@@ -193,7 +194,7 @@ int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spe
 
 int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
         *ret = fake_new(KEEPER_SPARE_NAME, hooks, userdata);
-        (*ret)->is_spare = true;
+        (*ret)->is_spare = (*ret)->is_answered = true;
         return 0;
 }
 
@@ -294,7 +295,7 @@ Child *child_by_pid(KeeperLink *l, pid_t pid) {
         return NULL;
 }
 
-Child *child_by_slot(KeeperLink *l, uint32_t slot, uint64_t generation) {
+Child *child_by_leaf(KeeperLink *l, uint32_t slot, uint64_t generation) {
         Child *c = slot < fake.n_children ? fake.children + slot : NULL;
 
         return c && c->is_used && c->generation == generation ? c : NULL;

@@ -629,6 +629,126 @@ START_TEST(a_bad_table_is_refused) {
 }
 END_TEST
 
+static void say_ran(Fixture *f, const Child *c, uint64_t leaf) {
+        KeeperMessage m = {.type = KEEPER_RAN, .slot = child_slot(c), .generation = child_generation(c),
+                           .ran = {.exited = {.code = CLD_EXITED, .status = 3, .at_usec = 77}, .pid = 500, .leaf = leaf}};
+
+        say(f, &m);
+}
+
+static int fork_by(Fixture *f, Seen *s, ForkSpec *spec) {
+        LogSpec log = {.kind = LOG_KIND_FILE};
+
+        *s = (Seen){0};
+        return child_fork(&s->child, f->link, "web/0", spec, &log, &child_hooks, s);
+}
+
+/* A spare counts as a launch on its way only from its use on. */
+START_TEST(spares_are_asked_for_and_used) {
+        static const char text[2 * KEEPER_SPARE_TEXT_MAX] = "{}";
+        const size_t sizes[] = {2, KEEPER_SPARE_TEXT_MAX, KEEPER_SPARE_TEXT_MAX + 1};
+        ForkSpec spec = {.text = text, .n_text = 2};
+        Seen template, first, of_spare = {0}, used;
+        KeeperMessage m;
+        size_t n_fds;
+        Fixture f;
+
+        fixture_start(&f, 100);
+        ck_assert_int_eq(launch(&f, &template), 0);
+        run(&f);
+        ck_assert(hear(&f, &m, NULL));
+        spec.template = template.child;
+        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+                Child *spare;
+
+                ck_assert_int_eq(child_spare(&spare, f.link, &child_hooks, &of_spare), 0);
+                spec = (ForkSpec){.template = template.child, .text = text, .n_text = 2, .spares = {spare}};
+                ck_assert_int_eq(fork_by(&f, &first, &spec), 0);
+                ck_assert_uint_eq(keeper_link_n_launching(f.link), 2);
+                run(&f);
+                ck_assert(hear(&f, &m, &n_fds));
+                ck_assert_uint_eq(m.type, KEEPER_LAUNCH);
+                ck_assert_uint_eq(m.launch.spares[0].slot, child_slot(spare));
+                ck_assert_uint_eq(m.launch.spares[0].generation, child_generation(spare));
+                ck_assert_uint_eq(m.launch.spares[1].generation, 0);
+                say_ran(&f, first.child, 0);
+
+                spec = (ForkSpec){.template = template.child, .text = text, .n_text = sizes[i], .spare = spare};
+                ck_assert_int_eq(fork_by(&f, &used, &spec), 0);
+                ck_assert_ptr_eq(used.child, spare);
+                run(&f);
+                ck_assert(hear(&f, &m, &n_fds));
+                ck_assert_uint_eq(m.type, KEEPER_USE_SPARE);
+                ck_assert_uint_eq(m.slot, child_slot(spare));
+                ck_assert_uint_eq(n_fds, i == 2);
+                ck_assert_uint_eq(m.use_spare.n_text, i == 2 ? 0 : sizes[i]);
+                ck_assert_uint_eq(keeper_link_n_launching(f.link), 2);
+                say_ran(&f, spare, 0);
+                run(&f);
+                ck_assert_uint_eq(keeper_link_n_launching(f.link), 1);
+                ck_assert_str_eq(used.order, "SED");
+                ck_assert_int_eq(exit_status_exitcode(&used.end), 3);
+                first.child = child_free(first.child);
+                used.child = child_free(used.child);
+                run(&f);
+                while (hear(&f, &m, NULL))
+                        ;
+        }
+        ck_assert_str_eq(of_spare.order, "");
+        template.child = child_free(template.child);
+        fixture_done(&f);
+}
+END_TEST
+
+START_TEST(spares_that_nobody_uses) {
+        Seen s = {0};
+        Child *unasked, *spare;
+        Fixture f;
+
+        fixture_start(&f, 100);
+        ck_assert_int_eq(child_spare(&unasked, f.link, &child_hooks, &s), 0);
+        ck_assert_ptr_null(child_spare_unasked(unasked));
+        ck_assert_int_eq(child_spare(&spare, f.link, &child_hooks, &s), 0);
+        ck_assert_uint_eq(child_slot(spare), 0);
+        ck_assert_uint_eq(keeper_link_n_launching(f.link), 0);
+        say_type(&f, KEEPER_FAILED, spare);
+        say_type(&f, KEEPER_DRAINED, spare);
+        run(&f);
+        ck_assert_str_eq(s.order, "ED");
+        ck_assert_uint_eq(keeper_link_n_launching(f.link), 0);
+        child_free(spare);
+        fixture_done(&f);
+}
+END_TEST
+
+/* Found by the leaf that it was born in, which may have been made for another one. */
+START_TEST(found_by_its_leaf) {
+        KeeperMessage m = {.type = KEEPER_STARTED, .started = {.pid = 500, .leaf = 4}};
+        Seen own, other;
+        Fixture f;
+
+        fixture_start(&f, 100);
+        ck_assert_int_eq(launch(&f, &own), 0);
+        ck_assert_int_eq(launch(&f, &other), 0);
+        ck_assert_ptr_eq(child_by_leaf(f.link, 0, child_generation(own.child)), own.child);
+        m.slot = child_slot(other.child);
+        m.generation = child_generation(other.child);
+        m.started.leaf = child_generation(own.child); /* it takes over from the first */
+        say_type(&f, KEEPER_STARTED, own.child);
+        say_type(&f, KEEPER_EXITED, own.child);
+        say(&f, &m);
+        run(&f);
+        ck_assert_ptr_eq(child_by_leaf(f.link, 0, child_generation(own.child)), other.child);
+        ck_assert_ptr_null(child_by_leaf(f.link, 1, child_generation(other.child)));
+        say_type(&f, KEEPER_EXITED, other.child);
+        run(&f);
+        ck_assert_ptr_null(child_by_leaf(f.link, 0, child_generation(own.child)));
+        own.child = child_free(own.child);
+        other.child = child_free(other.child);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(short_memory_at_every_step) {
         Fixture f;
         Seen s;
@@ -667,6 +787,9 @@ int main(void) {
         tcase_add_test(t, a_full_socket_delays_and_loses_nothing);
         tcase_add_test(t, plain_requests_and_signals);
         tcase_add_test(t, notices_of_the_keeper_itself);
+        tcase_add_test(t, spares_are_asked_for_and_used);
+        tcase_add_test(t, spares_that_nobody_uses);
+        tcase_add_test(t, found_by_its_leaf);
         tcase_add_loop_test(t, a_bad_table_is_refused, 0, ARRAY_SIZE(bad_starts));
         tcase_add_test(t, short_memory_at_every_step);
         suite_add_tcase(s, t);
