@@ -170,13 +170,10 @@ static void rehearse(void) {
 
 /* init() is left to the launch: it may ask for the environment that comes with it. */
 static int warm(void *userdata) {
-        Loaded *l = userdata;
-
-        int r = l->module ? 0 : load(l);
-
+        (void) userdata;
         short_exit_allow();
         rehearse();
-        return r;
+        return 0;
 }
 
 /* One of its processes, from "go" on. */
@@ -196,6 +193,14 @@ static int run_forked(Loaded *l, json_t *request) {
         return call_and_exit(l->module, l->state, target, args, kwargs);
 }
 
+/* Start method fork: each process calls init() for itself, and one that cannot be loaded each of them finds out for itself. */
+static void load_quietly(Loaded *l) {
+        _cleanup_text_ Text error = {0};
+
+        if (stat(l->path, &l->st) < 0 || module_open(l->path, &l->module, &error) < 0)
+                l->module = NULL;
+}
+
 static int run_template(const char *path) {
         bool loads_first = template_loads_first();
         _cleanup_json_ json_t *request = NULL;
@@ -208,6 +213,8 @@ static int run_template(const char *path) {
         r = loads_first ? load(&l) : 0;
         if (r != 0)
                 return r;
+        if (!loads_first)
+                load_quietly(&l);
         if (loads_first && worker_init(l.module, &l.state) < 0)
                 return 1;
         l.is_inited = loads_first;

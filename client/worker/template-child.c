@@ -294,12 +294,22 @@ static json_t *await_request(TemplateRequest *r) {
         return request;
 }
 
+/* With a name of its own before a session of its own: so it is told from a template. */
+static void begin_session(const TemplateRequest *r, const char *name) {
+        (void) prctl(PR_SET_NAME, name);
+        if (setsid() < 0)
+                fail(r->report, "session", errno, 0);
+        reset_signals();
+}
+
 static json_t *set_up(TemplateRequest *r, json_t *request) {
         const char *name = json_string_value(json_object_get(request, "name"));
 
         if (!json_is_object(request))
                 fail(r->report, "request", EBADMSG, 0);
-        if (name)
+        if (r->text >= 0) /* no spare, which has done so */
+                begin_session(r, name ? name : "drover-host");
+        else if (name)
                 (void) prctl(PR_SET_NAME, name);
         place_extra(r, json_object_get(request, "fds"));
         place_all_stdio(r, json_object_get(request, "stdio"));
@@ -311,7 +321,7 @@ static json_t *set_up(TemplateRequest *r, json_t *request) {
 static json_t *be_spare(TemplateRequest *r, const TemplateHooks *hooks) {
         json_t *request;
 
-        (void) prctl(PR_SET_NAME, "drover-spare");
+        begin_session(r, "drover-spare");
         close_reserved(); /* what comes with the request is lifted out of the way of its own numbers */
         if (hooks->warm && hooks->warm(hooks->userdata) != 0)
                 _exit(EXIT_NOT_BEGUN);
@@ -332,9 +342,6 @@ json_t *template_child(TemplateRequest *r, int template_fd, const TemplateHooks 
         (void) close(template_fd);
         if (template_fd < 64)
                 template_reserved &= ~(1ull << template_fd);
-        if (setsid() < 0)
-                fail(r->report, "session", errno, 0);
-        reset_signals();
         r->cgroup = fd_close(r->cgroup);
         if (r->text < 0)
                 request = be_spare(r, hooks);

@@ -54,7 +54,7 @@ static const ConfigWord start_words[] = {
         { "spawn", START_SPAWN, "a fresh process: exec" },
         { "forkserver", START_FORKSERVER, "forked from a template process, which has loaded the module and called its init; a command speaks the template "
           "protocol of drover-protocol(7)" },
-        { "fork", START_FORK, "forked from a template process that has loaded nothing yet" },
+        { "fork", START_FORK, "forked from a template process, which has loaded the module; each worker calls its init" },
         WORD_END,
 };
 
