@@ -91,6 +91,7 @@ void template_give_up(Keeper *k, Slot *s, LaunchStage stage, int error, int deta
         k->n_awaited--;
         launch_note_failed(s, stage, error, detail);
         s->exited.at_usec = clock_realtime();
+        cgroup_leaf_let_go(s); /* somebody may be born into it still */
         reap_begin_ending(k, s); /* whoever was born into its leaf meanwhile ends with it */
         keeper_set_timer(k, TIMER_TREES, 0);
 }
