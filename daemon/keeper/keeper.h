@@ -61,7 +61,7 @@ typedef enum KeeperQuit {
 } KeeperQuit;
 
 #define KEEPER_QUIT_STEP_USEC (5 * USEC_PER_SEC)
-#define KEEPER_LOOKED_MAX 16
+#define KEEPER_LOOKED_MAX 32
 #define KEEPER_RESERVE_FDS 8 /* held back so that the programs can be started when descriptors are short */
 
 typedef struct Keeper {

@@ -45,7 +45,7 @@ typedef struct TreeRubbish {
         char names[32768];
 } TreeRubbish;
 
-#define SPARE_LEAVES_MAX 16
+#define SPARE_LEAVES_MAX 32
 
 /* An empty leaf that the next spare of the same template may have. */
 typedef struct SpareLeaf {
