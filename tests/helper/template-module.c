@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -22,6 +25,11 @@ typedef struct State {
 } State;
 
 static State state;
+static int loaded_fd; /* opened while it was loaded */
+
+__attribute__((constructor)) static void open_early(void) {
+        loaded_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+}
 
 static void *sit(void *unused) {
         for (;;)
@@ -88,14 +96,34 @@ static json_t *ignored(void) {
         return a;
 }
 
+/* What is open, by its number, as the kernel calls it. */
+static json_t *descriptors(void) {
+        json_t *o = json_object();
+
+        for (int fd = 0; fd < 256; fd++) {
+                char path[32], name[16], text[256];
+                ssize_t n;
+
+                (void) snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+                (void) snprintf(name, sizeof name, "%d", fd);
+                n = readlink(path, text, sizeof text);
+                if (n > 0)
+                        (void) json_object_set_new(o, name, json_stringn(text, (size_t) n));
+        }
+        return o;
+}
+
 static json_t *facts(drover_task *task, json_t *args, json_t *kwargs) {
-        char comm[32] = "", zero;
+        char comm[32] = "", zero, directory[4096] = "";
         json_t *o;
 
         (void) prctl(PR_GET_NAME, comm);
         o = json_pack("{s:i,s:i,s:i,s:i,s:s,s:i,s:b,s:o,s:o,s:O,s:O}", "pid", getpid(), "ppid", getppid(), "sid", getsid(0), "uid",
                       (int) getuid(), "comm", comm, "made_by", state.made_by, "has_fd", read(state.fd, &zero, 1) == 1, "env",
                       environment(), "ignored", ignored(), "args", args, "kwargs", kwargs);
+        (void) json_object_set_new(o, "has_loaded_fd", json_boolean(read(loaded_fd, &zero, 1) == 1));
+        (void) json_object_set_new(o, "fds", descriptors());
+        (void) json_object_set_new(o, "cwd", json_string(getcwd(directory, sizeof directory)));
         if (getenv("PRINT")) {
                 char *text = json_dumps(o, JSON_COMPACT);
                 (void) puts(text);
@@ -157,6 +185,38 @@ static json_t *nap(drover_task *task, json_t *args, json_t *kwargs) {
         return NULL;
 }
 
+/* The newline of one that is ready. */
+static json_t *newline_to(drover_task *task, json_t *args, json_t *kwargs) {
+        char zero;
+
+        if (read(loaded_fd, &zero, 1) != 1 || write((int) json_integer_value(json_array_get(args, 0)), "\n", 1) != 1)
+                return drover_raise(task, "OSError", "%s", strerror(errno));
+        return nap(task, args, kwargs);
+}
+
+static void notify(const char *text) {
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        (void) snprintf(a.sun_path, sizeof a.sun_path, "%s", getenv("NOTIFY_SOCKET"));
+        (void) sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *) &a, sizeof a);
+        (void) close(fd);
+}
+
+/* A child of a child, which the keeper inherits, says that it is ready. */
+static json_t *orphan_says(drover_task *task, json_t *args, json_t *kwargs) {
+        if (fork() == 0) {
+                if (fork() == 0) {
+                        while (getppid() != (pid_t) json_integer_value(json_array_get(args, 0)))
+                                (void) sched_yield();
+                        notify("READY=1\nSTATUS=from an orphan");
+                        (void) nap(task, args, kwargs);
+                }
+                _exit(0);
+        }
+        return nap(task, args, kwargs);
+}
+
 static const drover_target targets[] = {
         {"facts", facts, "what this process was given"},
         {"die_with_mutex", die_with_mutex, "take the shared mutex and die"},
@@ -165,6 +225,8 @@ static const drover_target targets[] = {
         {"threads", threads, "4"},
         {"fail", fail, "an exception"},
         {"nap", nap, "until killed"},
+        {"newline_to", newline_to, "a newline to that descriptor, and nap"},
+        {"orphan_says", orphan_says, "READY=1 by a process whose parent is the one given, and nap"},
         {NULL},
 };
 const drover_module drover_module_table = {
