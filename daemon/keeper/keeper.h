@@ -3,7 +3,8 @@
  * A turn: wait for events, handle each; then look after trees that are ending, take the next step of an ending
  * of our own, send what is due on both lines, and set the one timer to the earliest deadline.
  *
- * Rooms of its inside: launch (slot FREE -> LAUNCHING -> RUNNING), output (pipes of which nothing has come), reap (deaths,
+ * Rooms of its inside: launch (slot FREE -> LAUNCHING -> RUNNING; launch-template: without exec, launch-spare: by a process that
+ * was forked ahead), cgroup (trees; cgroup-leaf: places used again), output (pipes of which nothing has come), reap (deaths,
  * trees), droverd-line and logger-line (both directions), lives (the two programs, shutdown). They meet only in this struct. */
 #ifndef DROVER_KEEPER_KEEPER_H
 #define DROVER_KEEPER_KEEPER_H
