@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "worker/module.h"
 #include "worker/short-exit.h"
+#include "worker/task-call.h"
 #include "worker/task-run.h"
 #include "worker/template.h"
 #include "worker/worker-serve.h"
@@ -83,24 +84,54 @@ static int tell_exception(const json_t *error) {
         return 1;
 }
 
-static int call_once(const drover_module *m, void *state, const char *target, json_t *args, json_t *kwargs) {
+/* There is none of that name: the answer to a task says so best. */
+static int call_unknown(const drover_module *m, const char *target) {
         _cleanup_json_ json_t *request = NULL, *answer = NULL;
         _cleanup_text_ Text out = {0};
         char *line;
         int r;
 
-        request = json_pack("{s:s,s:i,s:s,s:{s:O,s:O}}", "jsonrpc", "2.0", "id", 0, "method", target, "params", "args", args,
-                            "kwargs", kwargs);
+        request = json_pack("{s:s,s:i,s:s,s:{}}", "jsonrpc", "2.0", "id", 0, "method", target, "params");
         line = request ? json_dumps(request, JSON_COMPACT) : NULL;
-        r = line ? task_run(&(TaskRunner){.module = m, .state = state}, line, strlen(line), &out) : -ENOMEM;
+        r = line ? task_run(&(TaskRunner){.module = m}, line, strlen(line), &out) : -ENOMEM;
         free(line);
         if (r >= 0)
                 answer = json_loadb(out.data, out.length, JSON_DISABLE_EOF_CHECK, NULL);
-        if (!answer) {
-                (void) fprintf(stderr, "drover-host: out of memory\n");
-                return 1;
-        }
-        return json_object_get(answer, "error") ? tell_exception(json_object_get(answer, "error")) : 0;
+        if (answer)
+                return tell_exception(json_object_get(answer, "error"));
+        (void) fprintf(stderr, "drover-host: out of memory\n");
+        return 1;
+}
+
+static int tell_raised(const drover_task *task) {
+        _cleanup_json_ json_t *whole = NULL;
+        _cleanup_text_ Text t = {0};
+
+        json_put_object(&t, NULL);
+        task_put_exception(&t, "error", task);
+        json_end_object(&t);
+        if (text_check(&t) >= 0)
+                whole = json_loadb(t.data, t.length, 0, NULL);
+        if (whole)
+                return tell_exception(json_object_get(whole, "error"));
+        (void) fprintf(stderr, "drover-host: out of memory\n");
+        return 1;
+}
+
+/* As a task is, but for the text on the way there and back. Its result is to be one that could be sent. */
+static int call_once(const drover_module *m, void *state, const char *target, json_t *args, json_t *kwargs) {
+        drover_task task = {.target = module_find(m, target), .state = state};
+        _cleanup_json_ json_t *result = NULL;
+        _cleanup_text_ Text out = {0};
+        int r = 0;
+
+        if (!task.target)
+                return call_unknown(m, target);
+        result = task_call(&task, args, kwargs);
+        if (!result || !task_put_result(&out, &task, result))
+                r = tell_raised(&task);
+        task_forget(&task);
+        return r;
 }
 
 static int call_and_exit(const drover_module *m, void *state, const char *target, json_t *args, json_t *kwargs) {
