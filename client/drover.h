@@ -397,7 +397,8 @@ typedef struct drover_module {
         /* Once in each worker, before its first task: make the state that the targets share. 0, or a negative errno and
          * the worker ends. May be NULL. With start_method "forkserver", the default of a pool with a module, it is called once
          * in the template, and all workers are forked with the state it made: memory is shared until somebody writes to it,
-         * descriptors stay open; threads do not come along, and handlers of pthread_atfork(3) may not run. */
+         * descriptors stay open; threads do not come along, and handlers of pthread_atfork(3) may not run. With "fork" the
+         * template has loaded the module, its constructors included, and each worker calls init() for itself. */
         int (*init)(void **ret_state);
         void (*exit)(void *state); /* once, when the worker ends in order; may be NULL */
         const drover_target *targets;

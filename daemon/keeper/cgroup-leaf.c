@@ -3,7 +3,8 @@
  *
  * A leaf goes from one process to the next only where nothing of the first can touch the second: both are of the same template;
  * the first one began, and ended by itself; the leaf is empty, is not frozen, and has no cgroup below; nothing was killed through
- * it, and no value was set or is counted in it. Any other is removed. While it may be used again, and as long as its process has just begun, its files stay open. */
+ * it, and no value was set or is counted in it. Any other is removed. While it may be used again, and as long as its process has
+ * just begun, its files stay open. */
 #include "keeper/tree.h"
 #include "keeper/cgroup-file.h"
 #include "base/fd.h"
