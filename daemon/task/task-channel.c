@@ -65,7 +65,7 @@ static void head_begins(Channel *c) {
         if (p && p->timeout > 0)
                 task_room_arm(c->pool->room, usec_add(c->head_since, p->timeout));
         if (p && p->is_unwanted)
-                task_room_arm(c->pool->room, c->head_since);
+                task_room_arm(c->pool->room, usec_add(c->head_since, TASK_CANCELLED_USEC));
         if (p && p->orphaned_at > 0)
                 task_room_arm(c->pool->room, usec_add(c->head_since, TASK_GRACE_USEC));
 }

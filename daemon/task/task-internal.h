@@ -132,7 +132,7 @@ typedef struct Piece {
         unsigned n_fds; /* that went with it */
         usec_t timeout;
         bool as_items;    /* as a chunk */
-        bool is_unwanted; /* cancelled: once a worker is at it, it is killed */
+        bool is_unwanted; /* cancelled: a worker that is at it for TASK_CANCELLED_USEC is killed */
         usec_t orphaned_at; /* its map is gone: it has TASK_GRACE_USEC to end; 0: it is not */
 } Piece;
 
@@ -375,6 +375,9 @@ bool ledger_has_recalled(const Channel *c, uint64_t id); /* by the life before, 
 
 /* task-kept.c */
 #define TASK_LOOK_USEC (2 * USEC_PER_MSEC)
+/* A cancelled task that its worker had been given ahead: so long may the worker be at it. One that is done at once is not worth a
+ * kill, which would hit the task behind it. */
+#define TASK_CANCELLED_USEC (100 * USEC_PER_MSEC)
 void channel_take_kept(Channel *c); /* what the page has */
 void channel_look_later(Channel *c, usec_t now);
 

@@ -60,6 +60,18 @@ static usec_t check_orphan(Channel *c, const Piece *p, usec_t now) {
         return USEC_INFINITY;
 }
 
+static usec_t check_cancelled(Channel *c, const Piece *p, usec_t now) {
+        usec_t due = usec_add(c->head_since, TASK_CANCELLED_USEC);
+
+        if (now < due)
+                return due;
+        channel_take_kept(c); /* finished, and not told yet? */
+        if (channel_piece(c, c->head) != p)
+                return now;
+        channel_condemn(c, "the task that it is at was cancelled");
+        return USEC_INFINITY;
+}
+
 static void look_now(Channel *c, usec_t now) {
         usec_t slow_at;
 
@@ -93,10 +105,8 @@ usec_t channel_check(Channel *c, usec_t now) {
         p = c->n_open > 0 ? channel_piece(c, c->head) : NULL;
         if (!p || c->is_condemned)
                 return look;
-        if (p->is_unwanted) {
-                channel_condemn(c, "the task that it is at was cancelled");
-                return USEC_INFINITY;
-        }
+        if (p->is_unwanted)
+                return MIN(check_cancelled(c, p, now), look);
         due = p->orphaned_at > 0 ? check_orphan(c, p, now) : check_timeout(c, p, now);
         return MIN(due, look);
 }

@@ -188,7 +188,7 @@ class Tasks(CliTest):
             with self.subTest(form):
                 status, out, _ = self.ctl('-o', form, 'tasks')
                 self.assertEqual(status, 0)
-                self.expect('tasks-%s.txt' % form, re.sub(r' +(AGE|\d+d\d+h)', lambda m: ' AGE' if m[1] == 'AGE' else ' 3d2h', out))
+                self.expect('tasks-%s.txt' % form, re.sub(r' +(AGE|\d+d(?:\d+h)?)', lambda m: ' AGE' if m[1] == 'AGE' else ' 3d2h', out))
 
     def test_terminal(self):
         """80 columns, colours, and the end of what is too long."""
