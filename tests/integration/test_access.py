@@ -178,7 +178,9 @@ def test_events():
 
 
 def test_audit():
-    with daemon(CONFIG) as d:
+    # A signal that is ignored: the stop lasts until its time is over, which is longer than its caller stays.
+    slow = {"web-secret": {"command": SLEEP, "stop": {"signal": "SIGWINCH", "timeout": "500ms"}}}
+    with daemon({**CONFIG, "pools": {**CONFIG["pools"], **slow}}) as d:
         d.start()
         ann = client_of(d, ANN)
         refused(ann, "denied", "pool.remove", pool="web")
