@@ -104,15 +104,6 @@ static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *f
         return r;
 }
 
-/* As launch() takes them from a message. */
-static void take_names(Slot *s, const KeeperMessage *m) {
-        s->log = m->launch.log;
-        s->log.worker[sizeof(s->log.worker) - 1] = '\0';
-        s->log.path[sizeof(s->log.path) - 1] = '\0';
-        memcpy(s->name, m->launch.name, sizeof(s->name));
-        s->name[sizeof(s->name) - 1] = '\0';
-}
-
 /* From here it can begin. Where the one before ended within BRIEF_USEC, this one is expected to: then its death alone wakes
  * us up, and droverd hears of start and end together, which is half the work for both. */
 static void begin(Keeper *k, Slot *s) {
@@ -168,7 +159,7 @@ void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) 
         s->is_spare = false;
         s->is_deferred = true;
         s->last_signal = 0; /* for the spare, if there was one */
-        take_names(s, m);
+        slot_set_name(s, m->launch.name, &m->launch.log);
         s->started_usec = clock_realtime();
         if (controller_has_values(&m->launch.cgroup))
                 r = k->tree.ops->set(&k->tree, s, &m->launch.cgroup);

@@ -35,6 +35,13 @@ static void copy_text(char *to, size_t size, const char *from) {
         to[n] = '\0';
 }
 
+void slot_set_name(Slot *s, const char *name, const LogSpec *log) {
+        s->log = *log;
+        s->log.worker[sizeof(s->log.worker) - 1] = '\0';
+        s->log.path[sizeof(s->log.path) - 1] = '\0';
+        copy_text(s->name, sizeof(s->name), name);
+}
+
 Slot *slot_take(SlotTable *t, uint32_t index, uint64_t generation, const char *name, const LogSpec *log) {
         Slot *s;
 
@@ -51,11 +58,8 @@ Slot *slot_take(SlotTable *t, uint32_t index, uint64_t generation, const char *n
                 .template_fd = -EBADF,
                 .leaf_fd = -EBADF,
                 .leaf = {.generation = generation, .slot = index, .fd = -EBADF, .procs_fd = -EBADF, .events_fd = -EBADF},
-                .log = *log,
         };
-        s->log.worker[sizeof(s->log.worker) - 1] = '\0';
-        s->log.path[sizeof(s->log.path) - 1] = '\0';
-        copy_text(s->name, sizeof(s->name), name);
+        slot_set_name(s, name, log);
         t->top = MAX(t->top, index + 1);
         t->n_used++;
         return s;

@@ -84,6 +84,8 @@ static inline uint32_t slot_index(const SlotTable *t, const Slot *s) {
 
 /** slot_take() - FREE -> LAUNCHING; NULL when @index is no slot or is in use. Every descriptor is -EBADF. */
 Slot *slot_take(SlotTable *t, uint32_t index, uint64_t generation, const char *name, const LogSpec *log);
+/** slot_set_name() - whose process it is; of a spare when it is used. Texts of another program: they may lack their end. */
+void slot_set_name(Slot *s, const char *name, const LogSpec *log);
 /** slot_find() - the slot in use that is exactly this process, or NULL. */
 Slot *slot_find(SlotTable *t, uint32_t index, uint64_t generation);
 Slot *slot_by_pid(SlotTable *t, pid_t pid);
