@@ -200,11 +200,9 @@ static void rehearse(void) {
 }
 
 /* init() is left to the launch: it may ask for the environment that comes with it. */
-static int warm(void *userdata) {
-        (void) userdata;
+static void warm(void) {
         short_exit_allow();
         rehearse();
-        return 0;
 }
 
 /* One of its processes, from "go" on. */

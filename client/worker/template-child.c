@@ -322,8 +322,8 @@ static json_t *be_spare(TemplateRequest *r, const TemplateHooks *hooks) {
         json_t *request;
 
         begin_session(r, "drover-spare");
-        if (hooks->warm && hooks->warm(hooks->userdata) != 0)
-                _exit(EXIT_NOT_BEGUN);
+        if (hooks->warm)
+                hooks->warm();
         close_reserved(); /* not before what a module opens is beyond them; what comes with the request is lifted out of their way */
         say(r->report, template_is_inside ? "hello inside" : "hello");
         request = await_request(r);
