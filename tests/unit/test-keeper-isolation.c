@@ -16,12 +16,11 @@
 
 static Bench b;
 static KeeperMessage hello;
-static const char *const trees[] = {NULL, "sweep"};
 static char *shell[] = {S("/bin/sh"), NULL};
 static char out_path[160];
 
 static void open_plain(int tree) {
-        bench_open(&b, &(BenchOptions) {.tree = trees[tree]});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[tree]});
         bench_pass_table(&b, &hello);
         ck_assert_int_eq(chmod(b.directory, 0755), 0);
         (void) snprintf(out_path, sizeof(out_path), "%s/out", b.directory);
@@ -479,12 +478,8 @@ START_TEST(a_killer_is_known) {
 }
 END_TEST
 
-#define CASE(name) {#name, name}
 int main(int argc, char **argv) {
-        const struct {
-                const char *name;
-                const TTest *test;
-        } cases[] = {
+        const KeeperCase cases[] = {
                 CASE(capabilities_of_another_user),
                 CASE(capabilities_of_root),
                 CASE(a_capability_that_is_not_there),
@@ -498,25 +493,6 @@ int main(int argc, char **argv) {
                 CASE(empty_leaves_vanish),
                 CASE(a_killer_is_known),
         };
-        Suite *s = suite_create("keeper-isolation");
-        SRunner *runner;
-        int n_failed;
 
-        keeper_test_role(argc, argv);
-        if (!getenv("DROVER_KEEPER")) {
-                (void) fputs("DROVER_KEEPER must name the program\n", stderr);
-                return 77;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                TCase *t = tcase_create(cases[i].name);
-
-                tcase_set_timeout(t, 60);
-                tcase_add_loop_test(t, cases[i].test, 0, (int) ARRAY_SIZE(trees));
-                suite_add_tcase(s, t);
-        }
-        runner = srunner_create(s);
-        srunner_run_all(runner, CK_NORMAL);
-        n_failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n_failed > 0;
+        return keeper_test_main(argc, argv, "keeper-isolation", cases, ARRAY_SIZE(cases));
 }

@@ -17,7 +17,6 @@
 static Bench b;
 static uint64_t generation; /* of the last launch; none has that of another one */
 static uint64_t template_generation;
-static const char *const trees[] = {NULL, "sweep"};
 static const char *const spoilers[] = TEMPLATE_SPOILERS;
 
 static void open_with(int tree, const char *manner) {
@@ -25,7 +24,7 @@ static void open_with(int tree, const char *manner) {
         LaunchSpec s = bench_spec((char *[]) {(char *) "template", (char *) manner, NULL});
         KeeperMessage m = bench_launch_message(TEMPLATE_SLOT, ++generation, "test!t0", LOG_KIND_NONE);
 
-        bench_open(&b, &(BenchOptions) {.tree = trees[tree]});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[tree]});
         bench_pass_table(&b, NULL);
         template_generation = generation;
         m.launch.flags = KEEPER_LAUNCH_TEMPLATE;
@@ -362,39 +361,15 @@ START_TEST(leaves_are_used_again) {
 }
 END_TEST
 
-#define CASE(f) {#f, f}
-
 int main(int argc, char **argv) {
-        const struct {
-                const char *name;
-                const TTest *test;
-        } cases[] = {
+        const KeeperCase cases[] = {
                 CASE(used_at_once_and_later), CASE(used_before_they_are_born), CASE(its_template_dies),
                 CASE(its_template_dies_after_their_birth), CASE(what_went_wrong_before), CASE(what_goes_wrong_after),
                 CASE(killed_on_the_way), CASE(a_launch_that_fails_prepares_its_spares),
                 CASE(one_that_stays_after_brief_ones), CASE(its_last_words), CASE(leaves_are_used_again),
         };
-        Suite *s = suite_create("keeper-spare");
-        SRunner *runner;
-        int n_failed;
 
         if (streq(argv[0], "template"))
                 template_act(argc > 1 ? argv[1] : "");
-        keeper_test_role(argc, argv);
-        if (!getenv("DROVER_KEEPER")) {
-                (void) fputs("DROVER_KEEPER must name the program\n", stderr);
-                return 77;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                TCase *t = tcase_create(cases[i].name);
-
-                tcase_set_timeout(t, 60);
-                tcase_add_loop_test(t, cases[i].test, 0, (int) ARRAY_SIZE(trees));
-                suite_add_tcase(s, t);
-        }
-        runner = srunner_create(s);
-        srunner_run_all(runner, CK_NORMAL);
-        n_failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n_failed > 0;
+        return keeper_test_main(argc, argv, "keeper-spare", cases, ARRAY_SIZE(cases));
 }

@@ -16,7 +16,6 @@
 static Bench b;
 static uint64_t generation; /* of the last launch; none has that of another one */
 static uint64_t template_generation;
-static const char *const trees[] = {NULL, "sweep"};
 
 /* ---- the template's side ---- */
 
@@ -144,7 +143,7 @@ static void start_template(const char *name) {
 }
 
 static void open_with(int tree, const char *name) {
-        bench_open(&b, &(BenchOptions) {.tree = trees[tree]});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[tree]});
         bench_pass_table(&b, NULL);
         start_template(name);
 }
@@ -288,39 +287,15 @@ START_TEST(over_a_death_of_droverd) {
 }
 END_TEST
 
-#define CASE(f) {#f, f}
-
 int main(int argc, char **argv) {
-        const struct {
-                const char *name;
-                const TTest *test;
-        } cases[] = {
+        const KeeperCase cases[] = {
                 CASE(forked_ones_are_the_keepers),
                 CASE(every_bad_manner),
                 CASE(nobody_to_ask),
                 CASE(over_a_death_of_droverd),
         };
-        Suite *s = suite_create("keeper-template");
-        SRunner *runner;
-        int n_failed;
 
         if (streq(argv[0], "template"))
                 act_as_template(argc > 1 ? argv[1] : "");
-        keeper_test_role(argc, argv);
-        if (!getenv("DROVER_KEEPER")) {
-                (void) fputs("DROVER_KEEPER must name the program\n", stderr);
-                return 77;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                TCase *t = tcase_create(cases[i].name);
-
-                tcase_set_timeout(t, 60);
-                tcase_add_loop_test(t, cases[i].test, 0, (int) ARRAY_SIZE(trees));
-                suite_add_tcase(s, t);
-        }
-        runner = srunner_create(s);
-        srunner_run_all(runner, CK_NORMAL);
-        n_failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n_failed > 0;
+        return keeper_test_main(argc, argv, "keeper-template", cases, ARRAY_SIZE(cases));
 }

@@ -17,23 +17,22 @@
 #define S(text) ((char *) (text))
 
 static Bench b;
-static const char *const trees[] = {NULL, "sweep"};
 
 static void open_plain(int tree) {
-        bench_open(&b, &(BenchOptions) {.tree = trees[tree]});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[tree]});
         bench_pass_table(&b, NULL);
 }
 
 START_TEST(the_table_is_said_first) {
         KeeperMessage hello;
 
-        bench_open(&b, &(BenchOptions) {.tree = trees[_i]});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[_i]});
         bench_pass_table(&b, &hello);
         ck_assert_uint_eq(hello.hello.version, KEEPER_PROTOCOL_VERSION);
         ck_assert_uint_eq(hello.hello.flags, KEEPER_HELLO_FIRST);
         ck_assert_int_eq(hello.hello.keeper_pid, b.keeper);
         ck_assert_int_eq(hello.hello.n_lives, 1);
-        if (trees[_i])
+        if (bench_trees[_i])
                 ck_assert_uint_eq(hello.hello.tree_mode, KEEPER_TREE_SWEEP);
         ck_assert_int_eq(hello.hello.tree_reason[0] != 0, hello.hello.tree_mode == KEEPER_TREE_SWEEP);
         ck_assert_uint_gt(hello.hello.n_fds_soft, 0);
@@ -456,7 +455,7 @@ START_TEST(descriptors_run_out) {
         unsigned n_started = 0, n_failed = 0;
         bool lives[N] = {};
 
-        bench_open(&b, &(BenchOptions) {.tree = trees[_i], .n_fds = 48});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[_i], .n_fds = 48});
         bench_pass_table(&b, NULL);
         for (uint32_t i = 0; i < N; i++)
                 bench_launch(&b, i, 1, NULL, ARGV(S("wait")));
@@ -489,7 +488,7 @@ START_TEST(a_silent_droverd_is_replaced) {
         KeeperMessage hello;
         pid_t worker;
 
-        bench_open(&b, &(BenchOptions) {.tree = trees[_i], .watchdog_usec = 300 * USEC_PER_MSEC});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[_i], .watchdog_usec = 300 * USEC_PER_MSEC});
         bench_pass_table(&b, &hello);
         ck_assert_uint_eq(hello.hello.watchdog_usec, 300 * USEC_PER_MSEC);
         bench_launch(&b, 0, 1, NULL, ARGV(S("wait")));
@@ -585,7 +584,7 @@ START_TEST(nothing_leaks_into_a_worker) {
         char text[4096] = "", path[128];
         FILE *f;
 
-        bench_open(&b, &(BenchOptions) {.tree = trees[_i], .before_exec = spoil_start});
+        bench_open(&b, &(BenchOptions) {.tree = bench_trees[_i], .before_exec = spoil_start});
         bench_pass_table(&b, NULL);
         (void) snprintf(path, sizeof(path), "%s/out", b.directory);
         s.candidates = shell;
@@ -691,13 +690,8 @@ START_TEST(orphans_are_reaped) {
 }
 END_TEST
 
-/* Each in a case of its own: CK_RUN_CASE=name runs one. */
-#define CASE(name) {#name, name}
 int main(int argc, char **argv) {
-        const struct {
-                const char *name;
-                const TTest *test;
-        } cases[] = {
+        const KeeperCase cases[] = {
                 CASE(the_table_is_said_first),
                 CASE(a_launch_and_its_end),
                 CASE(every_way_to_end),
@@ -724,25 +718,6 @@ int main(int argc, char **argv) {
                 CASE(descriptors_do_not_clobber_each_other),
                 CASE(orphans_are_reaped),
         };
-        Suite *s = suite_create("keeper");
-        SRunner *runner;
-        int n_failed;
 
-        keeper_test_role(argc, argv);
-        if (!getenv("DROVER_KEEPER")) {
-                (void) fputs("DROVER_KEEPER must name the program\n", stderr);
-                return 77;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                TCase *t = tcase_create(cases[i].name);
-
-                tcase_set_timeout(t, 60);
-                tcase_add_loop_test(t, cases[i].test, 0, (int) ARRAY_SIZE(trees));
-                suite_add_tcase(s, t);
-        }
-        runner = srunner_create(s);
-        srunner_run_all(runner, CK_NORMAL);
-        n_failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n_failed > 0;
+        return keeper_test_main(argc, argv, "keeper", cases, ARRAY_SIZE(cases));
 }

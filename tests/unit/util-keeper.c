@@ -17,93 +17,6 @@
 
 #define PATIENCE_MSEC 20000
 
-typedef struct Greeting {
-        char role; /* 'd' or 'l' */
-        pid_t pid;
-} Greeting;
-
-static char program[4096];
-
-const char *test_program(void) {
-        return program;
-}
-
-static int connect_to(const char *path) {
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-        (void) snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-        return fd >= 0 && connect(fd, (struct sockaddr *) &a, sizeof(a)) == 0 ? fd : -1;
-}
-
-_noreturn_ static void act_as_program(char role) {
-        const char *path = getenv("DROVER_TEST_SOCKET"), *line = getenv("DROVER_KEEPER_FD");
-        int control = path ? connect_to(path) : -1, fd = line ? atoi(line) : -1;
-        Greeting g = {.role = role, .pid = getpid()};
-        unsigned char code;
-
-        if (control < 0 || fd < 0 || packet_send(control, &g, sizeof(g), &fd, 1) < 0)
-                _exit(99);
-        if (recv(control, &code, 1, 0) != 1)
-                _exit(98);
-        _exit(code);
-}
-
-/* Verbs of a worker: each one property of a process, nothing more. */
-_noreturn_ static void act_as_worker(int argc, char **argv) {
-        const char *verb = argc > 1 ? argv[1] : "", *value = argc > 2 ? argv[2] : "0";
-        char byte;
-
-        if (streq(verb, "exit"))
-                _exit(atoi(value));
-        if (streq(verb, "die"))
-                (void) kill(getpid(), atoi(value));
-        if (streq(verb, "exit-after")) /* when descriptor 5 is at its end */
-                _exit(read(5, &byte, 1) == 0 ? atoi(value) : 97);
-        if (streq(verb, "daemonize") || streq(verb, "escape")) {
-                int said[2];
-
-                if (pipe(said) < 0)
-                        _exit(96);
-                if (fork() == 0) {
-                        (void) setsid();
-                        if (fork() == 0) {
-                                dprintf(3, "%d\n", getpid());
-                                (void) close(3);
-                                (void) close(said[0]);
-                                (void) close(said[1]);
-                                for (;;)
-                                        (void) pause();
-                        }
-                        _exit(0);
-                }
-                (void) wait(NULL);
-                (void) close(said[1]);
-                if (read(said[0], &byte, 1) != 0)
-                        _exit(95);
-                if (streq(verb, "daemonize"))
-                        _exit(7);
-        }
-        if (streq(verb, "ready"))
-                dprintf(4, "x\n");
-        if (streq(verb, "say"))
-                dprintf(1, "%s\n", value);
-        for (;;)
-                (void) pause();
-}
-
-void keeper_test_role(int argc, char **argv) {
-        ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-
-        program[n > 0 ? n : 0] = '\0';
-        if (streq(argv[0], "droverd"))
-                act_as_program('d');
-        if (streq(argv[0], "drover-logger"))
-                act_as_program('l');
-        if (streq(argv[0], "worker"))
-                act_as_worker(argc, argv);
-}
-
 static void start_keeper(Bench *b, const BenchOptions *o) {
         char text[32], path[128];
 
@@ -123,8 +36,8 @@ static void start_keeper(Bench *b, const BenchOptions *o) {
         (void) prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (o->before_exec)
                 o->before_exec();
-        (void) execl(getenv("DROVER_KEEPER"), "drover-keeper", "--droverd", program, "--logger", program, "--", "x",
-                     (char *) NULL);
+        (void) execl(getenv("DROVER_KEEPER"), "drover-keeper", "--droverd", test_program(), "--logger", test_program(), "--",
+                     "x", (char *) NULL);
         _exit(99);
 }
 
@@ -301,8 +214,9 @@ void bench_pass_table(Bench *b, KeeperMessage *ret_hello) {
 
 LaunchSpec bench_spec(char **argv) {
         static char *env[] = {(char *) "PATH=/usr/bin:/bin", (char *) "DROVER_NAME=test/0", NULL};
-        static char *candidates[] = {program, NULL};
+        static char *candidates[2];
 
+        candidates[0] = (char *) test_program();
         return (LaunchSpec) {.argv = argv, .env = env, .candidates = candidates, .umask = 022, .ready_fd = -1};
 }
 

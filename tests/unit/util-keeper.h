@@ -10,6 +10,7 @@
 #include "link/launch-request.h"
 #include "link/logger-protocol.h"
 #include "base/clock.h"
+#include <check.h>
 #include <sys/types.h>
 
 typedef struct Life {
@@ -36,8 +37,30 @@ typedef struct BenchOptions {
         void (*before_exec)(void); /* in the keeper's process */
 } BenchOptions;
 
-/** keeper_test_role() - first thing in main(): when started as droverd, logger or worker, this does not return. */
-void keeper_test_role(int argc, char **argv);
+/* What the program says first over the test's socket, its line to the keeper with it. */
+typedef struct Greeting {
+        char role; /* 'd' or 'l' */
+        pid_t pid;
+} Greeting;
+
+typedef struct KeeperCase {
+        const char *name;
+        const TTest *test;
+} KeeperCase;
+
+#define CASE(f) {#f, f}
+
+/* Both ways of holding trees: each case runs in either, told by _i. */
+#define BENCH_TREES 2
+extern const char *const bench_trees[BENCH_TREES];
+
+/**
+ * keeper_test_main() - all of main(): the exit code, 77 when $DROVER_KEEPER is missing
+ *
+ * Started as droverd, logger or worker it acts as that and does not return. Each case is one of libcheck, too:
+ * CK_RUN_CASE=name runs one.
+ */
+int keeper_test_main(int argc, char **argv, const char *name, const KeeperCase *cases, size_t n_cases);
 
 void bench_open(Bench *b, const BenchOptions *o);
 void bench_close(Bench *b); /* QUIT; the keeper must end with 0 and leave nothing */
