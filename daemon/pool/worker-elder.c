@@ -267,6 +267,7 @@ void worker_elder_serialize(const Worker *w, Text *t) {
                 json_put_string(t, "status_text", e->status_text);
         if (e->watchdog.is_changed)
                 json_put_u64(t, "watchdog", MIN(e->watchdog.changed, WATCHDOG_USEC_MAX));
+        faulty_put(&e->fault, t, "fault");
         json_put_string(t, "config", rolling_config_word(w->pool, e->config, rolling_former_config(w->pool)));
         json_end_object(t);
 }
@@ -288,6 +289,7 @@ void worker_elder_deserialize(Worker *w, const json_t *o) {
         w->elder.status_text = alloc_strdup(json_string_value(json_object_get(elder, "status_text")));
         w->elder.watchdog.is_changed = json_object_get(elder, "watchdog") != NULL;
         w->elder.watchdog.changed = get_u64(elder, "watchdog");
+        faulty_read(&w->elder.fault, json_object_get(elder, "fault"));
         w->elder.config = pool_config_ref(rolling_config_of(w->pool, json_object_get(elder, "config")));
 }
 

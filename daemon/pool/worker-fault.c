@@ -20,17 +20,6 @@ static const struct {
         [WORKER_FAULT_RECYCLED] = {"recycled", "it was replaced", false, 0},
 };
 
-const char *worker_fault_to_string(WorkerFault f) {
-        return (unsigned) f < _WORKER_FAULT_MAX ? faults[f].name : NULL;
-}
-
-WorkerFault worker_fault_from_string(const char *s) {
-        for (int f = WORKER_FAULT_NONE + 1; s && f < _WORKER_FAULT_MAX; f++)
-                if (streq(s, faults[f].name))
-                        return (WorkerFault) f;
-        return WORKER_FAULT_NONE;
-}
-
 const char *faulty_text(const Faulty *f) {
         return f->text ? f->text : f->kind == WORKER_FAULT_NONE ? "" : faults[f->kind].plain;
 }
@@ -45,6 +34,29 @@ void faulty_set(Faulty *f, WorkerFault kind, const char *text) {
 
         faulty_clear(f);
         *f = (Faulty){.kind = kind, .text = copy};
+}
+
+void faulty_put(const Faulty *f, Text *t, const char *key) {
+        if (f->kind == WORKER_FAULT_NONE)
+                return;
+        json_put_object(t, key);
+        json_put_string(t, "kind", faults[f->kind].name);
+        json_put_string(t, "text", faulty_text(f));
+        json_end_object(t);
+}
+
+static WorkerFault fault_from_name(const char *s) {
+        for (int f = WORKER_FAULT_NONE + 1; s && f < _WORKER_FAULT_MAX; f++)
+                if (streq(s, faults[f].name))
+                        return (WorkerFault) f;
+        return WORKER_FAULT_NONE;
+}
+
+void faulty_read(Faulty *f, const json_t *o) {
+        WorkerFault kind = fault_from_name(json_string_value(json_object_get(o, "kind")));
+
+        if (kind != WORKER_FAULT_NONE)
+                faulty_set(f, kind, json_string_value(json_object_get(o, "text")));
 }
 
 void worker_book_fault(Worker *w) {

@@ -53,15 +53,6 @@ static void put_starts(const Worker *w, Text *t) {
         json_end_array(t);
 }
 
-static void put_fault(const Faulty *f, Text *t, const char *key) {
-        if (f->kind == WORKER_FAULT_NONE)
-                return;
-        json_put_object(t, key);
-        json_put_string(t, "kind", worker_fault_to_string(f->kind));
-        json_put_string(t, "text", faulty_text(f));
-        json_end_object(t);
-}
-
 void worker_serialize(const Worker *w, Text *t) {
         const struct {
                 const char *key;
@@ -102,8 +93,8 @@ void worker_serialize(const Worker *w, Text *t) {
                 json_put_u64(t, "recycled", w->recycled_generation);
                 json_put_u64(t, "recycle_retry_at", w->recycle_retry_at);
         }
-        put_fault(&w->fault, t, "fault");
-        put_fault(&w->ended_fault, t, "ended_fault");
+        faulty_put(&w->fault, t, "fault");
+        faulty_put(&w->ended_fault, t, "ended_fault");
         worker_drain_serialize(w, t);
         worker_elder_serialize(w, t);
         rolling_serialize_worker(w, t);
@@ -169,13 +160,6 @@ static void read_history(Worker *w, const json_t *o) {
         }
 }
 
-static void read_fault(Faulty *f, const json_t *o) {
-        WorkerFault kind = worker_fault_from_string(json_string_value(json_object_get(o, "kind")));
-
-        if (kind != WORKER_FAULT_NONE)
-                faulty_set(f, kind, json_string_value(json_object_get(o, "text")));
-}
-
 /* What the process said of itself. */
 static void read_words(Worker *w, const json_t *o) {
         w->is_reloading = get_mark(o, "reloading");
@@ -218,8 +202,8 @@ int worker_deserialize(Worker *w, const json_t *o) {
         w->has_ended_overdue = get_mark(o, "ended_overdue");
         w->is_stopped_for_need = get_mark(o, "stopped_for_need");
         read_words(w, o);
-        read_fault(&w->fault, json_object_get(o, "fault"));
-        read_fault(&w->ended_fault, json_object_get(o, "ended_fault"));
+        faulty_read(&w->fault, json_object_get(o, "fault"));
+        faulty_read(&w->ended_fault, json_object_get(o, "ended_fault"));
         w->generation = get_u64(o, "generation");
         w->ended_generation = get_u64(o, "ended");
         w->started_at = get_u64(o, "started_at");

@@ -272,11 +272,11 @@ void worker_forget_words(Worker *w); /* of a process that is gone */
 /* worker-fault.c */
 void worker_fault(Worker *w, WorkerFault kind, const char *text); /* WORKER_ON_FAULT, unless it is on its way out */
 void worker_book_fault(Worker *w);                                /* it ended: its fault is the end's */
-const char *worker_fault_to_string(WorkerFault f);                /* NULL: none */
-WorkerFault worker_fault_from_string(const char *s);              /* NULL in, or unknown: WORKER_FAULT_NONE */
 const char *faulty_text(const Faulty *f);                         /* "": none */
 void faulty_set(Faulty *f, WorkerFault kind, const char *text);
 void faulty_clear(Faulty *f);
+void faulty_put(const Faulty *f, Text *t, const char *key); /* on record, where there is one */
+void faulty_read(Faulty *f, const json_t *o);               /* NULL: there is none */
 
 /* worker-stop.c */
 void worker_send_elder_stop(Worker *w);     /* stop command or signal */

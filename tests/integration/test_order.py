@@ -361,6 +361,18 @@ class Recycle(unittest.TestCase):
             worker = d.workers("bad")["bad/0"]
             self.assertEqual((worker["state"], worker["pid"]), ("running", pid))
 
+    def test_why_it_gave_way_survives(self):
+        with House() as d:
+            d.write_config({"pools": {"p": {"command": ["/bin/sh", "-c", "trap '' TERM; exec sleep 1000000"], "stop": {"timeout": "1s"},
+                                            "recycle": {"age": "300ms", "jitter": 0}}}})
+            d.start()
+            e = d.follow("worker.recycled", 0)
+            d.follow("worker.running", e["seq"])  # with that the old one was asked to stop, which it does not hear
+            d.kill_droverd()
+            end = d.follow("worker.exited", e["seq"])["data"]
+            self.assertEqual(end["pid"], e["data"]["pid"])
+            self.assertRegex(end["cause"], "^replaced for its age, ")
+
     # Answers each connection at once; at SIGTERM it finishes the one in hand and takes no other.
     BUSY_SERVER = """
 import os, select, signal, socket
