@@ -5,6 +5,7 @@
 #include "config/config-validate.h"
 #include "base/alloc.h"
 #include "base/parse.h"
+#include "config/config-reuse.h"
 
 #define READY_TRY_TIMEOUT (2 * USEC_PER_SEC) /* of one try of a probe of `ready` */
 
@@ -159,5 +160,12 @@ int config_validate_pool(ConfigCheck *c, const Spot *at, const char *name, json_
 int pool_config_from_json(const char *name, json_t *o, bool is_run, const ConfigContext *ctx, PoolConfig **ret,
                           ConfigFaults *faults) {
         ConfigCheck c = { .ctx = ctx, .faults = faults, .is_run = is_run };
-        return config_validate_pool(&c, NULL, name, o, ret);
+        int r = is_run ? config_reuse(&c, name, o, ret) : 0;
+
+        if (r != 0)
+                return MIN(r, 0);
+        r = config_validate_pool(&c, NULL, name, o, ret);
+        if (r == 0 && is_run)
+                config_reuse_remember(*ret, ctx);
+        return r;
 }

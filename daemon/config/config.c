@@ -29,15 +29,10 @@ static void listen_done(PoolConfig *c) {
         free(c->listen);
 }
 
-PoolConfig *pool_config_unref(PoolConfig *c) {
-        if (!c || --c->n_ref > 0)
-                return NULL;
-        free(c->name);
+static void words_done(PoolConfig *c) {
         strv_free(c->command);
         free(c->module);
         free(c->target);
-        json_decref(c->args);
-        json_decref(c->kwargs);
         free(c->workers_text);
         free(c->directory);
         strv_free(c->env);
@@ -54,7 +49,19 @@ PoolConfig *pool_config_unref(PoolConfig *c) {
         probe_done(&c->health.probe);
         listen_done(c);
         access_done(&c->access);
+}
+
+PoolConfig *pool_config_unref(PoolConfig *c) {
+        if (!c || --c->n_ref > 0)
+                return NULL;
+        free(c->name);
+        json_decref(c->args);
+        json_decref(c->kwargs);
         json_decref(c->source);
+        if (c->base)
+                pool_config_unref(c->base);
+        else
+                words_done(c);
         free(c);
         return NULL;
 }

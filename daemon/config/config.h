@@ -206,6 +206,7 @@ typedef struct PoolConfig {
         bool is_run;        /* made with the defaults of `run` */
         uint64_t template_hash; /* for pool/pool-template.c: of what its template is launched with; 0: not looked at yet */
         json_t *source; /* normalised JSON of exactly the keys given, for config.show, the journal and the diff */
+        struct PoolConfig *base; /* counted; not NULL: name, args, kwargs and source are its own, all else is the base's */
 } PoolConfig;
 
 typedef struct Config {

@@ -183,6 +183,87 @@ START_TEST(short_memory_is_no_fault) {
 }
 END_TEST
 
+#define RUN "{\"module\":\"m.so\",\"target\":\"f\",\"start_method\":\"forkserver\",\"args\":["
+
+START_TEST(a_run_like_the_one_before_borrows_its_words) {
+        ConfigContext ctx = context();
+        _cleanup_free_ char *fault = NULL;
+        PoolConfig *first = make(RUN "1]}", true, &ctx, &fault), *second = make(RUN "2,[3]]}", true, &ctx, &fault);
+
+        ck_assert_ptr_nonnull(second);
+        ck_assert_ptr_eq(second->base, first->base ? first->base : first);
+        pool_config_unref(first);
+        ck_assert_str_eq(second->name, "p");
+        ck_assert_str_eq(second->target, "f");
+        ck_assert_int_eq(second->start_method, START_FORKSERVER);
+        ck_assert_int_eq(second->restart.policy, RESTART_NEVER_AGAIN);
+        ck_assert_int_eq(json_integer_value(json_array_get(second->args, 0)), 2);
+        ck_assert_ptr_null(second->kwargs);
+        _cleanup_free_ char *source = json_dumps(second->source, JSON_COMPACT | JSON_SORT_KEYS);
+        ck_assert_str_eq(source, "{\"args\":[2,[3]],\"module\":\"m.so\",\"start_method\":\"forkserver\",\"target\":\"f\"}");
+        pool_config_unref(second);
+}
+END_TEST
+
+static const char *const unlike[] = {
+        "{\"module\":\"m.so\",\"target\":\"g\",\"start_method\":\"forkserver\",\"args\":[]}",
+        "{\"module\":\"m.so\",\"target\":\"f\",\"start_method\":\"fork\",\"args\":[]}",
+        "{\"module\":\"m.so\",\"target\":\"f\",\"start_method\":\"forkserver\"}",
+        RUN "],\"kwargs\":{}}", RUN "],\"nice\":1}", RUN "],\"env\":{\"A\":\"b\"}}",
+};
+
+START_TEST(a_run_unlike_the_one_before_is_made_anew) {
+        ConfigContext ctx = context(), other = context();
+        _cleanup_free_ char *fault = NULL;
+        _cleanup_(pool_config_unrefp) PoolConfig *first = make(RUN "1]}", true, &ctx, &fault), *next = make(unlike[_i], true, &ctx, &fault),
+                                                 *again = make(RUN "1]}", true, &ctx, &fault), *blind = NULL, *pool = NULL;
+
+        ck_assert(first && next && again);
+        ck_assert_ptr_null(next->base);
+        other.is_blind = true;
+        blind = make(RUN "1]}", true, &other, &fault);
+        ck_assert(blind && !blind->base);
+        pool = make(RUN "1]}", false, &other, &fault);
+        ck_assert(pool && !pool->base && pool->restart.policy == RESTART_ALWAYS);
+}
+END_TEST
+
+START_TEST(a_fault_in_the_arguments_of_a_run_like_the_one_before_is_told) {
+        static const char *const faulty[] = {"{\"module\":\"m.so\",\"target\":\"f\",\"args\":[]}", "{\"module\":\"m.so\",\"target\":\"f\",\"args\":{}}"};
+        static const char method[] = ",\"start_method\":\"fork\"}";
+        ConfigContext ctx = context();
+
+        for (size_t i = 0; i < ARRAY_SIZE(faulty); i++) {
+                _cleanup_free_ char *fault = NULL, *text = alloc_printf("%.*s%s", (int) strlen(faulty[i]) - 1, faulty[i], method);
+                _cleanup_(pool_config_unrefp) PoolConfig *p = make(text, true, &ctx, &fault);
+
+                ck_assert((p != NULL) == (i == 0));
+                if (!p)
+                        ck_assert_ptr_nonnull(strstr(fault, "args: expected an array"));
+        }
+}
+END_TEST
+
+START_TEST(short_memory_of_a_run_like_the_one_before_is_no_fault) {
+        ConfigContext ctx = context();
+        _cleanup_free_ char *fault = NULL;
+        _cleanup_(pool_config_unrefp) PoolConfig *first = make(RUN "1]}", true, &ctx, &fault);
+        _cleanup_json_ json_t *o = json_loads(RUN "2]}", 0, NULL);
+        int r = -1;
+
+        for (unsigned long n = 1; r != 0 && n < 200; n++) {
+                _cleanup_config_faults_ ConfigFaults faults = { 0 };
+                _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
+                alloc_fail_at(n);
+                r = pool_config_from_json("p", o, true, &ctx, &p, &faults);
+                alloc_fail_at(0);
+                ck_assert_int_eq(r == 0, p != NULL);
+                ck_assert_msg(r == 0 || r == -ENOMEM, "%lu: %d", n, r);
+        }
+        ck_assert_int_eq(r, 0);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("config-module");
         TCase *t = tcase_create("config-module");
@@ -202,6 +283,10 @@ int main(void) {
         tcase_add_test(t, without_the_host_there_are_no_modules);
         tcase_add_test(t, a_change_names_what_was_written);
         tcase_add_test(t, short_memory_is_no_fault);
+        tcase_add_test(t, a_run_like_the_one_before_borrows_its_words);
+        tcase_add_loop_test(t, a_run_unlike_the_one_before_is_made_anew, 0, ARRAY_SIZE(unlike));
+        tcase_add_test(t, a_fault_in_the_arguments_of_a_run_like_the_one_before_is_told);
+        tcase_add_test(t, short_memory_of_a_run_like_the_one_before_is_no_fault);
         suite_add_tcase(s, t);
         srunner_set_fork_status(r, CK_NOFORK);
         srunner_run_all(r, CK_NORMAL);
