@@ -72,15 +72,16 @@ static void on_timeout_signal(int sig) {
 
 /* On a stack of its own: the task's may be used up. A program that has a handler of its own keeps it. */
 static void handle_timeouts(void) {
-        static char stack[STACK_SIZE];
-        stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
+        stack_t alternative = {.ss_size = STACK_SIZE};
         struct sigaction old, action = {.sa_handler = on_timeout_signal, .sa_flags = SA_ONSTACK | SA_RESTART};
         _cleanup_text_ Text unused = {0};
 
         traceback_append(&unused, NULL, NULL); /* the first backtrace(3) loads a library: not in a handler */
         if (sigaction(TIMEOUT_SIGNAL, NULL, &old) < 0 || old.sa_handler != SIG_DFL)
                 return;
-        (void) sigaltstack(&alternative, NULL);
+        alternative.ss_sp = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        if (alternative.ss_sp != MAP_FAILED) /* for as long as the process lives */
+                (void) sigaltstack(&alternative, NULL);
         (void) sigaction(TIMEOUT_SIGNAL, &action, NULL);
 }
 
