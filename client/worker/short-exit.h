@@ -4,7 +4,10 @@
 
 /** short_exit_prepare() - the first thing in main(): what is registered from now on is called before exit(3) is cut short. */
 void short_exit_prepare(void);
-/** short_exit_allow() - in a forked process, with everything loaded. Nothing changes where a library has a destructor. */
+/**
+ * short_exit_allow() - in a template, with everything loaded: for the processes that it forks
+ * Nothing changes where a library has a destructor, or another is loaded later.
+ */
 void short_exit_allow(void);
 
 #endif

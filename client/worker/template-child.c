@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXIT_NOT_BEGUN 126
@@ -35,8 +36,10 @@ _noreturn_ static void fail(int report, const char *stage, int error, int detail
 static bool has_null_input;
 
 /* Of the template, when it began to serve; nothing changes them later while it has one thread. */
-static sigset_t changed_signals;
-static bool are_signals_known;
+static struct {
+        bool are_known, has_mask, has_stack;
+        bool is_changed[NSIG];
+} signals;
 
 static bool is_by_default(int sig) {
         struct sigaction a;
@@ -62,11 +65,14 @@ static void rehearse(void) {
 }
 
 static void note_signals(void) {
-        are_signals_known = template_has_one_thread();
-        (void) sigemptyset(&changed_signals);
+        stack_t stack;
+        sigset_t mask;
+
+        signals.are_known = template_has_one_thread();
+        signals.has_mask = sigprocmask(SIG_SETMASK, NULL, &mask) < 0 || !sigisemptyset(&mask);
+        signals.has_stack = sigaltstack(NULL, &stack) < 0 || !(stack.ss_flags & SS_DISABLE);
         for (int sig = 1; sig < NSIG; sig++)
-                if (!is_by_default(sig))
-                        (void) sigaddset(&changed_signals, sig);
+                signals.is_changed[sig] = sig != SIGKILL && sig != SIGSTOP && !is_by_default(sig);
 }
 
 void template_child_prepare(void) {
@@ -82,9 +88,12 @@ static void reset_signals(void) {
         sigset_t none;
 
         for (int sig = 1; sig < NSIG; sig++)
-                if (sig != SIGKILL && sig != SIGSTOP && (!are_signals_known || sigismember(&changed_signals, sig) == 1))
-                        (void) sigaction(sig, &by_default, NULL); /* EINVAL for the library's own two */
-        (void) sigaltstack(&no_stack, NULL);
+                if (!signals.are_known || signals.is_changed[sig])
+                        (void) sigaction(sig, &by_default, NULL); /* EINVAL for those that nobody can change */
+        if (!signals.are_known || signals.has_stack)
+                (void) sigaltstack(&no_stack, NULL);
+        if (signals.are_known && !signals.has_mask)
+                return;
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -201,17 +210,39 @@ static bool is_own_pid(const char *key) {
 static bool is_dropped(const char *entry, const json_t *env) {
         const char *end = strchr(entry, '=');
         char key[ENVIRONMENT_KEY_MAX];
+        size_t n = end ? (size_t) (end - entry) : sizeof key;
 
-        if (!end || (size_t) (end - entry) >= sizeof key)
+        if (n >= sizeof key)
                 return false;
-        (void) snprintf(key, sizeof key, "%.*s", (int) (end - entry), entry);
+        memcpy(key, entry, n);
+        key[n] = '\0';
         return streq(key, "DROVER_TEMPLATE_FD") || streq(key, "DROVER_START_METHOD") || json_object_get(env, key);
+}
+
+/* KEY=TEXT at @at. No snprintf(3): its pages are the process's to map and to unmap, for this alone. Return: behind it. */
+static char *put_entry(char *at, const char *key, const char *text, size_t n) {
+        size_t n_key = strlen(key);
+
+        memcpy(at, key, n_key);
+        at[n_key] = '=';
+        memcpy(at + n_key + 1, text, n);
+        at[n_key + 1 + n] = '\0';
+        return at + n_key + 1 + n + 1;
+}
+
+static char *put_variable(char *at, const char *key, const json_t *value) {
+        const char *text = json_string_value(value);
+        char pid[ENVIRONMENT_ENTRY_MORE - 1];
+
+        if (!is_own_pid(key))
+                return put_entry(at, key, text ? text : "", json_string_length(value));
+        return put_entry(at, key, pid, (size_t) snprintf(pid, sizeof pid, "%d", (int) getpid()));
 }
 
 /* All at once: setenv(3) would copy the table with each one. Strings and table stay for ever, as those of exec do. */
 static void set_environment(const TemplateRequest *r, json_t *env) {
         size_t n = 0, n_old = 0, size = 0;
-        char **table, *at, *end;
+        char **table, *at;
         const char *key;
         json_t *value;
 
@@ -219,23 +250,18 @@ static void set_environment(const TemplateRequest *r, json_t *env) {
                 n_old++;
         json_object_foreach(env, key, value)
                 size += strlen(key) + json_string_length(value) + ENVIRONMENT_ENTRY_MORE;
-        table = calloc(n_old + json_object_size(env) + 1, sizeof *table);
+        table = malloc((n_old + json_object_size(env) + 1) * sizeof *table);
         at = malloc(size + 1);
-        end = at + size;
         if (!table || !at)
                 fail(r->report, "request", ENOMEM, 2);
         for (size_t i = 0; i < n_old; i++)
                 if (!is_dropped(environ[i], env))
                         table[n++] = environ[i];
         json_object_foreach(env, key, value) {
-                const char *text = json_string_value(value) ? json_string_value(value) : "";
-
                 table[n++] = at;
-                if (is_own_pid(key))
-                        at += snprintf(at, (size_t) (end - at), "%s=%d", key, (int) getpid()) + 1;
-                else
-                        at += snprintf(at, (size_t) (end - at), "%s=%s", key, text) + 1;
+                at = put_variable(at, key, value);
         }
+        table[n] = NULL;
         environ = table;
 }
 
@@ -297,7 +323,7 @@ static json_t *await_request(TemplateRequest *r) {
 /* With a name of its own before a session of its own: so it is told from a template. */
 static void begin_session(const TemplateRequest *r, const char *name) {
         (void) prctl(PR_SET_NAME, name);
-        if (setsid() < 0)
+        if (syscall(SYS_setsid) < 0) /* setsid(3) does no more, but stands in a page of its own */
                 fail(r->report, "session", errno, 0);
         reset_signals();
 }
@@ -323,7 +349,8 @@ static json_t *be_spare(TemplateRequest *r, const TemplateHooks *hooks) {
 
         begin_session(r, "drover-spare");
         if (hooks->warm)
-                hooks->warm();
+                hooks->warm(hooks->userdata);
+        *(char **volatile *) &environ = environ; /* set_environment() writes there */
         close_reserved(); /* not before what a module opens is beyond them; what comes with the request is lifted out of their way */
         say(r->report, template_is_inside ? "hello inside" : "hello");
         request = await_request(r);

@@ -28,7 +28,7 @@ void template_reserve(void);
 /* What its owner has to say; NULL: nothing. */
 typedef struct TemplateHooks {
         bool (*is_stale)(void *userdata); /* before each fork, and of a spare before it begins; true: not with what it has loaded */
-        void (*warm)(void); /* in a spare that has nothing to do yet: what its launch would do first */
+        void (*warm)(void *userdata); /* in a spare that has nothing to do yet: what its launch would do first */
         void *userdata;
 } TemplateHooks;
 

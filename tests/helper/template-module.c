@@ -1,11 +1,13 @@
 /* template-module.c - a module that tells what a process of it was given, and dies in ways that a fork may get wrong. */
 #include "drover.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +219,21 @@ static json_t *orphan_says(drover_task *task, json_t *args, json_t *kwargs) {
         return nap(task, args, kwargs);
 }
 
+static void say_at_exit(void) {
+        (void) printf("at exit\n");
+}
+
+/* All that is left to do when a process ends: of a library that is loaded late, in a namespace of its own if that is wanted. */
+static json_t *leave_work(drover_task *task, json_t *args, json_t *kwargs) {
+        const char *library = json_string_value(json_array_get(args, 0));
+        bool is_apart = json_is_true(json_array_get(args, 1));
+
+        if (library && !(is_apart ? dlmopen(LM_ID_NEWLM, library, RTLD_NOW) : dlopen(library, RTLD_NOW)))
+                return drover_raise(task, "OSError", "%s", dlerror());
+        (void) printf("unflushed\n");
+        return atexit(say_at_exit) == 0 ? json_true() : drover_raise(task, "MemoryError", "no atexit");
+}
+
 static const drover_target targets[] = {
         {"facts", facts, "what this process was given"},
         {"die_with_mutex", die_with_mutex, "take the shared mutex and die"},
@@ -225,6 +242,7 @@ static const drover_target targets[] = {
         {"threads", threads, "4"},
         {"fail", fail, "an exception"},
         {"nap", nap, "until killed"},
+        {"leave_work", leave_work, "work for the end of the process: of the library given too"},
         {"newline_to", newline_to, "a newline to that descriptor, and nap"},
         {"orphan_says", orphan_says, "READY=1 by a process whose parent is the one given, and nap"},
         {NULL},

@@ -11,6 +11,8 @@ import test_template
 from daemon_util import PATIENCE, is_alive, wait_gone
 from test_template import METHODS, MODULE, House
 
+PARTING = os.environ["PARTING_LIBRARY"]
+
 
 def children(d):
     """(pid, comm) of every living child of the keeper."""
@@ -105,6 +107,19 @@ class Spares(unittest.TestCase):
                     self.assertIn("cannot open /nonexistent/x as standard output: No such file", str(caught.exception))
                 with open(out, encoding="utf-8") as f:
                     self.assertEqual(f.read().count('"pid"'), 4)
+
+    def test_what_is_left_for_the_end(self):
+        """Streams, atexit(3), and libraries: of one that is loaded late too, wherever that is."""
+        for method in METHODS:
+            with self.subTest(method), Stock() as d:
+                d.start()
+                for i in range(3):
+                    for library, more in ([None], []), ([PARTING], ["parted"]), ([PARTING, True], ["parted"]):
+                        if i > 0:
+                            d.fill(method)
+                        name = d.target("leave_work", method, *library)
+                        self.assertEqual(d.end(name)["exitcode"], 0, d.lines(name, "stderr"))
+                        self.assertEqual(sorted(d.lines(name)), sorted(["exit() was called", "unflushed", "at exit"] + more))
 
     def test_ready(self):
         """By its pipe, whose number something else has in the spare, and by an orphan of its own."""
