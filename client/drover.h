@@ -213,8 +213,8 @@ int drover_poll(drover_client *client, int timeout_msec);
 
 /**
  * drover_run() - start one process and wait until it is started
- * @what:     the parameters of the method "run": {"command": ["/bin/echo", "hello"]} and, if wished, "name", "daemon",
- *            "env", "directory", ... any key of a pool
+ * @what:     the parameters of the method "run": {"command": ["/bin/echo", "hello"]}, or {"module": "/usr/lib/math.so",
+ *            "target": "square", "args": [5]}, and, if wished, "name", "daemon", "env", "directory", ... any key of a pool
  * @ret_name: its name, the caller's to free(); may be NULL
  *
  * Return: 0; as drover_call(). A program that cannot be started is the daemon's error `failed`.
@@ -368,6 +368,18 @@ void drover_blob_free(drover_blob *blob);
  *             {NULL},
  *     };
  *     const drover_module drover_module_table = {.abi = DROVER_MODULE_ABI, .name = "math", .targets = targets};
+ *
+ * Called by the workers of a pool, and once in a process of its own (here drover_call() and drover_run() do the same):
+ *
+ *     droverctl targets ./math.so
+ *     droverctl add math --module ./math.so --workers cpus
+ *     droverctl submit --wait math square 5
+ *     droverctl run --module ./math.so --target square 5
+ *
+ * A worker does one task after the other, all in its main thread; more at once is what more workers are for. What a target prints
+ * goes to the log of its worker. When a task lasts longer than its "timeout", SIGUSR2 has the worker write to stderr where it
+ * is, unless init() has set a handler of its own; a second later the worker is killed, and a new one takes its place. A target may
+ * fork, may end its process, and may crash: its caller hears of that as the error `worker-died`.
  */
 
 #define DROVER_MODULE_ABI 1
@@ -451,8 +463,7 @@ json_t *drover_raise_at(drover_task *task, const char *function, const char *fil
  * drover_worker_run() - be a worker until drover wants no more of it
  * Serves the channel at the descriptor $DROVER_TASKS_FD. In a pool with start_method "fork" or "forkserver" the program is
  * started once, as a template ($DROVER_TEMPLATE_FD), and this function forks the workers and returns in each of them when it
- * ends. A program that drover did not start as a worker of a pool with
- * "protocol": "tasks" gets an error.
+ * ends. A program that drover did not start as a worker of a pool with "protocol": "tasks" gets an error.
  *
  * Return: what main() shall return: 0 at the channel's end; 1 after a failed init() or a broken channel; 2 without a
  * channel or with a faulty table. It is said on stderr.
