@@ -40,7 +40,7 @@ static bool string_take(Plain *p, const char **ret, size_t *ret_n) {
 
         if (!take(p, '"'))
                 return false;
-        for (s = p->at; s < p->end && *s >= 0x20 && *s != '"' && *s != '\\'; s++) /* negative: no ASCII */
+        for (s = p->at; s < p->end && (signed char) *s >= 0x20 && *s != '"' && *s != '\\'; s++) /* negative: no ASCII */
                 ;
         if (s == p->end || *s != '"')
                 return false;
