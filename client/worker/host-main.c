@@ -75,13 +75,10 @@ static json_t *value_of(const char *text, const char *absent, json_type type) {
         return v;
 }
 
-static int tell_exception(const json_t *error) {
-        const json_t *data = json_object_get(error, "data");
-        const char *traceback = json_string_value(json_object_get(data, "traceback"));
-
+static int tell(const char *traceback, const char *message) {
         if (traceback && *traceback)
                 (void) fprintf(stderr, "Traceback (innermost first):\n%s", traceback);
-        (void) fprintf(stderr, "%s\n", json_string_value(json_object_get(error, "message")));
+        (void) fprintf(stderr, "%s\n", message);
         return 1;
 }
 
@@ -89,6 +86,7 @@ static int tell_exception(const json_t *error) {
 static int call_unknown(const drover_module *m, const char *target) {
         _cleanup_json_ json_t *request = NULL, *answer = NULL;
         _cleanup_text_ Text out = {0};
+        const char *message;
         char *line;
         int r;
 
@@ -98,25 +96,14 @@ static int call_unknown(const drover_module *m, const char *target) {
         free(line);
         if (r >= 0)
                 answer = json_loadb(out.data, out.length, JSON_DISABLE_EOF_CHECK, NULL);
-        if (answer)
-                return tell_exception(json_object_get(answer, "error"));
-        (void) fprintf(stderr, "drover-host: out of memory\n");
-        return 1;
+        message = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
+        return tell(NULL, message ? message : "drover-host: out of memory");
 }
 
 static int tell_raised(const drover_task *task) {
-        _cleanup_json_ json_t *whole = NULL;
-        _cleanup_text_ Text t = {0};
+        _cleanup_text_ Text buf = {0};
 
-        json_put_object(&t, NULL);
-        task_put_exception(&t, "error", task);
-        json_end_object(&t);
-        if (text_check(&t) >= 0)
-                whole = json_loadb(t.data, t.length, 0, NULL);
-        if (whole)
-                return tell_exception(json_object_get(whole, "error"));
-        (void) fprintf(stderr, "drover-host: out of memory\n");
-        return 1;
+        return tell(task->traceback.data, task_exception_text(task, &buf));
 }
 
 /* As a task is, but for the text on the way there and back. Its result is to be one that could be sent. */

@@ -192,16 +192,19 @@ bool task_put_result(Text *t, drover_task *task, const json_t *value) {
         return false;
 }
 
-void task_put_exception(Text *t, const char *key, const drover_task *task) {
-        const char *type = task->type ? task->type : TYPE_DEFAULT, *message = task->message ? task->message : MESSAGE_NO_MEMORY;
-        _cleanup_text_ Text whole = {0};
+const char *task_exception_text(const drover_task *task, Text *buf) {
+        text_appendf(buf, "%s: %s", task->type ? task->type : TYPE_DEFAULT, task->message ? task->message : MESSAGE_NO_MEMORY);
+        return text_check(buf) < 0 ? MESSAGE_NO_MEMORY : buf->data;
+}
 
-        text_appendf(&whole, "%s: %s", type, message);
+void task_put_exception(Text *t, const char *key, const drover_task *task) {
+        _cleanup_text_ Text buf = {0};
+
         json_put_object(t, key);
         json_put_i64(t, "code", TASK_ERROR_RAISED);
-        json_put_string(t, "message", text_check(&whole) < 0 ? MESSAGE_NO_MEMORY : whole.data);
+        json_put_string(t, "message", task_exception_text(task, &buf));
         json_put_object(t, "data");
-        json_put_string(t, "type", type);
+        json_put_string(t, "type", task->type ? task->type : TYPE_DEFAULT);
         json_put_string(t, "traceback", task->traceback.data ? task->traceback.data : "");
         json_end_object(t);
         json_end_object(t);

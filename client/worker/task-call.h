@@ -30,6 +30,8 @@ int task_call_watch_forks(void);
 void task_raise(drover_task *task, const char *type, const char *message);
 /** task_put_result() - or nothing, and an exception: it cannot be written (it contains itself). */
 bool task_put_result(Text *t, drover_task *task, const json_t *value);
+/** task_exception_text() - "TYPE: MESSAGE", in @buf unless memory is short for it. */
+const char *task_exception_text(const drover_task *task, Text *buf);
 /** task_put_exception() - {"code","message":"TYPE: MESSAGE","data":{"type","traceback"}} as member @key. */
 void task_put_exception(Text *t, const char *key, const drover_task *task);
 /** task_keep() - what was appended to @t since the last time is finished. What does not fit is lost with this process. */
