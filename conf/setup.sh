@@ -10,7 +10,7 @@ build="gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libjansson-dev 
        zlib1g-dev libzstd-dev"
 demo="python3-minimal python3 redis-server jq netcat-openbsd procps"
 tests="clang libclang-rt-14-dev valgrind strace git python3 jq netcat-openbsd redis-server procps
-       apache2-utils wrk nginx-light systemd systemd-container dbus tmux util-linux bash zsh fish man-db groff-base mandoc prometheus nodejs"
+       apache2-utils wrk nginx-light systemd systemd-container dbus util-linux bash zsh fish man-db groff-base mandoc prometheus nodejs"
 
 wanted=""
 for set in "${@:-build}"; do
