@@ -205,7 +205,9 @@ struct TaskPool {
 struct TaskRoom {
         TaskWorld world;
         BlobRoom *blobs;
-        TaskPool *pools, *due;
+        TaskPool *pools, *due; /* also those that were removed, TASK_POOLS_GONE_MAX of them */
+        uint64_t number_floor; /* no task of a pool that is not among them has a larger number */
+        bool has_new_gone;
         Channel *channels; /* by generation */
         Channel *dirty;    /* with something to send or to take */
         TaskUser *users;
@@ -228,6 +230,7 @@ struct TaskRoom {
 };
 
 /* task-room.c */
+#define TASK_POOLS_GONE_MAX 100u
 TaskPool *task_pool_get(TaskRoom *r, Pool *p); /* NULL: memory is short */
 TaskPool *task_pool_find(TaskRoom *r, const char *name);
 void task_pool_mark(TaskPool *p); /* to be looked at by the next dispatch */
@@ -404,5 +407,6 @@ void record_state(Task *t);
 void record_claim(Task *t); /* on the disk only: a worker is about to get it */
 void record_forget(Task *t);
 void record_numbers(TaskPool *p);
+void record_forget_numbers(TaskPool *p);
 
 #endif

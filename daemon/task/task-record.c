@@ -124,12 +124,22 @@ void record_forget(Task *t) {
         delete_key(t->pool->room, key, t->is_durable);
 }
 
+static char *numbers_key(const TaskPool *p, char buf[static TASK_ID_MAX + 16]) {
+        (void) snprintf(buf, TASK_ID_MAX + 16, "tasks:%s", p->name);
+        return buf;
+}
+
+void record_forget_numbers(TaskPool *p) {
+        char key[TASK_ID_MAX + 16];
+
+        delete_key(p->room, numbers_key(p, key), true);
+}
+
 void record_numbers(TaskPool *p) {
         char key[TASK_ID_MAX + 16], value[32];
 
-        (void) snprintf(key, sizeof key, "tasks:%s", p->name);
         (void) snprintf(value, sizeof value, "%llu", (unsigned long long) p->reserved_number);
-        put_value(p->room, key, value, true);
+        put_value(p->room, numbers_key(p, key), value, true);
 }
 
 void task_room_put_all(TaskRoom *r) {

@@ -32,6 +32,7 @@ TaskPool *task_pool_get(TaskRoom *r, Pool *pool) {
         }
         p->room = r;
         p->pool = pool;
+        p->last_number = p->reserved_number = r->number_floor;
         HASH_ADD_KEYPTR(hh, r->pools, p->name, strlen(p->name), p);
         return p;
 }
@@ -76,7 +77,35 @@ void task_room_pool_changed(TaskRoom *r, Pool *pool, bool is_removed) {
                 task_pool_gone(p);
         else
                 p->pool = pool;
+        r->has_new_gone |= is_removed;
         task_pool_mark(p);
+}
+
+static bool is_forgettable(const TaskPool *p) {
+        return !p->pool && !p->tasks && !p->channels && !p->maps && !p->is_due && p->room->fill_pool != p;
+}
+
+/* A pool of the same name goes on with the numbers of the one that was removed. Of the oldest of too many of those no more is
+ * remembered than what makes the numbers of whatever comes new. */
+static void gone_trim(TaskRoom *r) {
+        TaskPool *p, *next;
+        size_t n = 0;
+
+        if (!r->has_new_gone)
+                return;
+        r->has_new_gone = false;
+        HASH_ITER(hh, r->pools, p, next)
+                n += !p->pool;
+        HASH_ITER(hh, r->pools, p, next) {
+                if (n <= TASK_POOLS_GONE_MAX)
+                        return;
+                if (!is_forgettable(p))
+                        continue;
+                r->number_floor = MAX(r->number_floor, p->last_number);
+                record_forget_numbers(p);
+                task_pool_free(p);
+                n--;
+        }
 }
 
 /* ---- what pools tell ---- */
@@ -332,6 +361,7 @@ void task_room_dispatch(TaskRoom *r) {
                 pool_set_queued(p->pool, p->n_queued);
         }
         task_room_trim(r);
+        gone_trim(r);
 }
 
 void task_room_flush(TaskRoom *r) {

@@ -300,6 +300,33 @@ START_TEST(the_disk_refuses) {
 }
 END_TEST
 
+/* Two tasks of a pool that is removed then. Return: the number of the second. */
+static uint64_t come_and_go(const char *name) {
+        uint64_t number;
+
+        pool = world_pool(name, "{\"command\":[\"true\"],\"protocol\":\"tasks\",\"autostart\":false}");
+        (void) submit_of(1, NULL, 1, true);
+        number = task_number(submit_of(1, NULL, 1, true));
+        task_room_pool_changed(room, pool, true);
+        pool_remove(pool);
+        pool_set_converge(world.set);
+        posted();
+        return number;
+}
+
+START_TEST(removed_pools_are_not_remembered_for_ever) {
+        char name[16];
+
+        for (unsigned i = 0; i < TASK_POOLS_GONE_MAX + 10; i++) {
+                (void) snprintf(name, sizeof name, "r%u", i);
+                ck_assert_uint_eq(come_and_go(name), i <= TASK_POOLS_GONE_MAX ? 2 : 4);
+        }
+        ck_assert_uint_eq(HASH_COUNT(room->pools), TASK_POOLS_GONE_MAX + (task_pool_find(room, "p") != NULL));
+        ck_assert_uint_eq(come_and_go("r50"), 4); /* where it was */
+        ck_assert_uint_gt(come_and_go("r0"), 2);  /* beyond where it was */
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("task-room");
         TCase *c = tcase_create("all");
@@ -315,6 +342,7 @@ int main(void) {
         tcase_add_test(c, durable_is_accepted_by_the_disk);
         tcase_add_test(c, many_durable_ones);
         tcase_add_test(c, the_disk_refuses);
+        tcase_add_test(c, removed_pools_are_not_remembered_for_ever);
         suite_add_tcase(s, c);
         r = srunner_create(s);
         srunner_run_all(r, CK_ENV);
