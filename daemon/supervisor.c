@@ -9,7 +9,8 @@
  *   record     the journal is written
  *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded,
  *              and what a worker said by droverd
- *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client was told survives any kill */
+ *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client was told survives any kill
+ *   tidy       what nobody waits for; it goes on record with the next turn */
 #include "supervisor-internal.h"
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -46,6 +47,8 @@ static int post_dispatch(sd_event_source *source, void *userdata) {
                 task_room_flush(s->tasks);
                 control_flush(s->control);
         }
+        if (pool_set_tidy(s->pools))
+                control_note_due(s->control);
         return 0;
 }
 

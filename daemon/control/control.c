@@ -270,12 +270,16 @@ static void flush_rank(Control *c, ConnectionRank rank, usec_t span) {
         }
 }
 
-static void flush(Control *c, usec_t span) {
-        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++) {
-                flush_rank(c, rank, span);
+void control_note_due(Control *c) {
+        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++)
                 if (c->unsent[rank] || waiter_set_is_due(c->waiters, rank))
                         control_want_more(c, rank);
-        }
+}
+
+static void flush(Control *c, usec_t span) {
+        for (ConnectionRank rank = 0; rank < _RANK_MAX; rank++)
+                flush_rank(c, rank, span);
+        control_note_due(c);
         free_closed(c, span);
         if (c->closed || audit_is_pending(&c->audit))
                 control_want_more(c, RANK_OTHERS);

@@ -97,6 +97,8 @@ void control_access_changed(Control *c);
 void control_settle(Control *c);
 /** control_flush() - write queued output. From the post source, after journal_flush(). Both do as much as a turn bears. */
 void control_flush(Control *c);
+/** control_note_due() - something changed after control_settle(): there shall be another turn for those who wait for it. */
+void control_note_due(Control *c);
 /** control_finish() - settle and flush all there is: there will be no further turn. */
 void control_finish(Control *c);
 /** control_begin_shutdown() - refuse changing calls with `shutting-down`; status, wait, logs go on. */

@@ -274,8 +274,6 @@ void pool_set_forget_ended(PoolSet *s, Pool *p) {
 }
 
 static void pool_set_reap(PoolSet *s) {
-        while (s->n_ended > POOL_RUN_ENDED_MAX && worker_is_settled(s->ended->workers[0]))
-                pool_set_forget_ended(s, s->ended);
         for (size_t i = s->has_leaving ? s->n_pools : 0; i > 0; i--)
                 if (s->pools[i - 1]->is_removing && s->pools[i - 1]->n_workers == 0)
                         pool_set_drop(s, s->pools[i - 1]);
@@ -304,6 +302,14 @@ void pool_set_converge(PoolSet *s) {
                 pool_set_settle(s);
         errand_set_converge(s);
         pool_set_reap(s);
+}
+
+bool pool_set_tidy(PoolSet *s) {
+        size_t n_before = s->n_ended;
+
+        while (s->n_ended > POOL_RUN_ENDED_MAX && worker_is_settled(s->ended->workers[0]))
+                pool_set_forget_ended(s, s->ended);
+        return s->n_ended < n_before;
 }
 
 /* ---- shutdown ---- */

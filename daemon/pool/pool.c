@@ -181,15 +181,22 @@ static int pool_copy_run(Pool *p, const RunOptions *run) {
         return 0;
 }
 
-int pool_add_run(PoolSet *s, PoolConfig *c, const RunOptions *run, Pool **ret) {
-        Pool *p = pool_find(s, c->name);
-        int r;
+/* Whether the pool of this name was an ended `run` process, which is forgotten now. */
+static bool pool_give_way(PoolSet *s, const char *name) {
+        Pool *p = pool_find(s, name);
 
-        if (p && (!p->in_ended || !worker_is_settled(p->workers[0])))
-                return -EEXIST;
-        if (p)
-                pool_set_forget_ended(s, p);
-        r = pool_make(s, c, POOL_FROM_RUN, &p);
+        if (!p->in_ended || !worker_is_settled(p->workers[0]))
+                return false;
+        pool_set_forget_ended(s, p);
+        return true;
+}
+
+int pool_add_run(PoolSet *s, PoolConfig *c, const RunOptions *run, Pool **ret) {
+        Pool *p = NULL;
+        int r = pool_make(s, c, POOL_FROM_RUN, &p);
+
+        if (r == -EEXIST && pool_give_way(s, c->name))
+                r = pool_make(s, c, POOL_FROM_RUN, &p);
         if (r < 0)
                 return r;
         p->wants_start = true;

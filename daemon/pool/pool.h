@@ -20,7 +20,7 @@ typedef struct PoolHooks {
          * of it is to be renewed: pool_set_next_unrecorded(). */
         void (*worker_changed)(Worker *w, void *userdata);
         /* A slot goes (scaled down, pool removed, an ended run process forgotten): @w dies after the call, forget it.
-         * From pool_set_converge(), or from pool_add_run() for the process that the new one replaces. */
+         * From pool_set_converge(), pool_set_tidy(), or from pool_add_run() for the process that the new one replaces. */
         void (*worker_removed)(Worker *w, void *userdata);
         /* A pool was added, removed (then @p dies after the call), scaled. */
         void (*pool_changed)(Pool *p, bool is_removed, void *userdata);
@@ -136,6 +136,9 @@ const char *pool_nearest_name(PoolSet *s, const PoolView *view, const char *name
 
 /** pool_set_converge() - start and stop until actual = wanted, as far as it goes now. From the post source only. */
 void pool_set_converge(PoolSet *s);
+/** pool_set_tidy() - what nobody waits for: `run` processes beyond the number that is remembered are forgotten. Once a turn,
+ *  after its answers have gone out. Return: whether any was. */
+bool pool_set_tidy(PoolSet *s);
 void pool_set_want_stop_all(PoolSet *s); /* shutdown: nothing starts any more (on_daemon_exit keep: left alone) */
 /** pool_set_is_quiet() - no process is left that should end, but for those on which SIGKILL has no effect, and every end is
  *  settled. Checks and stop commands do not count: those of workers that ended have been killed. */

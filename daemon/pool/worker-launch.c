@@ -247,27 +247,39 @@ static void describe_overdue(const Worker *w, char *buf, size_t size) {
                         c->stop_command ? "its stop command" : signal_to_string(worker_stop_signal(w, w->ended_fault.kind)));
 }
 
-void worker_describe_exit(const Worker *w, char *buf, size_t size) {
-        const char *fault = w->has_exit ? faulty_text(&w->ended_fault) : "";
+/* Of a start that failed: in the words of what was to be launched. */
+static void describe_failure(const Worker *w, char *buf, size_t size) {
         const PoolConfig *c = worker_next_config(w);
         const KeeperFailure *f = &w->exit.failure;
         LaunchSpec spec;
+
+        if (f->stage == LAUNCH_LISTEN && (size_t) f->detail < c->n_listen) {
+                listen_describe(&c->listen[f->detail], f->error, buf, size);
+        } else if (f->stage == LAUNCH_TEMPLATE && w->refusal) {
+                (void) snprintf(buf, size, "%s", w->refusal);
+        } else {
+                launch_spec_fill(c, w->pool, &spec);
+                launch_failure_describe(f, &spec, buf, size);
+        }
+}
+
+void worker_describe_exit(const Worker *w, char *buf, size_t size) {
+        const char *fault = w->has_exit ? faulty_text(&w->ended_fault) : "";
         ExitStatus e = w->exit;
         size_t n;
 
-        launch_spec_fill(c, w->pool, &spec);
-        (void) snprintf(buf, size, "%s%s", fault, *fault ? ", " : "");
+        buf[0] = '\0';
+        if (*fault)
+                (void) snprintf(buf, size, "%s, ", fault);
         if (w->has_exit && w->has_ended_overdue)
                 describe_overdue(w, buf + strlen(buf), size - strlen(buf));
         if (*buf)
                 e.exit.sent = 0; /* not on anybody's request */
         n = strlen(buf);
-        if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_LISTEN && (size_t) f->detail < c->n_listen)
-                listen_describe(&c->listen[f->detail], f->error, buf + n, size - n);
-        else if (w->has_exit && w->exit.is_failure_to_start && f->stage == LAUNCH_TEMPLATE && w->refusal)
-                (void) snprintf(buf + n, size - n, "%s", w->refusal);
-        else if (w->has_exit && n < size)
-                exit_status_describe(&e, &spec, buf + n, size - n);
+        if (w->has_exit && w->exit.is_failure_to_start)
+                describe_failure(w, buf + n, size - n);
+        else if (w->has_exit)
+                exit_status_describe(&e, NULL, buf + n, size - n);
 }
 
 /* ---- what the child says ---- */

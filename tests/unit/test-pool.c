@@ -423,6 +423,7 @@ START_TEST(test_ended_runs_are_bounded) {
                 fake_drained(fake_child(name));
         }
         pool_set_converge(world.set);
+        pool_set_tidy(world.set);
         ck_assert_uint_eq(pool_count(world.set), POOL_RUN_ENDED_MAX);
         ck_assert_ptr_null(pool_find(world.set, "job-4"));
         ck_assert_ptr_nonnull(pool_find(world.set, "job-5"));
