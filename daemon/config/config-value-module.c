@@ -51,12 +51,19 @@ const ConfigType config_type_target = { "name", target_read, string_equal, targe
 
 /* args, kwargs: kept as they are; on the way to the worker they are one argument of a program */
 
+/* As one argument of a program. */
+static bool is_too_long(const json_t *v) {
+        _cleanup_text_ Text t = {0};
+
+        return json_dump_append(&t, v, JSON_COMPACT) < 0 || (text_check(&t) >= 0 && t.length > CONFIG_STRING_MAX);
+}
+
 static void value_read(ConfigCheck *c, const Spot *at, json_t *v, const ConfigKey *key, void *object) {
         bool is_array = key->type == &config_type_args;
 
         if (is_array ? !json_is_array(v) : !json_is_object(v))
                 config_fault_value(c, at, "expected %s", is_array ? "an array: [5, \"x\"]" : "an object: {\"base\": 2}");
-        else if (json_dumpb(v, NULL, 0, JSON_COMPACT) > CONFIG_STRING_MAX)
+        else if (is_too_long(v))
                 config_fault_value(c, at, "too long: the kernel takes at most %u bytes in one argument; a task takes more",
                                    CONFIG_STRING_MAX);
         else {

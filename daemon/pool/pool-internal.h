@@ -88,6 +88,7 @@ struct PoolSet {
         Pool **pools; /* by name */
         size_t n_pools, pools_capacity;
         size_t walked; /* where pool_next() came to */
+        size_t made_at; /* the last one made, or its neighbour */
         Worker *changed;
         Worker *unrecorded; /* what is on record of them is no more true */
         Pool *ring;
