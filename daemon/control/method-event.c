@@ -108,8 +108,7 @@ static void tell_gap(EventStream *s, uint64_t next) {
 static void tell_event(EventStream *s, const Event *e) {
         Text *t = call_notify_begin(s->call, PROTOCOL_NOTIFY_EVENT);
 
-        text_append_char(t, ',');
-        text_append_n(t, e->json + 1, e->json_length - 2); /* without its braces */
+        event_put(e, t);
         call_notify_end(s->call);
 }
 

@@ -28,18 +28,24 @@ int event_kind_from_string(const char *s) {
         return -EINVAL;
 }
 
-void event_format(Text *t, uint64_t seq, usec_t realtime, EventKind k, const char *pool, const char *worker,
-                  const char *data) {
+void event_put(const Event *e, Text *t) {
         char when[TIME_TEXT_MAX];
 
-        json_put_object(t, NULL);
-        json_put_u64(t, "seq", seq);
-        json_put_string(t, "time", time_format(when, realtime));
-        json_put_string(t, "event", event_kind_to_string(k));
-        if (pool)
-                json_put_string(t, "pool", pool);
-        if (worker)
-                json_put_string(t, "worker", worker);
-        json_put_raw(t, "data", data ? data : "{}");
-        json_end_object(t);
+        json_put_u64(t, "seq", e->seq);
+        json_put_string(t, "time", time_format(when, e->time));
+        json_put_string(t, "event", event_kind_to_string(e->kind));
+        if (e->pool)
+                json_put_string(t, "pool", e->pool);
+        if (e->worker)
+                json_put_string(t, "worker", e->worker);
+        json_put_raw(t, "data", e->data);
+}
+
+char *event_text(const Event *e) {
+        _cleanup_text_ Text t = {0};
+
+        json_put_object(&t, NULL);
+        event_put(e, &t);
+        json_end_object(&t);
+        return text_take(&t);
 }

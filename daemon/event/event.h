@@ -58,15 +58,12 @@ typedef struct Event {
         usec_t time; /* CLOCK_REALTIME */
         EventKind kind;
         const char *pool, *worker; /* NULL when it concerns none */
-        const char *json;          /* the whole event object: {"seq","time","event","pool","worker","data":{...}} */
-        size_t json_length;
+        const char *data;          /* a JSON object as text */
 } Event;
 
-/**
- * event_format() - append the whole event object to @t
- * @pool, @worker: NULL leaves the member out. @data: a JSON object as text, NULL for {}.
- */
-void event_format(Text *t, uint64_t seq, usec_t realtime, EventKind k, const char *pool, const char *worker,
-                  const char *data);
+/** event_put() - append the members of the event object: "seq","time","event", "pool" and "worker" if any, "data" */
+void event_put(const Event *e, Text *t);
+/** event_text() - the whole event object, the caller's; NULL when memory is short. */
+char *event_text(const Event *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* hub.c - the ring and the subscribers.
  *
  * The ring is an array of slots used in a circle: `first` is the oldest, `n` how many are used. Each slot owns one
- * allocation: its JSON, then the two names. Numbers in the ring grow but may have holes, where memory was short.
+ * allocation: its data, then the two names; the JSON around them is made for who reads it. Numbers in the ring grow but
+ * may have holes, where memory was short.
  *
  * A subscriber that goes away while an event is handed out is only marked; hub_emit() frees it when the outermost
  * round is over, so that the list is never cut under the walker. */
@@ -17,8 +18,13 @@ struct HubSubscriber {
         HubSubscriber *prev, *next;
 };
 
+typedef struct RingSlot {
+        Event event;
+        size_t n_bytes; /* of its allocation, which begins with the data */
+} RingSlot;
+
 struct Hub {
-        Event *ring;
+        RingSlot *ring;
         size_t ring_capacity, max_bytes;
         size_t first, n, n_bytes;
         uint64_t last_seq;
@@ -26,10 +32,6 @@ struct Hub {
         unsigned n_rounds; /* rounds of handing out now on the stack */
         bool has_gone;
 };
-
-static size_t event_bytes(const Event *e) {
-        return e->json_length + (e->pool ? strlen(e->pool) : 0) + (e->worker ? strlen(e->worker) : 0) + 3;
-}
 
 int hub_new(Hub **ret, size_t ring_max_events, size_t ring_max_bytes, uint64_t first_seq) {
         _cleanup_(hub_freep) Hub *h = NULL;
@@ -39,7 +41,7 @@ int hub_new(Hub **ret, size_t ring_max_events, size_t ring_max_bytes, uint64_t f
         h = NEW0(Hub);
         if (!h)
                 return -ENOMEM;
-        h->ring = NEW0_ARRAY(Event, ring_max_events);
+        h->ring = NEW0_ARRAY(RingSlot, ring_max_events);
         if (!h->ring)
                 return -ENOMEM;
         h->ring_capacity = ring_max_events;
@@ -50,11 +52,11 @@ int hub_new(Hub **ret, size_t ring_max_events, size_t ring_max_bytes, uint64_t f
 }
 
 static void ring_drop_oldest(Hub *h) {
-        Event *e = &h->ring[h->first];
+        RingSlot *slot = &h->ring[h->first];
 
-        h->n_bytes -= event_bytes(e);
-        free((char *) e->json);
-        *e = (Event){0};
+        h->n_bytes -= slot->n_bytes;
+        free((char *) slot->event.data);
+        *slot = (RingSlot){0};
         h->first = (h->first + 1) % h->ring_capacity;
         h->n--;
 }
@@ -82,55 +84,52 @@ Hub *hub_free(Hub *h) {
         return NULL;
 }
 
-/* Append @s with its terminator; @ret_offset says where it went. NULL takes no room. */
-static void append_name(Text *t, const char *s, size_t *ret_offset) {
-        *ret_offset = t->length;
-        if (s)
-                text_append_n(t, s, strlen(s) + 1);
+/* A copy of @s at *at, which goes on behind it; NULL takes no room. */
+static const char *copy_text(char **at, const char *s, size_t n) {
+        char *copy = *at;
+
+        if (!s)
+                return NULL;
+        memcpy(copy, s, n);
+        *at += n;
+        return copy;
 }
 
 /* One allocation for all text of an event; -ENOMEM leaves @ret alone. */
-static int event_build(const Event *head, const char *data, Event *ret) {
-        _cleanup_text_ Text t = {0};
-        size_t length, at_pool, at_worker;
-        Event e = *head;
+static int slot_fill(const Event *e, RingSlot *ret) {
+        size_t n_data = strlen(e->data) + 1, n_pool = e->pool ? strlen(e->pool) + 1 : 0, n_worker = e->worker ? strlen(e->worker) + 1 : 0;
+        RingSlot slot = {.event = *e, .n_bytes = n_data + n_pool + n_worker};
+        char *at = alloc_resize(NULL, slot.n_bytes);
 
-        event_format(&t, e.seq, e.time, e.kind, e.pool, e.worker, data);
-        length = t.length;
-        text_append_n(&t, "", 1);
-        append_name(&t, e.pool, &at_pool);
-        append_name(&t, e.worker, &at_worker);
-        if (text_check(&t) < 0)
+        if (!at)
                 return -ENOMEM;
-        e.json = text_take(&t);
-        e.json_length = length;
-        e.pool = e.pool ? e.json + at_pool : NULL;
-        e.worker = e.worker ? e.json + at_worker : NULL;
-        *ret = e;
+        slot.event.data = copy_text(&at, e->data, n_data);
+        slot.event.pool = copy_text(&at, e->pool, n_pool);
+        slot.event.worker = copy_text(&at, e->worker, n_worker);
+        *ret = slot;
         return 0;
 }
 
-static void ring_push(Hub *h, const Event *e) {
-        size_t bytes = event_bytes(e);
-
-        while (h->n > 0 && (h->n == h->ring_capacity || h->n_bytes + bytes > h->max_bytes))
+static void ring_push(Hub *h, const RingSlot *slot) {
+        while (h->n > 0 && (h->n == h->ring_capacity || h->n_bytes + slot->n_bytes > h->max_bytes))
                 ring_drop_oldest(h);
-        h->ring[(h->first + h->n) % h->ring_capacity] = *e;
+        h->ring[(h->first + h->n) % h->ring_capacity] = *slot;
         h->n++;
-        h->n_bytes += bytes;
+        h->n_bytes += slot->n_bytes;
 }
 
 void hub_emit(Hub *h, EventKind k, const char *pool, const char *worker, const char *data) {
-        Event head = {.seq = ++h->last_seq, .time = clock_realtime(), .kind = k, .pool = pool, .worker = worker}, e;
+        Event e = {.seq = ++h->last_seq, .time = clock_realtime(), .kind = k, .pool = pool, .worker = worker, .data = data ? data : "{}"};
         HubSubscriber *s;
+        RingSlot slot;
 
-        if (event_build(&head, data, &e) < 0)
+        if (slot_fill(&e, &slot) < 0)
                 return;
-        ring_push(h, &e);
+        ring_push(h, &slot);
         h->n_rounds++;
         DL_FOREACH(h->subscribers, s) {
                 if (!s->is_gone)
-                        s->callback(&e, s->userdata);
+                        s->callback(&slot.event, s->userdata);
         }
         if (--h->n_rounds == 0 && h->has_gone)
                 subscribers_sweep(h, false);
@@ -145,7 +144,7 @@ uint64_t hub_replay(Hub *h, uint64_t since, hub_callback cb, void *userdata) {
         size_t n = h->n;
 
         for (size_t i = 0; i < n; i++) {
-                const Event *e = &h->ring[(h->first + i) % h->ring_capacity];
+                const Event *e = &h->ring[(h->first + i) % h->ring_capacity].event;
 
                 if (e->seq <= since)
                         continue;

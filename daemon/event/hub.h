@@ -1,7 +1,7 @@
 /* hub.h - what has happened: emit to subscribers, keep a bounded ring for late joiners.
  *
  * Owner: Supervisor. Every event has a sequence number that only grows, over restarts of droverd too (the journal
- * reserves numbers ahead). Payloads are kept as JSON text. Subscribers are called from hub_emit() and must only
+ * reserves numbers ahead). Data is kept as JSON text. Subscribers are called from hub_emit() and must only
  * note it (control queues output; it never calls back into a room below). */
 #ifndef DROVER_EVENT_HUB_H
 #define DROVER_EVENT_HUB_H
@@ -14,7 +14,7 @@ typedef void (*hub_callback)(const Event *e, void *userdata);
 
 /**
  * hub_new() - @first_seq: the number of the first event to come (1 or more)
- * The ring holds at most @ring_max_events and @ring_max_bytes of events; the newest one stays even when it alone is
+ * The ring holds at most @ring_max_events and @ring_max_bytes of their data and names; the newest one stays even when it alone is
  * larger. Return: 0; -EINVAL when a bound is 0; -ENOMEM.
  */
 int hub_new(Hub **ret, size_t ring_max_events, size_t ring_max_bytes, uint64_t first_seq);

@@ -85,7 +85,7 @@ static void note(Hook *h, const Event *e) {
         free(h->json);
         h->pool = e->pool ? alloc_strdup(e->pool) : NULL;
         h->worker = e->worker ? alloc_strdup(e->worker) : NULL;
-        h->json = alloc_strndup(e->json, e->json_length);
+        h->json = event_text(e);
         h->kind = e->kind;
         h->seq = e->seq;
         h->n_pending++;
