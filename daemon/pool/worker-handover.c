@@ -7,6 +7,8 @@
  *   table ENDED, another generation              ended in the gap: handled as if just heard
  *   table RUNNING                                goes on in the recorded state, timers with what is left of them
  *   no entry, the record says there is a process the launch never reached the keeper: started again, if wanted
+ * A process of `run` has no record before its end, unless something else happens to it: that its pool is there means that
+ * it is wanted, all else is in the table.
  * Times are CLOCK_MONOTONIC: record and table do not outlive the boot. */
 #include "pool/pool-internal.h"
 
@@ -188,6 +190,7 @@ int worker_deserialize(Worker *w, const json_t *o) {
         if (state < 0)
                 return -EBADMSG;
         worker_put_back(w, (WorkerState) state);
+        w->has_record = true;
         worker_set_wanted(w, get_mark(o, "wanted"));
         w->start_due = get_mark(o, "start_due");
         w->restart_due = get_mark(o, "restart_due");

@@ -120,6 +120,7 @@ struct Worker {
         bool has_been_refused; /* it was told so, once a process */
         bool is_to_tell;    /* a wish or a word of its own is new: worker_changed at the next converge */
         bool is_unrecorded; /* in the set's list */
+        bool has_record;    /* it was on record at least once */
         bool is_paused;     /* the present process is to be frozen */
         bool is_frozen;     /* it is, as the keeper has seen */
         bool is_freezing;   /* the keeper was asked to freeze or to thaw it and has not said yet that it is so */

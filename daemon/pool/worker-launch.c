@@ -215,6 +215,12 @@ void worker_refuse(Worker *w, const KeeperFailure *f, const char *text) {
         launch_refused(w, f);
 }
 
+/* The first launch of a process of `run`, wanted since its pool is there: its pool is on record, and the keeper's table has
+ * the rest. */
+static bool is_launch_known(const Worker *w) {
+        return w->pool->origin == POOL_FROM_RUN && !w->has_record && w->is_wanted && w->config->ready == READY_EXEC;
+}
+
 void worker_launch(Worker *w) {
         KeeperFailure failure = {.stage = _LAUNCH_STAGE_MAX};
         int r;
@@ -236,6 +242,8 @@ void worker_launch(Worker *w) {
         w->pool->set->n_alive++;
         worker_facts_stale(w);
         worker_tell(w);
+        if (is_launch_known(w))
+                worker_unrecord(w);
 }
 
 /* "did not end within 10s of SIGTERM; " */

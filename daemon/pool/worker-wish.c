@@ -48,8 +48,10 @@ void worker_unrecord(Worker *w) {
 Worker *pool_set_next_unrecorded(PoolSet *s) {
         Worker *w = s->unrecorded;
 
-        if (w)
-                worker_unrecord(w);
+        if (!w)
+                return NULL;
+        worker_unrecord(w);
+        w->has_record = true;
         return w;
 }
 

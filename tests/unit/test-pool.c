@@ -783,34 +783,61 @@ static Worker *run_worker(const char *name) {
         return pool_worker(pool_find(world.set, name), 0);
 }
 
-/* That it was started is not written down: the keeper's table tells the next life. */
-START_TEST(test_adopt_unrecorded_starts) {
-        KeeperMessage slots[2];
+static void forget_worker_records(void) {
+        for (size_t i = 0; i < n_records; i++) {
+                for (size_t k = 0; k < records[i].n_workers; k++)
+                        free(records[i].workers[k]);
+                records[i].n_workers = 0;
+        }
+}
 
-        world_run("up", NULL);
-        world_run("over", NULL);
+/* That it is to be started, and was, is not written down: its pool and the keeper's table tell the next life. */
+START_TEST(test_adopt_unrecorded_starts) {
+        static const char *const names[] = { "up", "over", "asked", "unasked" };
+        KeeperMessage slots[3];
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                world_run(names[i], NULL);
         pool_set_converge(world.set);
-        for (int i = 0; i < 2; i++)
-                ck_assert_ptr_nonnull(pool_set_next_unrecorded(world.set));
         ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
         write_records();
+        forget_worker_records();
         fake_started(fake_child("up"), 500);
         fake_started(fake_child("over"), 501);
         pool_set_converge(world.set);
         ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
         ck_assert_int_eq(worker_state(run_worker("up")), WORKER_RUNNING);
         fake_child("over")->is_ended = true; /* nobody hears of it */
-        slots[0] = slot_of(fake_child("up"));
-        slots[1] = slot_of(fake_child("over"));
-        ck_assert_uint_eq(die_and_return(slots, 2), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+                slots[i] = slot_of(fake_child(names[i]));
+        ck_assert_uint_eq(die_and_return(slots, ARRAY_SIZE(slots)), 0);
         settle();
         ck_assert_int_eq(worker_state(run_worker("up")), WORKER_RUNNING);
         ck_assert_int_eq(worker_pid(run_worker("up")), 500);
+        ck_assert_int_eq(worker_state(run_worker("asked")), WORKER_RUNNING);
+        ck_assert_int_eq(worker_state(run_worker("unasked")), WORKER_RUNNING); /* it never reached the keeper */
         fake_ended(fake_child("over"), CLD_EXITED, 3);
-        ck_assert_int_eq(worker_state(run_worker("over")), WORKER_EXITED);
+        pool_set_converge(world.set);
+        ck_assert_int_eq(worker_state(run_worker("over")), WORKER_EXITED); /* and is not run again */
         ck_assert_int_eq(exit_status_exitcode(worker_last_exit(run_worker("over"))), 3);
-        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("up"));
-        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("over"));
+        while (worker_state(pool_set_next_unrecorded(world.set)) != WORKER_EXITED)
+                ;
+}
+END_TEST
+
+/* What else happens to it is. */
+START_TEST(test_unrecorded_starts_are_recorded_later) {
+        world_run("stopped", NULL);
+        world_run("ended", NULL);
+        pool_set_converge(world.set);
+        ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
+        worker_want_stop(run_worker("stopped"));
+        pool_set_converge(world.set);
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("stopped"));
+        ck_assert_ptr_null(pool_set_next_unrecorded(world.set));
+        fake_started(fake_child("ended"), 501);
+        fake_ended(fake_child("ended"), CLD_EXITED, 0);
+        ck_assert_ptr_eq(pool_set_next_unrecorded(world.set), run_worker("ended"));
 }
 END_TEST
 
@@ -861,7 +888,7 @@ int main(void) {
                 test_run,
                 test_ended_runs_are_bounded, test_adopt_running, test_adopt_ends, test_adopt_stopping,
                 test_adopt_back_off, test_words_are_recorded, test_adopt_daemon_run, test_adopt_leaving, test_adopt_settled,
-                test_adopt_launched_with, test_adopt_unrecorded_starts,
+                test_adopt_launched_with, test_adopt_unrecorded_starts, test_unrecorded_starts_are_recorded_later,
         };
         Suite *s = suite_create("pool");
         TCase *t = tcase_create("pool");
