@@ -1,9 +1,10 @@
 /* supervisor-reload.c - from files to pools.
  *
  * Start is a reload from nothing, so there is one sequence: load and check all -> compare with what runs -> carry out.
- * A pool whose name is that of one still stopping waits for it; one whose name is taken is left out. A fault anywhere before the last step changes nothing. What runs is asked from the pools
- * themselves, never from a remembered file, so it holds after any number of lives. Only pools that came from the
- * configuration are touched; those of pool.add and run are not its business. */
+ * A pool whose name is that of one still stopping waits for it; one whose name is taken is left out. A fault anywhere
+ * before the last step changes nothing. What runs is asked from the pools themselves, never from a remembered file, so it
+ * holds after any number of lives. Only pools that came from the configuration are touched; those of pool.add and run are
+ * not its business. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/parse.h"

@@ -367,7 +367,8 @@ void state_restore(Supervisor *s, KeeperTable *t) {
         (void) journal_replay(s->journal, "task", task_room_restore, s->tasks);
         task_room_catch_up(s->tasks);
         for (size_t i = 0; r >= 0 && i < n_orphans; i++) {
-                if (!errand_is_name(orphans[i]->slot_info.name) && !streq(orphans[i]->slot_info.name, KEEPER_SPARE_NAME)) /* those are begun anew where still needed */
+                /* Errands and spares are begun anew where they are still needed. */
+                if (!errand_is_name(orphans[i]->slot_info.name) && !streq(orphans[i]->slot_info.name, KEEPER_SPARE_NAME))
                         log_warning("%s (pid %d) belongs to no pool any more; ending it", orphans[i]->slot_info.name,
                                     orphans[i]->slot_info.pid);
                 (void) keeper_link_abandon(s->keeper, orphans[i]);

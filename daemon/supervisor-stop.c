@@ -1,12 +1,11 @@
 /* supervisor-stop.c - the orderly end.
  *
- *   asked -> workers are stopped, each with its own signal and timeout -> quiet -> hooks have run -> what is left outside
- *   is swept ->
- *   waiting clients get their answers -> sockets are unlinked -> QUIT
+ *   asked -> workers are stopped, each with its own signal and timeout -> quiet -> hooks have run -> waiting clients get
+ *   their answers -> what is left outside is swept -> sockets are unlinked -> QUIT
  *
  * A worker that does not stop is killed after its stop.timeout, and its tree with it; one on which SIGKILL has no effect
- * is given up after half a minute. Hooks have 10 s for their last runs. A second request changes nothing. Workers with on_daemon_exit "keep" are left alone: nobody reads their
- * output any more, and a later daemon does not know them. */
+ * is given up after half a minute. Hooks have 10 s for their last runs. A second request changes nothing. Workers with
+ * on_daemon_exit "keep" are left alone: nobody reads their output any more, and a later daemon does not know them. */
 #include "base/log.h"
 #include "pool/listen.h"
 #include "supervisor-internal.h"

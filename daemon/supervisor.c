@@ -9,7 +9,8 @@
  *   record     the journal is written
  *   keeper     launches, signals and acknowledgements go out: an end is forgotten by the keeper only when recorded,
  *              and what a worker said by droverd
- *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client was told survives any kill
+ *   flush      tasks go out to workers, and what those answered is taken off their channels; answers go out: what a client
+ *              was told survives any kill
  *   tidy       what nobody waits for; it goes on record with the next turn */
 #include "supervisor-internal.h"
 #include "base/alloc.h"

@@ -22,7 +22,7 @@ int task_exit_status(const json_t *outcome);
 int task_show_outcome(const Ctl *c, const json_t *outcome);
 /** task_show_outcomes() - of several, in the form of -o; the exit status is that of the worst. */
 int task_show_outcomes(const Ctl *c, const json_t *tasks);
-/** task_put() - one in the forms of a line each: jsonl, name. */
+/** task_put_line() - one in the forms of a line each: jsonl, name. */
 void task_put_line(const Ctl *c, Text *out, const json_t *task);
 
 #endif

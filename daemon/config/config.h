@@ -251,7 +251,7 @@ typedef struct ConfigFaults {
 } ConfigFaults;
 void config_faults_done(ConfigFaults *f);
 #define _cleanup_config_faults_ _cleanup_(config_faults_done)
-/** config_faults_format() - "file:line:column: key: text" */
+/** config_fault_format() - "file:line:column: key: text" */
 char *config_fault_format(const ConfigFault *f);
 
 /* What a configuration is made for. */

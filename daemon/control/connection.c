@@ -1,8 +1,8 @@
 /* connection.c - lines in to request.c, lines out at the end of the turn.
  *
- * At most REQUESTS_PER_TURN requests of one peer, and no further one after USEC_PER_TURN, are handled in a turn of the loop; the rest waits in its stream and in
- * the list `unhandled`, behind everybody else's. Only when no line waits is the socket read again, so a peer's input
- * never holds more than one read beyond one line. */
+ * At most REQUESTS_PER_TURN requests of one peer, and no further one after CONTROL_TURN_USEC, are handled in a turn of the
+ * loop; the rest waits in its stream and in the list `unhandled`, behind those of everybody else of its rank. Only when no
+ * line waits is the socket read again, so a peer's input never holds more than one read beyond one line. */
 #include "control/connection.h"
 #include "base/alloc.h"
 #include "control/control-call.h"

@@ -1,7 +1,7 @@
 /* method-run.c - run: one process from a command, or from a target of a module.
  *
- * It is answered when exec succeeded, or with the stage at which it failed; with `wait`, only when it ended. What the call does not name itself is a key of
- * a pool and goes to the configuration as it came. */
+ * It is answered when exec succeeded, or with the stage at which it failed; with `wait`, only when it ended. What the call does
+ * not name itself is a key of a pool and goes to the configuration as it came. */
 #include "base/alloc.h"
 #include "control/audit.h"
 #include "control/control-call.h"

@@ -3,7 +3,7 @@
  * Owner: Logger. Two ways (log-scratch.h tells how each survives). FAST: read, then write; for a file of the worker's
  * own on a healthy disk. PEEK: copy with tee(), write, then consume what was written; for whole lines, for very short
  * pieces, and for everything while a disk is in trouble, since then bytes must stay in their pipe: after a FAST block
- * failed ("parked"), and for CAUTION_USEC after any failure. So at most one block is ever held here. */
+ * failed ("parked"), and for LOG_CAUTION_USEC after any failure. So at most one block is ever held here. */
 #ifndef DROVER_LOGGER_LOG_COPY_H
 #define DROVER_LOGGER_LOG_COPY_H
 

@@ -1,4 +1,4 @@
-/* pool.h - a wanted number of alike workers; pool-set.h holds them all.
+/* pool.h - a wanted number of alike workers; a PoolSet holds them all.
  *
  * Owner: PoolSet. All setters only record the wish; pool_set_converge(), run from the loop's post source, brings the
  * actual to it. */
