@@ -86,6 +86,9 @@ static void on_worker_load(Worker *w, void *userdata) {
 static void on_worker_removed(Worker *w, void *userdata) {
         Supervisor *s = userdata;
 
+        /* Without a record of its worker a process of `run` is one that is still to be started. */
+        if (pool_origin(worker_pool(w)) == POOL_FROM_RUN)
+                state_delete_pool(s, worker_pool(w));
         state_delete_worker(s, w);
         if (s->control)
                 control_worker_removed(s->control, w);

@@ -31,6 +31,14 @@ def events_of(d, kind, name):
     return [e["data"] for e in found]
 
 
+def journal(d):
+    """Its lines, as they were written."""
+    fds = f"/proc/{d.call('daemon.info')['pid']}/fd"
+    fd = next(fd for fd in os.listdir(fds) if os.readlink(f"{fds}/{fd}").startswith("/memfd:drover-journal"))
+    with open(f"{fds}/{fd}", encoding="utf-8") as f:
+        return f.read().splitlines()
+
+
 class Ends(unittest.TestCase):
     def test_last_lines(self):
         script = "for i in 1 2 3 4 5 6 7; do echo out $i; done; echo bad news >&2; echo and worse >&2; exit 3"
@@ -98,6 +106,18 @@ class Ends(unittest.TestCase):
             d.kill_droverd()
             self.assertEqual(detail(d, "a")["ends"], before["ends"])
             self.assertEqual(detail(d, "a")["last_exit"], before["last_exit"])
+
+    def test_what_is_forgotten_of_a_run(self):
+        """Its pool first: without a record of its worker it would be one that is still to be started."""
+        with Daemon() as d:
+            d.start()
+            for _ in range(2):
+                d.call("run", name="x", command=["/bin/true"], wait=True)
+            lines = journal(d)
+            pools = [i for i, line in enumerate(lines) if " pool:x " in line]
+            gone = [i for i, line in enumerate(lines) if line.endswith(" worker:x null")]
+            self.assertEqual((len(pools), len(gone)), (2, 1))
+            self.assertLess(pools[1], gone[0])
 
     def test_a_stop_that_takes_too_long(self):
         stubborn = shell("trap '' TERM; echo here >&2; while :; do sleep 1000; done", stop={"timeout": "100ms"}, ready={"fd": 3})
