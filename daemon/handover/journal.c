@@ -21,10 +21,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 5U /* shorter chains: each entry on the way to one is a cache line from far away */
-
-#define COPY_BLOCK (1u << 20)
+#define COPY_BLOCK (64u << 10) /* what the heap may keep of it stays small */
 #define OUT_KEPT_MAX (64u << 10)
 
 typedef struct Entry {
