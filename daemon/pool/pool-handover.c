@@ -105,7 +105,7 @@ int pool_deserialize(PoolSet *s, const json_t *o, const ConfigContext *ctx, Pool
                 return -ENOMEM;
         }
         p->wants_start = json_is_true(json_object_get(o, "start"));
-        if (pool_is_run(p) && p->wants_start) /* its worker's own record, if there is one, has the last word */
+        if (pool_is_run(p) && p->wants_start && !p->is_removing) /* its worker's own record, if there is one, has the last word */
                 worker_set_wanted(p->workers[0], true);
         s->has_leaving |= p->is_removing;
         *ret = p;

@@ -825,6 +825,30 @@ START_TEST(test_adopt_unrecorded_starts) {
 }
 END_TEST
 
+/* Killed while it was on its way out, before its worker's record or after it: it goes on going. */
+START_TEST(test_adopt_removed_run) {
+        KeeperMessage slot;
+
+        world_run("other", NULL);
+        settle();
+        pool_remove(pool_find(world.set, "other"));
+        pool_set_converge(world.set);
+        slot = slot_of(fake_child("other"));
+        write_records();
+        if (_i == 1)
+                forget_worker_records();
+        ck_assert_uint_eq(die_and_return(&slot, 1), 0);
+        settle();
+        ck_assert(pool_is_removing(pool_find(world.set, "other")));
+        ck_assert(!worker_is_wanted(run_worker("other")));
+        ck_assert_int_eq(worker_state(run_worker("other")), WORKER_STOPPING);
+        fake_ended(fake_child("other"), CLD_KILLED, 15);
+        fake_drained(fake_child("other"));
+        pool_set_converge(world.set);
+        ck_assert_ptr_null(pool_find(world.set, "other"));
+}
+END_TEST
+
 /* What else happens to it is. */
 START_TEST(test_unrecorded_starts_are_recorded_later) {
         world_run("stopped", NULL);
@@ -900,6 +924,7 @@ int main(void) {
                 tcase_add_test(t, tests[i]);
         tcase_add_loop_test(t, test_adopt_two_undrained, 0, 2);
         tcase_add_loop_test(t, test_adopt_ready_early, 0, 4);
+        tcase_add_loop_test(t, test_adopt_removed_run, 0, 2);
         tcase_add_loop_test(t, test_select, 0, (int) ARRAY_SIZE(select_rows));
         suite_add_tcase(s, t);
         r = srunner_create(s);
