@@ -2,7 +2,8 @@
  *
  *   "pool:NAME"    as pool_serialize() has it, for pools of files too: a new life takes wanted sizes and stop wishes
  *                  from here, and looks at a changed file only when it is told to apply it
- *   "worker:NAME"  {"pool","slot","state": as worker_serialize() has it}
+ *   "worker:NAME"  {"pool","slot","state": as worker_serialize() has it}; of a process of `run` not before its end, unless more
+ *                  than its start happens to it
  *   "seq"          event numbers up to this one are used up, EVENT_SEQ_STEP ahead of the last one
  *   "config"       {"log_dir","state_dir","files","keys"}: of the configuration that was carried out; keys are those of
  *                  the file as they were written
