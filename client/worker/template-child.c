@@ -285,7 +285,16 @@ static void await_go(int report) {
                 _exit(EXIT_NOT_BEGUN);
 }
 
-/* "g" and "request", whichever comes first. Return: the request, or what stands for none. */
+/* Of "launch" and "request", whose rest may be the text. NULL: it is neither. */
+static const char *after_word(const char *text, bool *has_go) {
+        if (strncmp(text, "launch", 6) == 0) {
+                *has_go = true;
+                return text + 6;
+        }
+        return strncmp(text, "request", 7) == 0 ? text + 7 : NULL;
+}
+
+/* "launch", or "g" and "request", whichever of them comes first. Return: the request, or what stands for none. */
 static json_t *await_request(TemplateRequest *r) {
         bool has_go = false, has_request = false;
         json_t *request = NULL;
@@ -294,6 +303,7 @@ static json_t *await_request(TemplateRequest *r) {
                 char word[REQUEST_NEAR_MAX + 1];
                 int fds[TEMPLATE_FDS_MAX];
                 size_t n_fds = 0, first = 0;
+                const char *rest;
                 ssize_t n = packet_recv(r->report, word, sizeof word - 1, fds, TEMPLATE_FDS_MAX, &n_fds);
 
                 if (n == -EINTR)
@@ -305,11 +315,12 @@ static json_t *await_request(TemplateRequest *r) {
                         has_go = true;
                         continue;
                 }
-                if (has_request || strncmp(word, "request", 7) != 0)
+                rest = has_request ? NULL : after_word(word, &has_go);
+                if (!rest)
                         _exit(EXIT_NOT_BEGUN);
                 has_request = true;
-                if (word[7] == ' ')
-                        request = json_loadb(word + 8, (size_t) n - 8, 0, NULL);
+                if (*rest == ' ')
+                        request = json_loadb(rest + 1, (size_t) (word + n - rest) - 1, 0, NULL);
                 else if (n_fds > 0) {
                         request = read_text(fds[0]);
                         (void) fd_close(fds[first++]);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define RAN_BITS (1u << NOTICE_STARTED | 1u << NOTICE_END | 1u << NOTICE_DRAINED)
+#define BORN_BIT (1u << NOTICE_SPARE_BORN)
 #define READ_MAX 16 /* requests a turn: a launch takes about 0.2 ms, and deaths must not wait long */
 
 static int say(Keeper *k, KeeperMessage *m, const int *fd) {
@@ -108,12 +109,22 @@ static int say_logger(Keeper *k) {
         return r;
 }
 
+static int say_quiet_line(Keeper *k) {
+        int r = 0;
+
+        if (k->quiet_peer_fd >= 0)
+                r = say(k, &(KeeperMessage) {.type = KEEPER_QUIET_LINE}, &k->quiet_peer_fd);
+        if (r >= 0)
+                k->quiet_peer_fd = fd_close(k->quiet_peer_fd);
+        return r;
+}
+
 static int say_table_end(Keeper *k) {
         return say(k, &(KeeperMessage) {.type = KEEPER_TABLE_END}, NULL);
 }
 
 static int say_table(Keeper *k) {
-        static int (*const parts[])(Keeper *) = {say_hello, say_slots, say_kept, say_logger, say_table_end};
+        static int (*const parts[])(Keeper *) = {say_hello, say_slots, say_kept, say_logger, say_quiet_line, say_table_end};
 
         for (; k->table_part < ARRAY_SIZE(parts); k->table_part++) {
                 int r = parts[k->table_part](k);
@@ -147,6 +158,14 @@ static int say_ran(Keeper *k, const Slot *s, uint32_t index) {
         return r;
 }
 
+static int say_spare_born(Keeper *k, const Slot *s, uint32_t index) {
+        KeeperMessage m = {.type = KEEPER_SPARE_BORN, .slot = index, .generation = s->generation};
+
+        if (!s->is_spare || s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)
+                return 0;
+        return say(k, &m, &s->report_fd);
+}
+
 static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
         Keeper *k = userdata;
         const Slot *s = &k->table->slots[index];
@@ -154,7 +173,7 @@ static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
 
         switch (bit) {
         case NOTICE_STARTED:
-                if (peer_link_slot_bits(&k->to_droverd, index) == RAN_BITS && !s->is_failed)
+                if ((peer_link_slot_bits(&k->to_droverd, index) & ~BORN_BIT) == RAN_BITS && !s->is_failed)
                         return say_ran(k, s, index);
                 m.type = KEEPER_STARTED;
                 m.started.pid = s->leader;
@@ -169,6 +188,8 @@ static int say_of_slot(uint32_t index, unsigned bit, void *userdata) {
                 m.frozen.is_frozen = s->is_frozen;
                 m.frozen.error = -s->freeze_error;
                 break;
+        case NOTICE_SPARE_BORN:
+                return say_spare_born(k, s, index);
         case NOTICE_END:
                 m.type = s->is_failed ? KEEPER_FAILED : KEEPER_EXITED;
                 if (s->is_failed)

@@ -172,6 +172,11 @@ static void on_sweep(Keeper *k, const KeeperMessage *m, const int *fds, size_t n
                 log_notice("killed %u processes left behind by workers", n);
 }
 
+static void on_look(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        quiet_line_hear(k);
+        spare_look_at_deferred(k);
+}
+
 static const Handler handlers[] = {
         [KEEPER_LAUNCH] = launch,
         [KEEPER_SIGNAL] = on_signal,
@@ -190,9 +195,14 @@ static const Handler handlers[] = {
         [KEEPER_SET_CGROUP] = on_set_cgroup,
         [KEEPER_SET_LIMITS] = on_set_limits,
         [KEEPER_USE_SPARE] = launch,
+        [KEEPER_LOOK] = on_look,
 };
 
 void request_handle(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        const Slot *s = slot_find(k->table, m->slot, m->generation);
+
+        if (s && s->is_spare)
+                quiet_line_hear(k); /* it may be one no more */
         if (m->type < ARRAY_SIZE(handlers) && handlers[m->type])
                 handlers[m->type](k, m, fds, n_fds);
 }

@@ -366,7 +366,8 @@ static void keeper_init(Keeper *k) {
         *k = (Keeper) {
                 .epoll_fd = -EBADF, .signal_fd = -EBADF, .timer_fd = -EBADF, .scratch_fd = -EBADF,
                 .peer_fds = {-EBADF, -EBADF}, .armed_usec = USEC_INFINITY, .started_usec = clock_realtime(),
-                .to_droverd = {.fd = -EBADF}, .to_logger = {.fd = -EBADF}, .notify = {.fd = -EBADF},
+                .to_droverd = {.fd = -EBADF}, .to_logger = {.fd = -EBADF}, .notify = {.fd = -EBADF}, .quiet_fd = -EBADF,
+                .quiet_peer_fd = -EBADF,
                 .tree = {.base_fd = -EBADF, .own_fd = -EBADF},
         };
         for (unsigned i = 0; i < _TIMER_MAX; i++)
@@ -420,6 +421,7 @@ void keeper_close(Keeper *k) {
         keeper_release_reserve(k);
         k->table = slot_table_free(k->table);
         fd_close_many(k->peer_fds, 2);
+        quiet_line_close(k);
         k->kept = kept_table_free(k->kept);
         k->scratch_fd = fd_close(k->scratch_fd);
         k->timer_fd = fd_close(k->timer_fd);

@@ -82,6 +82,8 @@ typedef struct Keeper {
         OomWatch oom;
         Program droverd, logger;
         PeerLink to_droverd, to_logger;
+        int quiet_fd;      /* see quiet-line.c; -EBADF: there is none */
+        int quiet_peer_fd; /* droverd's end of it, until it is sent */
         uint32_t droverd_events, logger_events; /* what epoll waits for on the lines */
         unsigned table_part;   /* of the greeting: see droverd-line.c */
         uint32_t table_cursor;
@@ -134,7 +136,15 @@ void template_look_at_claims(Keeper *k);       /* TIMER_CLAIMS */
 void template_abandon(Keeper *k, Slot *s);     /* nobody wants what is awaited any more */
 void template_gone(Keeper *k, Slot *s);        /* its main process is dead: what was asked of it fails */
 
+/* quiet-line.c */
+void quiet_line_open(Keeper *k);  /* a new life of droverd */
+void quiet_line_hear(Keeper *k);  /* before anything is done about a spare */
+void quiet_line_end(Keeper *k);   /* that life is over */
+void quiet_line_close(Keeper *k);
+
 /* launch-spare.c */
+void spare_used(Keeper *k, const KeeperMessage *m);    /* SPARE_USED */
+void spare_call_off(Keeper *k, Slot *s);    /* one that is in the table ends, unless it is somebody's launch by now */
 void spare_read_report(Keeper *k, Slot *s); /* of one that is in the table: what has become of its launch, if there was one */
 void spare_look_at_deferred(Keeper *k);     /* TIMER_DEFERRED */
 void spare_claim(Keeper *k);                /* after a turn */
@@ -158,7 +168,7 @@ void freeze_begin(Keeper *k, Slot *s, bool is_frozen); /* its tree; NOTICE_FROZE
 void freeze_look(Keeper *k);
 
 /* droverd-line.c */
-enum { NOTICE_STARTED, NOTICE_READY, NOTICE_FROZEN, NOTICE_END, NOTICE_DRAINED }; /* bits of a slot */
+enum { NOTICE_STARTED, NOTICE_READY, NOTICE_FROZEN, NOTICE_END, NOTICE_DRAINED, NOTICE_SPARE_BORN }; /* bits of a slot */
 enum { NOTICE_LOGGER, NOTICE_SHUTDOWN, NOTICE_RELOAD };                       /* tail bits of the line */
 enum { NOTICE_TABLE };                                                        /* head bit */
 extern const PeerLinkHooks droverd_line_hooks;

@@ -44,7 +44,7 @@ bool template_is_failure(const char *text, LaunchStage *ret_stage, int *ret_erro
 
 /* launch-spare.c */
 void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds);
-void spare_claimed(Keeper *k, Slot *s); /* it is in the table, and has heard "g" */
+void spare_claimed(Keeper *k, Slot *s); /* it is in the table; unless it is a spare still, it has heard "g" */
 void spare_prepare(Keeper *k, const KeeperMessage *m); /* those that @m asks for */
 
 #endif

@@ -1,8 +1,11 @@
 /* launch-spare.c - processes that a template forks ahead, so that a launch finds one that waits.
  *
  * A spare is asked for together with an earlier launch, in a slot of its own that droverd has chosen; it is claimed like every
- * child of a template, hears "g", and waits for a packet "request" with the descriptors of its launch. That may be sent before
- * it is claimed, or even born: it begins when it has heard both. Then it says "begun", and is RUNNING.
+ * child of a template, and waits for a packet "launch" with the descriptors of its launch. One that is used before it is
+ * claimed, or even born, is sent "request" instead, and begins when it has heard "g", too. It says "begun", and is RUNNING.
+ *
+ * droverd may do that itself: it says on the quiet line who the spare is from now on, and sends "launch" by a duplicate of our end
+ * of the report socket. Nothing wakes us up then but its end, or LOOK.
  *
  *   FREE -> LAUNCHING (awaited, spare) -> LAUNCHING (spare) -> LAUNCHING (launched) -> RUNNING
  *                                      -> ending -> ENDED      it died before it began: ESTALE
@@ -14,6 +17,7 @@
 #include "base/log.h"
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define BRIEF_USEC (1 * USEC_PER_MSEC)
@@ -76,10 +80,10 @@ void spare_prepare(Keeper *k, const KeeperMessage *m) {
                         prepare_one(k, m, &m->launch.spares[i]);
 }
 
-/* "request" and the memfd of the text first, or "request " and the text itself. */
+/* "launch" and the memfd of the text first, or "launch " and the text itself. */
 static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *fds, size_t n_fds) {
-        static const char word[] = "request ";
-        char text[sizeof(word) + KEEPER_SPARE_TEXT_MAX];
+        const char *word = s->is_awaited ? "request " : "launch ";
+        char text[sizeof("request ") + KEEPER_SPARE_TEXT_MAX];
         size_t n_text = MIN(m->use_spare.n_text, KEEPER_SPARE_TEXT_MAX), n = 0;
         _cleanup_(job_done) Job j = JOB_EMPTY;
         int all[LAUNCH_FDS_MAX + 2], r = 0;
@@ -94,9 +98,9 @@ static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *f
         }
         if (j.ready[1] >= 0)
                 all[n++] = j.ready[1];
-        memcpy(text, word, sizeof(word));
+        memcpy(text, word, strlen(word));
         memcpy(text + strlen(word), m->use_spare.text, n_text);
-        r = packet_send(s->report_fd, text, n_text > 0 ? strlen(word) + n_text : strlen("request"), all, n);
+        r = packet_send(s->report_fd, text, n_text > 0 ? strlen(word) + n_text : strlen(word) - 1, all, n);
         if (r >= 0 && j.ready[0] >= 0 && !s->is_awaited)
                 r = keeper_watch_slot(k, j.ready[0], EPOLLIN, SOURCE_SLOT_READY, s);
         if (r >= 0)
@@ -127,7 +131,9 @@ static void await_claim(Keeper *k, Slot *s) {
 }
 
 void spare_claimed(Keeper *k, Slot *s) {
-        if (!s->is_spare)
+        if (s->is_spare)
+                peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_SPARE_BORN);
+        else
                 begin(k, s);
 }
 
@@ -142,25 +148,57 @@ void spare_claim(Keeper *k) {
         }
 }
 
-void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+/* The spare that @m launches, which is a spare no more. NULL: there is none, or it has ended, which is told as the launch's end. */
+static Slot *take(Keeper *k, const KeeperMessage *m, uint64_t at_usec) {
         Slot *s = slot_find(k->table, m->slot, m->generation);
-        int r = 0;
 
-        if (!s && (s = slot_take(k->table, m->slot, m->generation, m->launch.name, &m->launch.log))) {
-                launch_fail_now(k, s, LAUNCH_TEMPLATE, -ESTALE, 0);
-                return;
-        }
         if (!s || !s->is_spare) {
                 log_warning("launch of a spare refused: slot %u is another's", m->slot);
-                return;
+                return NULL;
         }
-        if (s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING) /* its end is told as that of the launch */
-                return;
+        if (s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING)
+                return NULL;
         s->is_spare = false;
         s->is_deferred = true;
         s->last_signal = 0; /* for the spare, if there was one */
         slot_set_name(s, m->launch.name, &m->launch.log);
-        s->started_usec = clock_realtime();
+        s->started_usec = at_usec;
+        return s;
+}
+
+void spare_used(Keeper *k, const KeeperMessage *m) {
+        Slot *s = take(k, m, m->spare_used.at_usec);
+
+        if (!s)
+                return;
+        s->is_direct = true;
+        begin(k, s);
+}
+
+void spare_call_off(Keeper *k, Slot *s) {
+        quiet_line_hear(k);
+        if (s->is_spare && s->report_fd >= 0) {
+                (void) shutdown(s->report_fd, SHUT_RDWR); /* now "begun" can never be said */
+                quiet_line_hear(k); /* was it, in the meantime? */
+        }
+        if (!s->is_spare)
+                return;
+        s->last_signal = SIGKILL;
+        (void) kill(s->pid, SIGKILL);
+}
+
+void spare_use(Keeper *k, const KeeperMessage *m, const int *fds, size_t n_fds) {
+        Slot *s;
+        int r = 0;
+
+        if (!slot_find(k->table, m->slot, m->generation) &&
+            (s = slot_take(k->table, m->slot, m->generation, m->launch.name, &m->launch.log))) {
+                launch_fail_now(k, s, LAUNCH_TEMPLATE, -ESTALE, 0);
+                return;
+        }
+        s = take(k, m, clock_realtime());
+        if (!s)
+                return;
         if (controller_has_values(&m->launch.cgroup))
                 r = k->tree.ops->set(&k->tree, s, &m->launch.cgroup);
         if (r < 0 && r != -EOPNOTSUPP) {
@@ -202,9 +240,19 @@ void spare_look_at_deferred(Keeper *k) {
         k->n_deferred = 0;
 }
 
+/* A turn in which all of them end needs no timer. */
+static void forget_deferred(Keeper *k, const Slot *s) {
+        for (unsigned i = k->n_deferred; i-- > 0;)
+                if (k->deferred[i] == slot_index(k->table, s))
+                        k->deferred[i] = k->deferred[--k->n_deferred];
+        if (k->n_deferred == 0)
+                keeper_unset_timer(k, TIMER_DEFERRED);
+}
+
 void spare_note_end(Keeper *k, const Slot *s) {
         Slot *t = slot_find(k->table, s->by_slot, s->by_generation);
 
+        forget_deferred(k, s);
         if (t && !s->is_spare)
                 t->is_brief = s->exited.at_usec < usec_add(s->started_usec, BRIEF_USEC);
 }

@@ -174,7 +174,8 @@ static void adopt(Keeper *k, Slot *s, pid_t pid) {
         slot_set_pid(k->table, s, pid);
         s->is_awaited = false;
         k->n_awaited--;
-        (void) send(s->report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (!s->is_spare) /* that one hears "launch" */
+                (void) send(s->report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (s->was_spare)
                 spare_claimed(k, s);
         else {
@@ -345,9 +346,7 @@ void template_gone(Keeper *k, Slot *s) {
                         template_give_up(k, c, LAUNCH_TEMPLATE, ESRCH, 0);
                 if (c->was_spare)
                         cgroup_leaf_let_go(c); /* there will be no other of its template */
-                if (c->is_spare && c->pid > 0) {
-                        c->last_signal = SIGKILL;
-                        (void) kill(c->pid, SIGKILL);
-                }
+                if (c->is_spare && c->pid > 0)
+                        spare_call_off(k, c);
         }
 }

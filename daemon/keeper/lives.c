@@ -79,6 +79,7 @@ void lives_start_droverd(Keeper *k) {
         k->droverd_events = EPOLLIN;
         if (k->droverd.pid > 0) {
                 lives_renew_peer_line(k);
+                quiet_line_open(k);
                 droverd_line_greet(k);
                 keeper_set_timer(k, TIMER_WATCHDOG, k->watchdog_usec);
         } else if (r < 0)
@@ -126,6 +127,7 @@ void lives_reap_droverd(Keeper *k) {
         if (!reap(&k->droverd, &info))
                 return;
         droverd_line_read(k, true); /* its last words count */
+        quiet_line_end(k);
         keeper_unwatch(k, k->to_droverd.fd);
         keeper_unwatch(k, k->droverd.pidfd);
         peer_link_close(&k->to_droverd);

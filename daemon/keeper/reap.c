@@ -65,6 +65,8 @@ void reap_slot(Keeper *k, Slot *s) {
 
         if (pid <= 0 || !look_at_zombie(pid, &info, &usage))
                 return;
+        if (s->is_spare)
+                quiet_line_hear(k); /* it may be a launch, and over */
         s->exited = (KeeperExit) {
                 .code = info.si_code,
                 .status = info.si_status,

@@ -39,6 +39,7 @@ typedef struct Slot {
         bool can_spare;      /* is_template: it can be asked for spares */
         bool is_brief;       /* is_template: the last of its spares that was used ended at once */
         bool is_deferred;    /* was_spare: launched, and neither report nor output are watched so far */
+        bool is_direct;      /* was_spare: launched, and its request comes from droverd */
         pid_t pid;      /* 0 when there is no process */
         pid_t leader;   /* the pid it had: number of its session and process group */
         int pidfd;      /* -EBADF where the kernel has none: then SIGCHLD alone tells */

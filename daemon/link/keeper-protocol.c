@@ -23,11 +23,14 @@ static const uint16_t sizes[] = {
         [KEEPER_SET_CGROUP] = WITH(cgroup),
         [KEEPER_SET_LIMITS] = WITH(limits),
         [KEEPER_USE_SPARE] = WITH(use_spare),
+        [KEEPER_SPARE_USED] = WITH(spare_used),
+        [KEEPER_LOOK] = HEAD,
 
         [KEEPER_HELLO] = WITH(hello),
         [KEEPER_SLOT] = WITH(slot_info),
         [KEEPER_KEPT] = WITH(kept),
         [KEEPER_LOGGER] = WITH(logger),
+        [KEEPER_QUIET_LINE] = HEAD,
         [KEEPER_TABLE_END] = HEAD,
         [KEEPER_STARTED] = WITH(started),
         [KEEPER_FAILED] = WITH(failed),
@@ -36,6 +39,7 @@ static const uint16_t sizes[] = {
         [KEEPER_EXITED] = WITH(exited),
         [KEEPER_DRAINED] = HEAD,
         [KEEPER_RAN] = WITH(ran),
+        [KEEPER_SPARE_BORN] = HEAD,
         [KEEPER_SHUTDOWN] = HEAD,
         [KEEPER_RELOAD] = HEAD,
 };

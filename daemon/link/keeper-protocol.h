@@ -7,6 +7,12 @@
  * kept descriptor, then LOGGER (+fd, the line to the logger), then TABLE_END. From then on notices come as things
  * happen. A LOGGER notice comes again whenever the logger was started anew.
  *
+ * QUIET_LINE (+fd) comes with that greeting, too: one more SOCK_SEQPACKET line to the keeper, at which it looks only when it
+ * is awake anyway and has a reason to. droverd uses a spare without the keeper: it says SPARE_USED there, and then gives the
+ * spare its request itself, by the socket that came with SPARE_BORN. Before the keeper acts on a spare (it has ended, droverd
+ * asks for something to be done with it, its template or droverd has died) it reads the quiet line to the end. So whatever a
+ * spare does is preceded by who it is, and that droverd has said so survives droverd.
+ *
  * A slot is a number chosen by droverd, 0 .. KEEPER_SLOTS_MAX-1. Slot and generation together name one process
  * for ever; a request with a generation that is not the slot's is ignored (it raced with a death).
  * Life of a slot: FREE -> LAUNCHING -> RUNNING -> ENDED -> (ACK and output drained) -> FREE. A LAUNCH that fails
@@ -18,7 +24,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-#define KEEPER_PROTOCOL_VERSION 3u
+#define KEEPER_PROTOCOL_VERSION 4u
 #define KEEPER_SLOTS_MAX 32768u
 #define KEEPER_KEPT_MAX 4096u /* listening sockets of pools, and a handful of droverd's own */
 #define KEEPER_KEPT_NAME_MAX 160 /* "listen.POOL.SOCKET.N.HASH"; systemd's FDNAME holds 255 */
@@ -45,12 +51,15 @@ typedef enum KeeperMessageType {
         KEEPER_SET_CGROUP, /* slot, generation, cgroup: new values for its leaf; what is 0 is left alone */
         KEEPER_SET_LIMITS, /* slot, generation, limits: prlimit() of every process of its tree */
         KEEPER_USE_SPARE,  /* as LAUNCH, on a spare that has this slot and generation; fds: without the memfd where there is text */
+        KEEPER_SPARE_USED, /* on the quiet line: the same, and the request is droverd's to hand over; spare_used */
+        KEEPER_LOOK,       /* at the quiet line: what was used there has not ended at once, or spares are wanted */
 
         /* notices, keeper -> droverd */
         KEEPER_HELLO = 64,
         KEEPER_SLOT,      /* one used slot */
         KEEPER_KEPT,      /* kept.name; one fd */
         KEEPER_LOGGER,    /* logger.pid; one fd */
+        KEEPER_QUIET_LINE, /* one fd */
         KEEPER_TABLE_END,
         KEEPER_STARTED,   /* exec succeeded: started */
         KEEPER_FAILED,    /* the launch failed: failed. No process exists */
@@ -59,6 +68,7 @@ typedef enum KeeperMessageType {
         KEEPER_EXITED,    /* the process ended and its tree is gone (or unkillable): exited */
         KEEPER_DRAINED,   /* its output is written to the end (comes after EXITED or FAILED, also without pipes) */
         KEEPER_RAN,       /* STARTED, EXITED and DRAINED in one: ran */
+        KEEPER_SPARE_BORN, /* one fd: the spare waits there for "launch TEXT", and the descriptors that the text names */
         KEEPER_SHUTDOWN,  /* the keeper got SIGTERM or SIGINT: stop in order, then QUIT */
         KEEPER_RELOAD,    /* the keeper got SIGHUP */
 } KeeperMessageType;
@@ -177,6 +187,10 @@ typedef struct KeeperMessage {
                         uint32_t n_text; /* 0: it is in the memfd */
                         char text[KEEPER_SPARE_TEXT_MAX]; /* passed on unread */
                 } use_spare;
+                struct {
+                        KeeperLaunch launch;
+                        uint64_t at_usec; /* CLOCK_REALTIME */
+                } spare_used;
                 struct {
                         int32_t number; /* 1..64; SIGKILL allowed */
                         uint32_t scope; /* KEEPER_SIGNAL_* */

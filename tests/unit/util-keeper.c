@@ -68,8 +68,10 @@ static void accept_life(Bench *b) {
         l = g.role == 'd' ? &b->droverd : &b->logger;
         forget(l);
         *l = (Life) {.pid = g.pid, .control = control, .line = line};
-        if (g.role == 'd')
-                b->n_seen = 0;
+        if (g.role != 'd')
+                return;
+        b->n_seen = 0;
+        b->quiet_fd = fd_close(b->quiet_fd);
 }
 
 static void meet_both(Bench *b) {
@@ -82,7 +84,9 @@ void bench_open(Bench *b, const BenchOptions *o) {
         struct sockaddr_un a = {.sun_family = AF_UNIX};
 
         *b = (Bench) {.droverd = {.control = -1, .line = -1}, .logger = {.control = -1, .line = -1},
-                      .peer_fd = -1, .scratch_fd = -1};
+                      .peer_fd = -1, .scratch_fd = -1, .quiet_fd = -1};
+        for (size_t i = 0; i < ARRAY_SIZE(b->born_fds); i++)
+                b->born_fds[i] = -EBADF;
         (void) snprintf(b->directory, sizeof(b->directory), "/tmp/drover-test-%d", getpid());
         ck_assert(mkdir(b->directory, 0755) == 0 || errno == EEXIST);
         (void) snprintf(a.sun_path, sizeof(a.sun_path), "%.60s/s", b->directory);
@@ -126,6 +130,18 @@ static void remember(Bench *b, const KeeperMessage *m) {
         b->n_seen += keeper_message_parts(m, b->seen + b->n_seen);
 }
 
+static void keep_fd(Bench *b, const KeeperMessage *m, int *fds, size_t n_fds) {
+        int *place = m->type == KEEPER_LOGGER ? &b->peer_fd : m->type == KEEPER_QUIET_LINE ? &b->quiet_fd : NULL;
+
+        if (m->type == KEEPER_SPARE_BORN && m->slot < ARRAY_SIZE(b->born_fds))
+                place = &b->born_fds[m->slot];
+        if (!place)
+                return;
+        ck_assert_uint_eq(n_fds, 1);
+        (void) fd_close(*place);
+        *place = TAKE_FD(fds[0]);
+}
+
 static KeeperMessage receive(Bench *b) {
         int fds[PACKET_FDS_MAX];
         size_t n_fds = 0;
@@ -139,11 +155,8 @@ static KeeperMessage receive(Bench *b) {
         ck_assert_uint_eq((size_t) n, keeper_message_size(m.type));
         if (m.type == KEEPER_LOGGER || m.type == KEEPER_KEPT)
                 ck_assert_uint_eq(n_fds, 1);
-        if (m.type == KEEPER_LOGGER) {
-                (void) fd_close(b->peer_fd);
-                b->peer_fd = fds[0];
-        } else
-                fd_close_many(fds, n_fds);
+        keep_fd(b, &m, fds, n_fds);
+        fd_close_many(fds, n_fds);
         return m;
 }
 
@@ -275,6 +288,8 @@ int bench_wait_keeper(Bench *b) {
         (void) fd_close(b->listen_fd);
         (void) fd_close(b->peer_fd);
         (void) fd_close(b->scratch_fd);
+        b->quiet_fd = fd_close(b->quiet_fd);
+        fd_close_many(b->born_fds, ARRAY_SIZE(b->born_fds));
         free(b->seen);
         {
                 char path[128];

@@ -19,6 +19,8 @@ typedef struct Life {
         int line;    /* its SEQPACKET socket */
 } Life;
 
+#define BENCH_BORN_MAX 64 /* spares are in slots below this */
+
 typedef struct Bench {
         char directory[64];
         int listen_fd;
@@ -28,6 +30,8 @@ typedef struct Bench {
         size_t n_seen, seen_capacity;
         bool is_logger_real; /* this test answers the logger's line itself otherwise: DETACHED at once */
         int peer_fd, scratch_fd;
+        int quiet_fd;                 /* of this life of droverd */
+        int born_fds[BENCH_BORN_MAX]; /* by slot: where its spare waits; -EBADF */
 } Bench;
 
 typedef struct BenchOptions {

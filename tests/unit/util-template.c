@@ -108,12 +108,12 @@ _noreturn_ static void act_as_spare(int report, int out) {
                         _exit(91);
                 packet[n] = '\0';
                 n_fds += n_more;
-                has_go = has_go || streq(packet, "g");
-                if (strncmp(packet, "request", 7) != 0)
+                has_go = has_go || streq(packet, "g") || strncmp(packet, "launch", 6) == 0;
+                if (streq(packet, "g"))
                         continue;
                 has_text = true;
-                if (n > 8)
-                        (void) snprintf(text, sizeof(text), "%.1000s", packet + 8);
+                if (strchr(packet, ' '))
+                        (void) snprintf(text, sizeof(text), "%.1000s", strchr(packet, ' ') + 1);
                 else
                         read_near(fds[0], text, sizeof(text));
         }
