@@ -29,13 +29,11 @@ void template_spare_use(Template *t, bool has_pipes, ForkSpec *spec) {
         size_t n_left = 0, n = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(t->spares); i++) {
-                if (!t->spares[i])
-                        continue;
-                if (has_pipes && !spec->spare && !child_is_ended(t->spares[i]))
+                n_left += t->spares[i] != NULL;
+                if (has_pipes && t->spares[i] && !child_is_ended(t->spares[i]) && (!spec->spare || child_is_born(t->spares[i])))
                         spec->spare = t->spares[i];
-                else
-                        n_left++;
         }
+        n_left -= spec->spare != NULL;
         if (t->owner || t->cannot_spare || !has_pipes || n_left > SPARES_LOW || t->n_forks == 0 ||
             clock_now() >= usec_add(t->used_at, SPARE_WINDOW))
                 return;

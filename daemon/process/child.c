@@ -8,29 +8,11 @@
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(child) ((child)->has_pid_entry = false)
 
-#include "process/child.h"
+#include "process/child-internal.h"
 #include "base/alloc.h"
-#include "process/keeper-link-internal.h"
 #include <stdio.h>
 #include <uthash.h>
 #include <utlist.h>
-
-struct Child {
-        KeeperLink *link;
-        uint32_t slot;
-        uint64_t generation;
-        pid_t pid;
-        usec_t started_usec;
-        bool is_ended, is_drained;
-        bool has_pid_entry, is_late, is_late_drained;
-        ChildHooks hooks;
-        void *userdata;
-        ExitStatus late_end;
-        UT_hash_handle hh;
-        Child *prev, *next; /* in link->late */
-        uint64_t leaf;      /* for whose generation it was made; 0: its own */
-        Child *leaf_prev, *leaf_next; /* leaf > 0: in link->in_used_leaf */
-};
 
 static void child_set_leaf(Child *c, uint64_t leaf) {
         if (c->leaf > 0)
@@ -62,10 +44,25 @@ static void exit_status_from_slot(const KeeperMessage *m, ExitStatus *ret) {
         };
 }
 
+/* The keeper knows of it. */
+static void child_heard_of(Child *c) {
+        c->link->n_direct -= c->is_direct;
+        c->is_direct = false;
+}
+
+static void note_length(const Child *c, const ExitStatus *e) {
+        const KeeperSlot *s = c->by_generation > 0 ? keeper_slot_find(c->link, c->by_slot, c->by_generation) : NULL;
+
+        if (s && s->child && !e->is_failure_to_start)
+                s->child->is_brief = e->at_usec < usec_add(c->started_usec, CHILD_BRIEF_USEC);
+}
+
 static void child_end(Child *c, const ExitStatus *e) {
         if (c->is_ended)
                 return;
         c->is_ended = true;
+        child_heard_of(c);
+        note_length(c, e);
         child_set_pid(c, 0);
         child_set_leaf(c, 0);
         c->hooks.on_end(c, e, c->userdata);
@@ -83,6 +80,7 @@ void child_on_notice(Child *c, const KeeperMessage *m) {
 
         switch (m->type) {
         case KEEPER_STARTED:
+                child_heard_of(c);
                 c->started_usec = m->started.at_usec;
                 child_set_pid(c, m->started.pid);
                 child_set_leaf(c, m->started.leaf);
@@ -112,6 +110,13 @@ void child_on_notice(Child *c, const KeeperMessage *m) {
         }
 }
 
+void child_on_born(Child *c, int fd_take) {
+        fd_close(c->spare_fd);
+        c->spare_fd = fd_take;
+        if (!c->is_spare || c->is_ended)
+                c->spare_fd = fd_close(c->spare_fd);
+}
+
 void child_deliver_late(KeeperLink *l) {
         while (l->late) {
                 Child *c = l->late;
@@ -124,144 +129,17 @@ void child_deliver_late(KeeperLink *l) {
         }
 }
 
-static int child_new(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
+int child_new(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
         Child *c = NEW0(Child);
 
         if (!c)
                 return -ENOMEM;
         c->link = l;
+        c->spare_fd = -EBADF;
         c->hooks = *hooks;
         c->userdata = userdata;
         *ret = c;
         return 0;
-}
-
-/* With a slot of its own. */
-static int child_begin(Child **ret, KeeperLink *l, const char *name, size_t n_fds, const ChildHooks *hooks, void *userdata) {
-        Child *c;
-        int r;
-
-        if (n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
-                return -EINVAL;
-        r = child_new(&c, l, hooks, userdata);
-        if (r < 0)
-                return r;
-        r = keeper_slot_take(l, c, &c->slot, &c->generation);
-        if (r < 0)
-                free(c);
-        else
-                *ret = c;
-        return r;
-}
-
-/* @r: how asking the keeper went. */
-static int child_asked(Child **ret, Child *c, int r) {
-        if (r < 0) {
-                keeper_slot_untake(c->link, c->slot);
-                free(c);
-                return r;
-        }
-        *ret = c;
-        return 0;
-}
-
-static void launch_fill(KeeperMessage *m, const char *name, const LogSpec *log, size_t n_fds) {
-        m->launch.n_fds = (uint32_t) n_fds;
-        m->launch.log = *log;
-        (void) snprintf(m->launch.name, sizeof(m->launch.name), "%s", name);
-}
-
-static int launch_queue(Child *c, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log) {
-        KeeperMessage m = {.type = KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
-        _cleanup_fd_ int memfd = -EBADF;
-        int r = launch_request_pack(spec, &memfd);
-
-        if (r < 0)
-                return r;
-        launch_fill(&m, name, log, spec->n_fds);
-        m.launch.flags = (spec->ready_fd >= 0 ? KEEPER_LAUNCH_READY_PIPE : 0) | (spec->template_fd > 0 ? KEEPER_LAUNCH_TEMPLATE : 0);
-        m.launch.cgroup = spec->cgroup;
-        return keeper_queue_taking(c->link, &m, &memfd, fds, spec->n_fds);
-}
-
-int child_launch(Child **ret, KeeperLink *l, const char *name, const LaunchSpec *spec, const int *fds, const LogSpec *log,
-                 const ChildHooks *hooks, void *userdata) {
-        Child *c;
-        int r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
-
-        if (r < 0)
-                return r;
-        return child_asked(ret, c, launch_queue(c, name, spec, fds, log));
-}
-
-int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata) {
-        Child *c;
-        int r = child_begin(&c, l, KEEPER_SPARE_NAME, 0, hooks, userdata);
-
-        if (r < 0)
-                return r;
-        keeper_slot_set_launching(l, c->slot, false); /* nobody waits for it */
-        *ret = c;
-        return 0;
-}
-
-Child *child_spare_unasked(Child *c) {
-        keeper_slot_untake(c->link, c->slot);
-        free(c);
-        return NULL;
-}
-
-/* A short text for a spare goes in the message itself. */
-static int fork_queue(Child *c, const char *name, const ForkSpec *spec, const LogSpec *log) {
-        KeeperMessage m = {.type = c == spec->spare ? KEEPER_USE_SPARE : KEEPER_LAUNCH, .slot = c->slot, .generation = c->generation};
-        _cleanup_fd_ int memfd = -EBADF;
-        int r;
-
-        launch_fill(&m, name, log, spec->n_fds);
-        m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE | (spec->wants_ready_pipe ? KEEPER_LAUNCH_READY_PIPE : 0);
-        m.launch.cgroup = spec->cgroup;
-        m.launch.template_slot = spec->template->slot;
-        m.launch.template_generation = spec->template->generation;
-        for (size_t i = 0; i < KEEPER_SPARES_MAX; i++)
-                if (spec->spares[i])
-                        m.launch.spares[i] = (KeeperSpare){.slot = spec->spares[i]->slot, .generation = spec->spares[i]->generation};
-        if (m.type == KEEPER_USE_SPARE && spec->n_text <= sizeof(m.use_spare.text)) {
-                m.use_spare.n_text = (uint32_t) spec->n_text;
-                memcpy(m.use_spare.text, spec->text, spec->n_text);
-                return keeper_queue_message(c->link, &m, spec->fds, spec->n_fds);
-        }
-        r = launch_text_pack(spec->text, spec->n_text, &memfd);
-        return r < 0 ? r : keeper_queue_taking(c->link, &m, &memfd, spec->fds, spec->n_fds);
-}
-
-static int fork_on_spare(Child **ret, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
-                         void *userdata) {
-        Child *c = spec->spare;
-        int r;
-
-        if (spec->n_fds > LAUNCH_FDS_MAX || strlen(name) >= KEEPER_NAME_MAX)
-                return -EINVAL;
-        r = fork_queue(c, name, spec, log);
-        if (r < 0)
-                return r;
-        keeper_slot_set_launching(c->link, c->slot, true);
-        c->hooks = *hooks;
-        c->userdata = userdata;
-        *ret = c;
-        return 0;
-}
-
-int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spec, const LogSpec *log, const ChildHooks *hooks,
-               void *userdata) {
-        Child *c;
-        int r;
-
-        if (spec->spare)
-                return fork_on_spare(ret, name, spec, log, hooks, userdata);
-        r = child_begin(&c, l, name, spec->n_fds, hooks, userdata);
-        if (r < 0)
-                return r;
-        return child_asked(ret, c, fork_queue(c, name, spec, log));
 }
 
 int child_adopt(Child **ret, KeeperLink *l, const KeeperMessage *m, const ChildHooks *hooks, void *userdata) {
@@ -298,6 +176,8 @@ Child *child_free(Child *c) {
                 return NULL;
         child_set_pid(c, 0);
         child_set_leaf(c, 0);
+        child_heard_of(c);
+        fd_close(c->spare_fd);
         if (c->is_late)
                 DL_DELETE(c->link->late, c);
         keeper_slot_disown(c->link, c->slot);

@@ -47,6 +47,8 @@ int child_fork(Child **ret, KeeperLink *l, const char *name, const ForkSpec *spe
  * Return: as child_launch().
  */
 int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userdata);
+/** child_is_born() - of child_spare(), not used: it waits for its request, and a brief process can have it at once. */
+bool child_is_born(const Child *c);
 Child *child_spare_unasked(Child *c); /* child_fork() failed: free it; returns NULL */
 /** child_adopt() - take over one entry of the table after a restart of droverd. An end that is already known comes
  *  through on_end and on_drained from the loop. */

@@ -19,6 +19,7 @@ typedef struct KeeperSlot {
 typedef struct KeeperRequest {
         struct KeeperRequest *next, *prev;
         int fds[PACKET_FDS_MAX];
+        int spare_fd; /* in `direct`: where the request goes */
         size_t n_fds, size;
         _Alignas(KeeperMessage) char message[]; /* only as long as its type wants */
 } KeeperRequest;
@@ -33,6 +34,7 @@ struct KeeperLink {
         sd_event *event;
         sd_event_source *io, *deliver;
         sd_event_source *ack_timer; /* on: acknowledgements wait for company */
+        sd_event_source *look_timer; /* on: spares were used without the keeper, which may not have seen them yet */
         KeeperLinkHooks hooks;
         void *userdata;
         bool is_broken, is_break_told, wants_output;
@@ -42,7 +44,9 @@ struct KeeperLink {
         KeeperNotice *inbox;
         size_t n_inbox;
 
-        KeeperRequest *kept, *requests; /* two queues; DL_APPEND */
+        int quiet_fd; /* -EBADF: the keeper has sent none */
+        unsigned n_direct; /* children that it has not told of since they were used so */
+        KeeperRequest *kept, *direct, *requests; /* three queues; DL_APPEND */
         uint32_t first_ack, last_ack;   /* slot + 1; 0: none */
         unsigned n_acks;
 
@@ -60,6 +64,7 @@ struct KeeperLink {
 /* keeper-queue.c */
 int keeper_queue_taking(KeeperLink *l, const KeeperMessage *m, int *fd_take, const int *fds, size_t n_fds);
 int keeper_queue_message(KeeperLink *l, const KeeperMessage *m, const int *fds, size_t n_fds);
+int keeper_queue_direct(KeeperLink *l, const KeeperMessage *m, int *fd_take, const int *fds, size_t n_fds);
 void keeper_queue_done(KeeperLink *l);
 
 /* keeper-slot.c. Taking says -ENOSPC when all are in use. */
@@ -69,6 +74,7 @@ void keeper_slot_set_launching(KeeperLink *l, uint32_t slot, bool is_launching);
 void keeper_slot_disown(KeeperLink *l, uint32_t slot); /* its child is forgotten */
 void keeper_slot_restore(KeeperLink *l, const KeeperMessage *slot_info);
 void keeper_slot_on_notice(KeeperLink *l, const KeeperMessage *m);
+void keeper_slot_on_born(KeeperLink *l, const KeeperMessage *m, int fd_take);
 void keeper_slot_ack_sent(KeeperLink *l, uint32_t slot);
 KeeperSlot *keeper_slot_find(KeeperLink *l, uint32_t slot, uint64_t generation); /* NULL: not that process */
 
@@ -79,6 +85,7 @@ KeeperTable *keeper_table_free(KeeperTable *t);
 /* child.c */
 void child_on_notice(Child *c, const KeeperMessage *m);
 void child_deliver_late(KeeperLink *l);
+void child_on_born(Child *c, int fd_take);
 
 /* keeper-link.c */
 void keeper_link_break(KeeperLink *l);         /* the line is dead; on_broken comes from the loop */

@@ -7,7 +7,7 @@
  *
  * A start, and the last line of one whose end was acted on before, have nothing to be heard first: where no other
  * notice waits, they are acted on at once. */
-#include "process/keeper-link-internal.h"
+#include "process/child-internal.h"
 #include "base/alloc.h"
 #include "priority.h"
 #include <sys/epoll.h>
@@ -34,6 +34,10 @@ static void notice_deliver(KeeperLink *l, KeeperNotice *n) {
                 break;
         case KEEPER_RAN:
                 deliver_ran(l, m);
+                break;
+        case KEEPER_SPARE_BORN:
+                if (n->fd >= 0)
+                        keeper_slot_on_born(l, m, TAKE_FD(n->fd));
                 break;
         case KEEPER_SHUTDOWN:
                 l->hooks.on_shutdown(l->userdata);
@@ -146,6 +150,28 @@ static int ack_dispatch(sd_event_source *source, uint64_t usec, void *userdata) 
         return 0;
 }
 
+static int send_plain(KeeperLink *l, KeeperMessageType type) {
+        KeeperMessage m = {.type = type};
+
+        return keeper_queue_message(l, &m, NULL, 0);
+}
+
+static int look_dispatch(sd_event_source *source, uint64_t usec, void *userdata) {
+        KeeperLink *l = userdata;
+
+        if (l->n_direct > 0 && send_plain(l, KEEPER_LOOK) >= 0)
+                (void) keeper_link_flush(l);
+        return 0;
+}
+
+static int watch_time(KeeperLink *l, sd_event_source **ret, usec_t accuracy, sd_event_time_handler_t callback) {
+        int r = sd_event_add_time(l->event, ret, CLOCK_MONOTONIC, 0, accuracy, callback, l);
+
+        if (r >= 0)
+                r = sd_event_source_set_priority(*ret, PRIORITY_TIMER);
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
 static int link_watch(KeeperLink *l, sd_event *event, int64_t priority) {
         int r = sd_event_add_io(event, &l->io, l->fd, EPOLLIN, io_dispatch, l);
 
@@ -158,12 +184,8 @@ static int link_watch(KeeperLink *l, sd_event *event, int64_t priority) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->deliver, l->n_inbox > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(event, &l->ack_timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, ack_dispatch, l);
-        if (r >= 0)
-                r = sd_event_source_set_priority(l->ack_timer, PRIORITY_TIMER);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(l->ack_timer, SD_EVENT_OFF);
-        return r;
+                r = watch_time(l, &l->ack_timer, USEC_PER_MSEC, ack_dispatch);
+        return r < 0 ? r : watch_time(l, &l->look_timer, CHILD_BRIEF_USEC / 4, look_dispatch);
 }
 
 int keeper_link_new(KeeperLink **ret, sd_event *event, int64_t priority, int fd_consume, const KeeperLinkHooks *hooks,
@@ -175,6 +197,7 @@ int keeper_link_new(KeeperLink **ret, sd_event *event, int64_t priority, int fd_
         if (!l)
                 return -ENOMEM;
         l->fd = TAKE_FD(fd);
+        l->quiet_fd = -EBADF;
         l->event = sd_event_ref(event);
         l->hooks = *hooks;
         l->userdata = userdata;
@@ -199,11 +222,13 @@ KeeperLink *keeper_link_free(KeeperLink *l) {
         sd_event_source_disable_unref(l->io);
         sd_event_source_disable_unref(l->deliver);
         sd_event_source_disable_unref(l->ack_timer);
+        sd_event_source_disable_unref(l->look_timer);
         for (size_t i = 0; i < l->n_inbox; i++)
                 fd_close(l->inbox[i].fd);
         keeper_queue_done(l);
         keeper_table_free(l->table);
         fd_close(l->fd);
+        fd_close(l->quiet_fd);
         sd_event_unref(l->event);
         free(l->inbox);
         free(l->slots);
@@ -250,12 +275,6 @@ int keeper_link_notify(KeeperLink *l, const char *text) {
         if (strlen(text) >= sizeof(m.text))
                 return -EMSGSIZE;
         memcpy(m.text, text, strlen(text) + 1);
-        return keeper_queue_message(l, &m, NULL, 0);
-}
-
-static int send_plain(KeeperLink *l, KeeperMessageType type) {
-        KeeperMessage m = {.type = type};
-
         return keeper_queue_message(l, &m, NULL, 0);
 }
 

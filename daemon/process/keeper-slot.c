@@ -151,6 +151,15 @@ void keeper_slot_on_notice(KeeperLink *l, const KeeperMessage *m) {
         slot_settle(l, m->slot);
 }
 
+void keeper_slot_on_born(KeeperLink *l, const KeeperMessage *m, int fd_take) {
+        const KeeperSlot *s = keeper_slot_find(l, m->slot, m->generation);
+
+        if (s && s->child)
+                child_on_born(s->child, fd_take);
+        else
+                fd_close(fd_take);
+}
+
 unsigned keeper_link_n_launching(const KeeperLink *l) {
         return l->n_launching;
 }

@@ -1,5 +1,5 @@
 /* keeper-table.c - the keeper's table as it is read at the start of a life:
- * HELLO, SLOT..., KEPT..., LOGGER, TABLE_END. */
+ * HELLO, SLOT..., KEPT..., LOGGER, QUIET_LINE, TABLE_END. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "process/keeper-link-internal.h"
@@ -103,6 +103,10 @@ static int table_on_message(TableReader *r, const KeeperMessage *m, int *fd) {
                 fd_close(r->link->table->logger_fd);
                 r->link->table->logger_fd = TAKE_FD(*fd);
                 r->link->table->logger_pid = m->logger.pid;
+                return 0;
+        case KEEPER_QUIET_LINE:
+                fd_close(r->link->quiet_fd);
+                r->link->quiet_fd = TAKE_FD(*fd);
                 return 0;
         case KEEPER_TABLE_END:
                 r->is_complete = true;

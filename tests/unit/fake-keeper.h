@@ -198,6 +198,10 @@ int child_spare(Child **ret, KeeperLink *l, const ChildHooks *hooks, void *userd
         return 0;
 }
 
+bool child_is_born(const Child *c) {
+        return c->is_spare;
+}
+
 Child *child_spare_unasked(Child *c) {
         c->is_used = false;
         return NULL;
