@@ -83,7 +83,7 @@ static void detach_when_asked(void) {
                 bench_detach(&b, m.slot, m.generation);
 }
 
-KeeperMessage end_of(uint32_t slot, uint64_t g) {
+void await_drained(uint32_t slot) {
         while (!bench_has_seen(&b, KEEPER_DRAINED, slot)) {
                 struct pollfd p[] = {{.fd = b.droverd.line, .events = POLLIN}, {.fd = b.logger.line, .events = POLLIN}};
 
@@ -93,6 +93,10 @@ KeeperMessage end_of(uint32_t slot, uint64_t g) {
                 if (p[0].revents != 0)
                         bench_pump(&b);
         }
+}
+
+KeeperMessage end_of(uint32_t slot, uint64_t g) {
+        await_drained(slot);
         return bench_end(&b, slot, g);
 }
 

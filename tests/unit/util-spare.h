@@ -20,6 +20,7 @@ uint64_t spare_in(uint32_t slot);
 void use_as(uint32_t slot, uint64_t g, const char *text, uint32_t kind, uint32_t flags);
 void use(uint32_t slot, uint64_t g, const char *text);
 void kill_tree(uint32_t slot, uint64_t g);
+void await_drained(uint32_t slot); /* playing the logger */
 KeeperMessage end_of(uint32_t slot, uint64_t g);
 void expect_exit(uint32_t slot, uint64_t g, int status);
 void expect_failure(uint32_t slot, uint64_t g, LaunchStage stage, int error); /* and it never started */
