@@ -4,7 +4,6 @@
  * text. It does not check syntax. It need not: up to the first syntax error, where jansson stops, its count
  * is exact, and it stops itself at the first value too many. */
 #include "base/json.h"
-#include "base/json-plain.h"
 #include "base/parse.h"
 
 #include <stdio.h>
@@ -150,10 +149,7 @@ int json_load_bounded(const char *text, size_t size, const JsonLimits *limits, j
         if (r == 0)
                 r = refuse_nul(text, size, ret_fault);
         if (r == 0)
-                r = json_plain_load(text, size, ret);
-        if (r != 0)
-                return MIN(r, 0);
-        r = check_memory(size, nodes);
+                r = check_memory(size, nodes);
         if (r < 0)
                 return r;
         value = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
