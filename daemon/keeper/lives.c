@@ -193,16 +193,44 @@ void lives_shutdown(Keeper *k) {
                 lives_start_droverd(k); /* where it is waiting for its next start */
 }
 
+static void kill_slot(Keeper *k, Slot *s) {
+        (void) k->tree.ops->send(&k->tree, s, SIGKILL);
+        (void) kill(s->pid, SIGKILL);
+}
+
 static void kill_workers(Keeper *k) {
         for (uint32_t i = 0; i < k->table->top; i++) {
                 Slot *s = &k->table->slots[i];
 
-                if (s->state == KEEPER_SLOT_FREE || s->pid <= 0)
-                        continue;
-                (void) k->tree.ops->send(&k->tree, s, SIGKILL);
-                (void) kill(s->pid, SIGKILL);
+                if (s->state != KEEPER_SLOT_FREE && s->pid > 0)
+                        kill_slot(k, s);
         }
         (void) sweep_orphans(&k->tree);
+}
+
+/* A template and what it has forked ahead live for launches alone, and what is being killed is on its way out: none of them
+ * stays behind where workers do. With a template go those of its spares that are not born yet. */
+static bool is_to_stay(const Slot *s) {
+        return s->state == KEEPER_SLOT_FREE || (s->pid <= 0 && !s->is_awaited) ||
+                (!s->is_template && !s->is_spare && s->last_signal != SIGKILL);
+}
+
+/* Return: whether all of them are gone. */
+static bool kill_helpers(Keeper *k) {
+        bool is_over = k->table->n_endings == 0;
+
+        for (uint32_t i = 0; i < k->table->top; i++) {
+                Slot *s = &k->table->slots[i];
+
+                if (is_to_stay(s))
+                        continue;
+                is_over = false;
+                if (s->pid <= 0 || s->last_signal == SIGKILL)
+                        continue;
+                s->last_signal = SIGKILL;
+                kill_slot(k, s);
+        }
+        return is_over;
 }
 
 void lives_quit(Keeper *k, int exit_code, bool leave_running) {
@@ -223,7 +251,7 @@ void lives_quit(Keeper *k, int exit_code, bool leave_running) {
 static bool step_is_over(Keeper *k, bool is_late) {
         switch (k->quit) {
         case QUIT_WORKERS:
-                return is_late || k->leave_running || (k->table->n_alive == 0 && k->table->n_endings == 0);
+                return is_late || (k->leave_running ? kill_helpers(k) : k->table->n_alive == 0 && k->table->n_endings == 0);
         case QUIT_LOGGER:
                 if (is_late) {
                         log_warning("drover-logger does not end; killing it");
