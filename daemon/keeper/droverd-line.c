@@ -161,7 +161,7 @@ static int say_ran(Keeper *k, const Slot *s, uint32_t index) {
 static int say_spare_born(Keeper *k, const Slot *s, uint32_t index) {
         KeeperMessage m = {.type = KEEPER_SPARE_BORN, .slot = index, .generation = s->generation};
 
-        if (!s->is_spare || s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)
+        if (!s->is_spare || s->pid <= 0 || s->is_failed || s->is_ending || s->state != KEEPER_SLOT_LAUNCHING || s->report_fd < 0)
                 return 0;
         return say(k, &m, &s->report_fd);
 }

@@ -244,6 +244,7 @@ static void turn(Keeper *k) {
                 cgroup_tidy(&k->tree);
         lives_quit_step(k, false);
         flush_line(k, &k->to_logger, &k->logger_events, SOURCE_LOGGER_LINE);
+        spare_tell_births(k);
         flush_line(k, &k->to_droverd, &k->droverd_events, SOURCE_DROVERD_LINE);
         spare_claim(k);
         arm_timer(k);

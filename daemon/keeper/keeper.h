@@ -76,7 +76,8 @@ typedef struct Keeper {
         unsigned n_awaited; /* slots that wait for a template's child */
         uint32_t deferred[KEEPER_LOOKED_MAX]; /* slots that are looked at by TIMER_DEFERRED */
         uint32_t unclaimed[KEEPER_LOOKED_MAX]; /* awaited spares that no event tells of: looked at after each turn */
-        unsigned n_deferred, n_unclaimed;
+        uint32_t born[KEEPER_LOOKED_MAX]; /* claimed spares that droverd is told of behind what else there is to tell */
+        unsigned n_deferred, n_unclaimed, n_born;
         Tree tree;
         Means means;
         OomWatch oom;
@@ -148,6 +149,7 @@ void spare_call_off(Keeper *k, Slot *s);    /* one that is in the table ends, un
 void spare_read_report(Keeper *k, Slot *s); /* of one that is in the table: what has become of its launch, if there was one */
 void spare_look_at_deferred(Keeper *k);     /* TIMER_DEFERRED */
 void spare_claim(Keeper *k);                /* after a turn */
+void spare_tell_births(Keeper *k);          /* at its end, before droverd is told anything */
 void spare_note_end(Keeper *k, const Slot *s); /* its main process is dead */
 
 /* quiet-output.c */

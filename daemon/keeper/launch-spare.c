@@ -131,10 +131,17 @@ static void await_claim(Keeper *k, Slot *s) {
 }
 
 void spare_claimed(Keeper *k, Slot *s) {
-        if (s->is_spare)
-                peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_SPARE_BORN);
-        else
+        if (!s->is_spare)
                 begin(k, s);
+        else if (k->n_born < ARRAY_SIZE(k->born))
+                k->born[k->n_born++] = slot_index(k->table, s);
+        else
+                peer_link_due_slot(&k->to_droverd, slot_index(k->table, s), NOTICE_SPARE_BORN);
+}
+
+void spare_tell_births(Keeper *k) {
+        while (k->n_born > 0)
+                peer_link_due_slot(&k->to_droverd, k->born[--k->n_born], NOTICE_SPARE_BORN);
 }
 
 void spare_claim(Keeper *k) {
