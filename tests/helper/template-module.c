@@ -234,6 +234,18 @@ static json_t *leave_work(drover_task *task, json_t *args, json_t *kwargs) {
         return atexit(say_at_exit) == 0 ? json_true() : drover_raise(task, "MemoryError", "no atexit");
 }
 
+/* mark(PATH, TEXT): a line more in a file. */
+static json_t *mark(drover_task *task, json_t *args, json_t *kwargs) {
+        int fd = open(json_string_value(json_array_get(args, 0)), O_WRONLY | O_APPEND | O_CLOEXEC);
+        char line[64];
+        int n = snprintf(line, sizeof line, "%s\n", json_string_value(json_array_get(args, 1)));
+
+        if (fd < 0 || write(fd, line, (size_t) n) != n)
+                return drover_raise(task, "OSError", "%s", strerror(errno));
+        (void) close(fd);
+        return json_true();
+}
+
 static const drover_target targets[] = {
         {"facts", facts, "what this process was given"},
         {"die_with_mutex", die_with_mutex, "take the shared mutex and die"},
@@ -243,6 +255,7 @@ static const drover_target targets[] = {
         {"fail", fail, "an exception"},
         {"nap", nap, "until killed"},
         {"leave_work", leave_work, "work for the end of the process: of the library given too"},
+        {"mark", mark, "a line in a file"},
         {"newline_to", newline_to, "a newline to that descriptor, and nap"},
         {"orphan_says", orphan_says, "READY=1 by a process whose parent is the one given, and nap"},
         {NULL},
