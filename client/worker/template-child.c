@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define EXIT_NOT_BEGUN 126
-#define ENVIRONMENT_KEY_MAX 256
 #define ENVIRONMENT_ENTRY_MORE 24 /* "=", a number, and the end of the string */
 #define REQUEST_MAX (64u << 20)
 #define REQUEST_NEAR_MAX 4096u /* in the packet itself */
@@ -208,15 +207,13 @@ static bool is_own_pid(const char *key) {
 }
 
 static bool is_dropped(const char *entry, const json_t *env) {
+        static const char *const own[] = {"DROVER_TEMPLATE_FD=", "DROVER_START_METHOD="};
         const char *end = strchr(entry, '=');
-        char key[ENVIRONMENT_KEY_MAX];
-        size_t n = end ? (size_t) (end - entry) : sizeof key;
 
-        if (n >= sizeof key)
-                return false;
-        memcpy(key, entry, n);
-        key[n] = '\0';
-        return streq(key, "DROVER_TEMPLATE_FD") || streq(key, "DROVER_START_METHOD") || json_object_get(env, key);
+        for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+                if (strncmp(entry, own[i], strlen(own[i])) == 0)
+                        return true;
+        return end && json_object_getn(env, entry, (size_t) (end - entry));
 }
 
 /* KEY=TEXT at @at. No snprintf(3): its pages are the process's to map and to unmap, for this alone. Return: behind it. */
