@@ -247,7 +247,7 @@ END_TEST
 START_TEST(short_memory_of_a_run_like_the_one_before_is_no_fault) {
         ConfigContext ctx = context();
         _cleanup_free_ char *fault = NULL;
-        _cleanup_(pool_config_unrefp) PoolConfig *first = make(RUN "1]}", true, &ctx, &fault);
+        _cleanup_(pool_config_unrefp) _unused_ PoolConfig *first = make(RUN "1]}", true, &ctx, &fault);
         _cleanup_json_ json_t *o = json_loads(RUN "2]}", 0, NULL);
         int r = -1;
 
