@@ -119,7 +119,7 @@ const ConfigKey config_keys[] = {
              .default_text = "\"spawn\"; of a pool with module \"forkserver\"",
              .help = "How a worker comes to be. A template is supervised, started anew by a reload, and shares its private /tmp with its workers; "
                      "its output goes to template.stdout.log and .stderr.log beside the workers' logs, its death touches no worker. One that "
-                     "serves run stays for 30 s, and after several runs in a row with up to eight waiting processes, drover-spare."),
+                     "serves run stays for 30 s, and after several runs in a row with up to sixteen waiting processes, drover-spare."),
         POOL("protocol", word, protocol, .words = protocol_words, .default_json = "\"none\"", .cost = CONFIG_RESTART,
              .default_text = "\"none\"; of a module without target \"tasks\"", .help = "What the command speaks with droverd."),
         POOL("workers", workers, workers, .short_type = &config_type_workers, .default_json = "1", .max = 10000, .cost = CONFIG_LIVE,

@@ -98,7 +98,7 @@ typedef enum KeeperTreeMode {
 /* No exec: the template in the named slot is asked to fork. The memfd is a text that the keeper passes on unread. */
 #define KEEPER_LAUNCH_FROM_TEMPLATE 4u
 #define KEEPER_SPARE_NAME "!spare" /* of its slot before the launch, of its leaf for ever */
-#define KEEPER_SPARES_MAX 8u /* asked for with one launch */
+#define KEEPER_SPARES_MAX 16u /* asked for with one launch */
 #define KEEPER_SPARE_TEXT_MAX 1024u
 
 /* Controllers of cgroup v2, as bits. */

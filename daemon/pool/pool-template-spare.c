@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #define SPARE_WINDOW (1 * USEC_PER_SEC)
-#define SPARES_LOW 4u /* several at once are made for less */
+#define SPARES_LOW 4u /* many at once, and rarely: the forks take a processor from the runs beside them */
 
 static void on_end(Child *c, const ExitStatus *e, void *userdata) {
         Template *t = userdata;
