@@ -109,10 +109,12 @@ typedef struct KeeperOptions {
         char **env;                   /* the keeper's own */
 } KeeperOptions;
 
-/* keeper.c */
+/* keeper-open.c */
 int keeper_open(Keeper *k, const KeeperOptions *o);
-int keeper_run(Keeper *k); /* the exit code */
 void keeper_close(Keeper *k);
+
+/* keeper.c */
+int keeper_run(Keeper *k); /* the exit code */
 int keeper_watch(Keeper *k, int fd, uint32_t events, KeeperSource source);
 int keeper_watch_slot(Keeper *k, int fd, uint32_t events, KeeperSource source, const Slot *s);
 /** keeper_unwatch() - take @fd out of the loop; -EBADF is fine. Before every close of a watched descriptor: a child that was
