@@ -70,19 +70,6 @@ static void channel_is_spoilt(Channel *c, const char *what) {
         channel_condemn(c, what);
 }
 
-/* The task that it is at fails with what it said. */
-static void channel_garbage(Channel *c, const Garbage *g) {
-        char message[GARBAGE_TEXT_MAX];
-        Piece *p;
-
-        garbage_describe(c, g->what, g->line.at, g->line.n, message);
-        channel_take_kept(c); /* what it has finished and not told is not to blame */
-        p = c->is_condemned ? NULL : piece_begun(c); /* of one that is being killed anyway, that says why */
-        if (p)
-                piece_fail(c, p, ERROR_FAILED, message);
-        channel_is_spoilt(c, g->what);
-}
-
 /* ---- hello ---- */
 
 static bool is_true(Slice s) {
@@ -265,30 +252,62 @@ static bool is_blank(const char *line, size_t size) {
         return true;
 }
 
-static void take_lines(Channel *c, const char *data, size_t size) {
-        Garbage g = {.what = NULL};
-        size_t at = 0;
-
+/* Lines from @at on. Return: where the first one begins that was not looked at. */
+static size_t take_whole_lines(Channel *c, const char *data, size_t at, size_t size, Garbage *g) {
         while (at < size) {
                 const char *end = memchr(data + at, '\n', size - at);
                 size_t n = end ? (size_t) (end - data) - at : size - at;
 
                 if (n > TASK_LINE_MAX) { /* where the next one begins is not known */
-                        garbage_note(&g, "its answer is larger than 65536 bytes, for which there are blobs", data + at, n);
+                        garbage_note(g, "its answer is larger than 65536 bytes, for which there are blobs", data + at, n);
                         c->is_over = true;
                         break;
                 }
                 if (!end)
                         break;
                 if (!is_blank(data + at, n) && !chunk_take_plain(c, data + at, n))
-                        take_line(c, data + at, n, &g);
+                        take_line(c, data + at, n, g);
                 at += n + 1;
-                if (c->is_over || (g.what && !c->has_page))
+                if (c->is_over || (g->what && !c->has_page))
                         break;
         }
+        return at;
+}
+
+/* A worker that was just sending what it had gathered has it in its page no more, and had not in the socket when that was
+ * looked into, up to @at. Return: up to where it is by now. */
+static size_t take_what_came(Channel *c, size_t at) {
+        char *data = c->pool->room->peek;
+        ssize_t n = c->is_over ? 0 : recv(c->fd, data, PEEK_MAX, MSG_PEEK | MSG_DONTWAIT);
+        Garbage more = {.what = NULL}; /* the first garbage is enough */
+
+        return n > (ssize_t) at ? take_whole_lines(c, data, at, (size_t) n, &more) : at;
+}
+
+/* The task that it is at fails with what it said. Of the lines so far, up to @at, none is needed any more. Return: up to where
+ * there is nothing more to hear. */
+static size_t channel_garbage(Channel *c, const Garbage *g, size_t at) {
+        char message[GARBAGE_TEXT_MAX];
+        Piece *p;
+
+        garbage_describe(c, g->what, g->line.at, g->line.n, message);
+        channel_take_kept(c); /* what it has finished and not told is not to blame */
+        if (c->has_page)
+                at = take_what_came(c, at);
+        p = c->is_condemned ? NULL : piece_begun(c); /* of one that is being killed anyway, that says why */
+        if (p)
+                piece_fail(c, p, ERROR_FAILED, message);
+        channel_is_spoilt(c, g->what);
+        return at;
+}
+
+static void take_lines(Channel *c, const char *data, size_t size) {
+        Garbage g = {.what = NULL};
+        size_t at = take_whole_lines(c, data, 0, size, &g);
+
         if (g.what)
-                channel_garbage(c, &g);
-        c->n_consume = c->is_over ? size : at;
+                at = channel_garbage(c, &g, at);
+        c->n_consume = c->is_over ? MAX(at, size) : at;
         if (c->n_consume > 0)
                 channel_mark(c);
 }

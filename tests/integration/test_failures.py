@@ -12,6 +12,7 @@ from daemon_util import Client, Daemon, is_alive, wait_gone
 
 MODULE, WORKER = os.environ["FAILING_MODULE"], os.environ["FAILING_WORKER"]
 SIZE = 2
+CHILDREN = int(os.environ.get("CHILDREN", "10"))
 IS_SANITIZED = "DROVER_SANITIZED" in os.environ  # a crash is an exit code then
 # Else the environment tells whose a process is, and those that a template forked have its own.
 HAS_CGROUPS = os.geteuid() == 0 and os.environ.get("DROVER_TREE") != "sweep"
@@ -200,6 +201,16 @@ def one_row(d, kind, row, n_restarts):
     assert [o["result"] for o in got] == list(range(len(got))), got
     at_full_size(d, n_restarts + check.n_deaths)
     return check.n_deaths
+
+
+def test_what_a_child_writes():
+    """It may come while the worker sends what it has gathered: what was finished before is not to blame."""
+    row = next(r for r in ROWS if r[0] == "child_writes")
+    for kind in kinds():
+        with daemon(kind) as d:
+            at_full_size(d)
+            for i in range(CHILDREN):
+                one_row(d, kind, row, i)
 
 
 def test_rows():
