@@ -27,7 +27,7 @@
 
 typedef struct Process {
         pid_t pid, parent, group, session;
-        bool is_member, is_zombie, is_stopped, is_in_kernel;
+        bool is_member, is_of_another, is_zombie, is_stopped, is_in_kernel; /* is_of_another: the main process of another slot */
 } Process;
 
 /* All processes of the last walk, in the order of their numbers. Mapped at first use. */
@@ -218,7 +218,7 @@ static void mark_descendants(void) {
         for (bool changed = true; changed;) {
                 changed = false;
                 for (size_t i = 0; i < n_processes; i++)
-                        if (!processes[i].is_member && has_member_parent(&processes[i]))
+                        if (!processes[i].is_member && !processes[i].is_of_another && has_member_parent(&processes[i]))
                                 processes[i].is_member = changed = true;
         }
 }
@@ -256,8 +256,14 @@ static int mark_tree(Tree *t, const Slot *s, uint64_t not_before) {
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n_processes; i++)
-                processes[i].is_member = processes[i].pid != getpid() && is_root_of(t, s, &processes[i]);
+        for (size_t i = 0; i < n_processes; i++) {
+                Process *p = &processes[i];
+                const Slot *owner = slot_by_pid(t->table, p->pid);
+
+                /* One that a template has forked may be its grandchild still, in a walk that is older than its claim. */
+                p->is_of_another = owner && owner != s;
+                p->is_member = p->pid != getpid() && !p->is_of_another && is_root_of(t, s, p);
+        }
         mark_descendants();
         return 0;
 }
@@ -368,8 +374,10 @@ unsigned sweep_orphans(Tree *t) {
         sweep_look(t);
         if (t->n_orphans == 0 || walk_processes(UINT64_MAX) < 0)
                 return 0;
-        for (size_t i = 0; i < n_processes; i++)
+        for (size_t i = 0; i < n_processes; i++) {
+                processes[i].is_of_another = false;
                 processes[i].is_member = is_orphan(t, processes[i].pid);
+        }
         mark_descendants();
         return signal_members(SIGKILL, &error);
 }
