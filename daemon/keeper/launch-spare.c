@@ -20,7 +20,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BRIEF_USEC (1 * USEC_PER_MSEC)
 #define READ_TRIES 4 /* ECONNRESET comes once, ahead of what was said, when it died with something unread */
 
 static void fail(Keeper *k, Slot *s, LaunchStage stage, int error, int detail) {
@@ -80,11 +79,8 @@ void spare_prepare(Keeper *k, const KeeperMessage *m) {
                         prepare_one(k, m, &m->launch.spares[i]);
 }
 
-/* "launch" and the memfd of the text first, or "launch " and the text itself. */
 static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *fds, size_t n_fds) {
-        const char *word = s->is_awaited ? "request " : "launch ";
-        char text[sizeof("request ") + KEEPER_SPARE_TEXT_MAX];
-        size_t n_text = MIN(m->use_spare.n_text, KEEPER_SPARE_TEXT_MAX), n = 0;
+        size_t n = 0;
         _cleanup_(job_done) Job j = JOB_EMPTY;
         int all[LAUNCH_FDS_MAX + 2], r = 0;
 
@@ -98,9 +94,7 @@ static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *f
         }
         if (j.ready[1] >= 0)
                 all[n++] = j.ready[1];
-        memcpy(text, word, strlen(word));
-        memcpy(text + strlen(word), m->use_spare.text, n_text);
-        r = packet_send(s->report_fd, text, n_text > 0 ? strlen(word) + n_text : strlen(word) - 1, all, n);
+        r = launch_hand_to_spare(s->report_fd, m, s->is_awaited, all, n);
         if (r >= 0 && j.ready[0] >= 0 && !s->is_awaited)
                 r = keeper_watch_slot(k, j.ready[0], EPOLLIN, SOURCE_SLOT_READY, s);
         if (r >= 0)
@@ -108,7 +102,7 @@ static int hand_request(Keeper *k, Slot *s, const KeeperMessage *m, const int *f
         return r;
 }
 
-/* From here it can begin. Where the one before ended within BRIEF_USEC, this one is expected to: then its death alone wakes
+/* From here it can begin. Where the one before ended within KEEPER_BRIEF_USEC, this one is expected to: then its death alone wakes
  * us up, and droverd hears of start and end together, which is half the work for both. */
 static void begin(Keeper *k, Slot *s) {
         const Slot *t = slot_find(k->table, s->by_slot, s->by_generation);
@@ -116,7 +110,7 @@ static void begin(Keeper *k, Slot *s) {
         if (t && t->is_brief && s->pidfd >= 0 && k->n_deferred < ARRAY_SIZE(k->deferred)) {
                 k->deferred[k->n_deferred++] = slot_index(k->table, s);
                 if (k->due[TIMER_DEFERRED] == USEC_INFINITY)
-                        keeper_set_timer(k, TIMER_DEFERRED, BRIEF_USEC);
+                        keeper_set_timer(k, TIMER_DEFERRED, KEEPER_BRIEF_USEC);
                 return;
         }
         s->is_deferred = false;
@@ -261,7 +255,7 @@ void spare_note_end(Keeper *k, const Slot *s) {
 
         forget_deferred(k, s);
         if (t && !s->is_spare)
-                t->is_brief = s->exited.at_usec < usec_add(s->started_usec, BRIEF_USEC);
+                t->is_brief = s->exited.at_usec < usec_add(s->started_usec, KEEPER_BRIEF_USEC);
 }
 
 void spare_read_report(Keeper *k, Slot *s) {

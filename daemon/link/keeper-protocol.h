@@ -100,6 +100,7 @@ typedef enum KeeperTreeMode {
 #define KEEPER_SPARE_NAME "!spare" /* of its slot before the launch, of its leaf for ever */
 #define KEEPER_SPARES_MAX 16u /* asked for with one launch */
 #define KEEPER_SPARE_TEXT_MAX 1024u
+#define KEEPER_BRIEF_USEC 1000u /* a process that ends sooner is brief: the next of its template is not looked at before */
 
 /* Controllers of cgroup v2, as bits. */
 #define KEEPER_CONTROLLER_MEMORY 1u

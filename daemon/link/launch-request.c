@@ -232,6 +232,16 @@ int launch_text_pack(const char *text, size_t n, int *ret_fd) {
         return image_to_memfd(text, n, ret_fd);
 }
 
+int launch_hand_to_spare(int fd, const KeeperMessage *m, bool is_awaited, const int *fds, size_t n_fds) {
+        const char *word = is_awaited ? "request " : "launch ";
+        size_t n_word = strlen(word), n_text = MIN(m->use_spare.n_text, KEEPER_SPARE_TEXT_MAX);
+        char packet[sizeof("request ") + KEEPER_SPARE_TEXT_MAX];
+
+        memcpy(packet, word, n_word);
+        memcpy(packet + n_word, m->use_spare.text, n_text);
+        return packet_send(fd, packet, n_text > 0 ? n_word + n_text : n_word - 1, fds, n_fds);
+}
+
 /* Reading: what is left of the data, and what is left of the arena. */
 typedef struct Reader {
         const char *data;

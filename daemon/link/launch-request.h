@@ -112,6 +112,13 @@ int launch_request_hash(const LaunchSpec *spec, uint64_t *ret);
 /** launch_text_pack() - a sealed memfd with @n bytes of text, for a process that is forked. -errno of memfd. */
 int launch_text_pack(const char *text, size_t n, int *ret_fd);
 /**
+ * launch_hand_to_spare() - the request of @m, a USE_SPARE, to the spare at the other end of @fd: "launch TEXT", and no word but
+ * the first where the text is in the memfd, fds[0]
+ * @is_awaited: it is not claimed yet, and begins with a "g" of its own: "request" instead of "launch"
+ * Return: as packet_send().
+ */
+int launch_hand_to_spare(int fd, const KeeperMessage *m, bool is_awaited, const int *fds, size_t n_fds);
+/**
  * launch_request_unpack() - check and point into @data; strings must end inside it
  * @arena, @arena_size: room for the pointer arrays and groups (no malloc: this runs after fork)
  * Return: 0; -EBADMSG when anything does not fit together; -ENOBUFS when the arena is too small.

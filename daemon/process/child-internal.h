@@ -5,8 +5,6 @@
 #include "process/keeper-link-internal.h"
 #include <uthash.h>
 
-#define CHILD_BRIEF_USEC (1 * USEC_PER_MSEC)
-
 struct Child {
         KeeperLink *link;
         uint32_t slot;
@@ -17,7 +15,7 @@ struct Child {
         bool has_pid_entry, is_late, is_late_drained;
         bool is_spare;  /* of child_spare(), and not used so far */
         bool is_direct; /* it was used without the keeper, which has not told of it yet: in link->n_direct */
-        bool is_brief;  /* a template: the last of its spares that was used ended within CHILD_BRIEF_USEC */
+        bool is_brief;  /* a template: the last of its spares that was used ended within KEEPER_BRIEF_USEC */
         int spare_fd;   /* is_spare, and born: where its request goes; else -EBADF */
         uint32_t by_slot; /* by_generation > 0: it was a spare of this template */
         uint64_t by_generation;

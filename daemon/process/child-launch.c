@@ -1,7 +1,7 @@
 /* child-launch.c - asking for a process: of a program, by a template, or one that its template has forked ahead.
  *
  * What is asked for is queued; the keeper makes it. A spare that was told to be born is used without the keeper, where the one
- * before it ended within CHILD_BRIEF_USEC: it hears on the quiet line whose the spare is, and the request goes to the spare. */
+ * before it ended within KEEPER_BRIEF_USEC: it hears on the quiet line whose the spare is, and the request goes to the spare. */
 #include "process/child-internal.h"
 #include "base/alloc.h"
 #include <stdio.h>

@@ -54,7 +54,7 @@ static void note_length(const Child *c, const ExitStatus *e) {
         const KeeperSlot *s = c->by_generation > 0 ? keeper_slot_find(c->link, c->by_slot, c->by_generation) : NULL;
 
         if (s && s->child && !e->is_failure_to_start)
-                s->child->is_brief = e->at_usec < usec_add(c->started_usec, CHILD_BRIEF_USEC);
+                s->child->is_brief = e->at_usec < usec_add(c->started_usec, KEEPER_BRIEF_USEC);
 }
 
 static void child_end(Child *c, const ExitStatus *e) {

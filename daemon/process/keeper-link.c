@@ -7,7 +7,7 @@
  *
  * A start, and the last line of one whose end was acted on before, have nothing to be heard first: where no other
  * notice waits, they are acted on at once. */
-#include "process/child-internal.h"
+#include "process/keeper-link-internal.h"
 #include "base/alloc.h"
 #include "priority.h"
 #include <sys/epoll.h>
@@ -185,7 +185,7 @@ static int link_watch(KeeperLink *l, sd_event *event, int64_t priority) {
                 r = sd_event_source_set_enabled(l->deliver, l->n_inbox > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
         if (r >= 0)
                 r = watch_time(l, &l->ack_timer, USEC_PER_MSEC, ack_dispatch);
-        return r < 0 ? r : watch_time(l, &l->look_timer, CHILD_BRIEF_USEC / 4, look_dispatch);
+        return r < 0 ? r : watch_time(l, &l->look_timer, KEEPER_BRIEF_USEC / 4, look_dispatch);
 }
 
 int keeper_link_new(KeeperLink **ret, sd_event *event, int64_t priority, int fd_consume, const KeeperLinkHooks *hooks,

@@ -4,7 +4,7 @@
  * themselves: an acknowledgement needs no memory and so cannot fail), and all other requests. They go in that order: a slot is
  * acknowledged before it is launched again, a spare is used before it is signalled, and nothing is acknowledged or used on the
  * strength of a journal that the keeper does not hold yet. */
-#include "process/child-internal.h"
+#include "process/keeper-link-internal.h"
 #include "base/alloc.h"
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -107,18 +107,12 @@ static int tell_used(const KeeperLink *l, const KeeperMessage *use) {
 
 /* A spare that cannot be reached has not begun, and is told to end: then its launch is made anew. */
 static void hand_request(const KeeperRequest *r, const KeeperMessage *use) {
-        static const char word[] = "launch ";
-        char text[sizeof(word) + KEEPER_SPARE_TEXT_MAX];
-        size_t n = strlen(word) + use->use_spare.n_text;
-
-        memcpy(text, word, sizeof(word));
-        memcpy(text + strlen(word), use->use_spare.text, use->use_spare.n_text);
-        if (packet_send(r->spare_fd, text, n, r->fds, r->n_fds) < 0)
+        if (launch_hand_to_spare(r->spare_fd, use, false, r->fds, r->n_fds) < 0)
                 (void) shutdown(r->spare_fd, SHUT_RDWR);
 }
 
 static bool look_later(KeeperLink *l) {
-        return sd_event_source_set_time_relative(l->look_timer, CHILD_BRIEF_USEC) >= 0 &&
+        return sd_event_source_set_time_relative(l->look_timer, KEEPER_BRIEF_USEC) >= 0 &&
                 sd_event_source_set_enabled(l->look_timer, SD_EVENT_ONESHOT) >= 0;
 }
 
