@@ -232,9 +232,7 @@ void spare_look_at_deferred(Keeper *k) {
         for (unsigned i = 0; i < k->n_deferred; i++) {
                 Slot *s = &k->table->slots[k->deferred[i]];
 
-                if (!s->is_deferred || s->state != KEEPER_SLOT_LAUNCHING || s->pid <= 0)
-                        continue; /* it ended, and the slot may be another's */
-                s->is_deferred = false;
+                s->is_deferred = false; /* it may have said by itself that it is ready: its output is not watched all the same */
                 output_begin(k, s);
                 watch(k, s);
         }

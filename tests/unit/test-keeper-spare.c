@@ -184,6 +184,31 @@ START_TEST(one_that_stays_after_brief_ones) {
 }
 END_TEST
 
+/* It is ready before anybody has looked at it, and what it says goes to the log while it lives. */
+START_TEST(one_that_talks_after_a_brief_one) {
+        open_with(_i, "fork");
+        for (int i = 0; i < 10; i++) {
+                uint64_t g = spare_in(2);
+                size_t n_fds = 0;
+                int fds[2];
+
+                use(2, g, "0");
+                expect_exit(2, g, 0);
+                g = spare_in(2);
+                use_as(2, g, "talk", LOG_KIND_FILE, KEEPER_LAUNCH_READY_PIPE);
+                ck_assert_uint_eq(bench_wait_logger(&b, LOGGER_ATTACH, fds, 2, &n_fds).slot, 2);
+                ck_assert_uint_eq(n_fds, 2);
+                fd_close_many(fds, 2);
+                bench_detach(&b, 2, g);
+                (void) bench_wait(&b, KEEPER_STARTED, 2);
+                kill_tree(2, g);
+                expect_exit(2, g, SIGKILL);
+                (void) bench_wait(&b, KEEPER_READY, 2);
+        }
+        bench_close(&b);
+}
+END_TEST
+
 START_TEST(its_last_words) {
         open_with(_i, "fork");
         for (int i = 0; i < 20; i++) {
@@ -251,7 +276,8 @@ int main(int argc, char **argv) {
                 CASE(used_at_once_and_later), CASE(used_before_they_are_born), CASE(its_template_dies),
                 CASE(its_template_dies_after_their_birth), CASE(what_went_wrong_before), CASE(what_goes_wrong_after),
                 CASE(killed_on_the_way), CASE(a_launch_that_fails_prepares_its_spares),
-                CASE(one_that_stays_after_brief_ones), CASE(its_last_words), CASE(leaves_are_used_again),
+                CASE(one_that_stays_after_brief_ones),
+                CASE(one_that_talks_after_a_brief_one), CASE(its_last_words), CASE(leaves_are_used_again),
         };
 
         if (streq(argv[0], "template"))

@@ -73,8 +73,10 @@ _noreturn_ static void act_on(const char *text, int report, int out, int last) {
         if (streq(text, "stale") || streq(text, "fail"))
                 _exit(8);
         (void) close(report);
-        if (streq(text, "ready") && write(last, "\n", 1) != 1)
+        if ((streq(text, "ready") || streq(text, "talk")) && write(last, "\n", 1) != 1)
                 _exit(94);
+        if (streq(text, "talk") && write(out, text, strlen(text)) < 0)
+                _exit(95);
         if (strncmp(text, "out ", 4) == 0)
                 _exit(write(out, text + 4, strlen(text + 4)) < 0);
         for (size_t i = 0; i < ARRAY_SIZE(ways); i++)

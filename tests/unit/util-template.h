@@ -12,7 +12,7 @@
  * template_act() - be one; does not return
  * @manner: "fork" each at once; "hold" spares until a launch says "release", or "drop"; "refuse" spares; "unable" to make any
  *
- * A launch is an exit code. A spare may be asked for one, too; for "stay", "ready" (and stay), "out TEXT" to its stdout; to be
+ * A launch is an exit code. A spare may be asked for one, too; for "stay", "ready" (and stay), "talk" (to its stdout, ready, and stay), "out TEXT" to its stdout; to be
  * "stale", to "fail", to be "deaf"; or for one of TEMPLATE_SPOILERS, after which nobody shall have its leaf.
  */
 __attribute__((noreturn)) void template_act(const char *manner);
