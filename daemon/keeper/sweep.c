@@ -251,6 +251,7 @@ static unsigned signal_members(int sig, int *ret_error) {
         return n;
 }
 
+/* @s NULL: all that is left of anybody. */
 static int mark_tree(Tree *t, const Slot *s, uint64_t not_before) {
         int r = walk_processes(not_before);
 
@@ -262,7 +263,7 @@ static int mark_tree(Tree *t, const Slot *s, uint64_t not_before) {
 
                 /* One that a template has forked may be its grandchild still, in a walk that is older than its claim. */
                 p->is_of_another = owner && owner != s;
-                p->is_member = p->pid != getpid() && !p->is_of_another && is_root_of(t, s, p);
+                p->is_member = p->pid != getpid() && !p->is_of_another && (s ? is_root_of(t, s, p) : is_orphan(t, p->pid));
         }
         mark_descendants();
         return 0;
@@ -372,12 +373,5 @@ unsigned sweep_orphans(Tree *t) {
         int error = 0;
 
         sweep_look(t);
-        if (t->n_orphans == 0 || walk_processes(UINT64_MAX) < 0)
-                return 0;
-        for (size_t i = 0; i < n_processes; i++) {
-                processes[i].is_of_another = false;
-                processes[i].is_member = is_orphan(t, processes[i].pid);
-        }
-        mark_descendants();
-        return signal_members(SIGKILL, &error);
+        return t->n_orphans > 0 ? signal_tree(t, NULL, UINT64_MAX, SIGKILL, &error) : 0;
 }
