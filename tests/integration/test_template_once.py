@@ -7,7 +7,6 @@ import signal
 import time
 import unittest
 
-import test_template
 from daemon_util import PATIENCE, Failure
 from test_template import METHODS, MODULE
 from test_template_spare import Stock, children

@@ -165,21 +165,27 @@ START_TEST(a_change_names_what_was_written) {
 }
 END_TEST
 
-START_TEST(short_memory_is_no_fault) {
-        ConfigContext ctx = context();
-        _cleanup_json_ json_t *o = json_pack("{s:s,s:s,s:[i],s:{s:i}}", "module", "m.so", "target", "f", "args", 1, "kwargs", "a", 1);
+/* Of @o, with each allocation failing once. */
+static void read_in_short_memory(const ConfigContext *ctx, json_t *o, bool is_run) {
         int r = -1;
 
         for (unsigned long n = 1; r != 0 && n < 200; n++) {
                 _cleanup_config_faults_ ConfigFaults faults = { 0 };
                 _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
                 alloc_fail_at(n);
-                r = pool_config_from_json("p", o, false, &ctx, &p, &faults);
+                r = pool_config_from_json("p", o, is_run, ctx, &p, &faults);
                 alloc_fail_at(0);
                 ck_assert_int_eq(r == 0, p != NULL);
                 ck_assert_msg(r == 0 || r == -ENOMEM, "%lu: %d", n, r);
         }
         ck_assert_int_eq(r, 0);
+}
+
+START_TEST(short_memory_is_no_fault) {
+        ConfigContext ctx = context();
+        _cleanup_json_ json_t *o = json_pack("{s:s,s:s,s:[i],s:{s:i}}", "module", "m.so", "target", "f", "args", 1, "kwargs", "a", 1);
+
+        read_in_short_memory(&ctx, o, false);
 }
 END_TEST
 
@@ -249,18 +255,8 @@ START_TEST(short_memory_of_a_run_like_the_one_before_is_no_fault) {
         _cleanup_free_ char *fault = NULL;
         _cleanup_(pool_config_unrefp) _unused_ PoolConfig *first = make(RUN "1]}", true, &ctx, &fault);
         _cleanup_json_ json_t *o = json_loads(RUN "2]}", 0, NULL);
-        int r = -1;
 
-        for (unsigned long n = 1; r != 0 && n < 200; n++) {
-                _cleanup_config_faults_ ConfigFaults faults = { 0 };
-                _cleanup_(pool_config_unrefp) PoolConfig *p = NULL;
-                alloc_fail_at(n);
-                r = pool_config_from_json("p", o, true, &ctx, &p, &faults);
-                alloc_fail_at(0);
-                ck_assert_int_eq(r == 0, p != NULL);
-                ck_assert_msg(r == 0 || r == -ENOMEM, "%lu: %d", n, r);
-        }
-        ck_assert_int_eq(r, 0);
+        read_in_short_memory(&ctx, o, true);
 }
 END_TEST
 

@@ -153,6 +153,13 @@ static void be_brief(Bench *b) {
         end(b, 10);
 }
 
+/* A bench after a brief one. Return: what the next one is to be made of. */
+static ForkSpec open_brief(Bench *b) {
+        open_bench(b, true);
+        be_brief(b);
+        return fork_spec(b, spare(b, true));
+}
+
 static void expect_direct(Bench *b) {
         KeeperMessage m;
         char text[64];
@@ -267,9 +274,7 @@ START_TEST(looked_at_when_nothing_is_heard) {
         ForkSpec s;
         Bench b;
 
-        open_bench(&b, true);
-        be_brief(&b);
-        s = fork_spec(&b, spare(&b, true));
+        s = open_brief(&b);
         use(&b, &s);
         expect_direct(&b);
         while (hear(b.keeper, &m) == 0)
@@ -294,9 +299,7 @@ START_TEST(signalled_at_once) {
         ForkSpec s;
         Bench b;
 
-        open_bench(&b, true);
-        be_brief(&b);
-        s = fork_spec(&b, spare(&b, true));
+        s = open_brief(&b);
         ck_assert_int_eq(child_fork(&b.child, b.link, "x", &s, &log_spec, &hooks, &b), 0);
         ck_assert_int_eq(child_signal(b.child, SIGTERM, false, false), 0);
         ck_assert_uint_eq(hear(b.keeper, &m), 0);
@@ -314,9 +317,7 @@ START_TEST(a_spare_that_is_gone) {
         ForkSpec s;
         Bench b;
 
-        open_bench(&b, true);
-        be_brief(&b);
-        s = fork_spec(&b, spare(&b, true));
+        s = open_brief(&b);
         b.spare = fd_close(b.spare);
         use(&b, &s);
         ck_assert_uint_eq(hear(b.quiet, &m), KEEPER_SPARE_USED);

@@ -1,7 +1,6 @@
 /* test-keeper-quiet.c - spares that droverd uses without the keeper: the real drover-keeper, which hears of it later, or when one
  * of the others has died meanwhile. */
 #include "util-spare.h"
-#include "util-template.h"
 #include "base/fd.h"
 #include <check.h>
 #include <poll.h>
@@ -154,18 +153,13 @@ END_TEST
 
 /* What goes wrong before "begun" has run nothing: the launch is made anew. */
 START_TEST(nothing_of_it_has_run) {
-        static const struct {
-                const char *text;
-                LaunchStage stage;
-                int error;
-        } rows[] = {{"stale", LAUNCH_TEMPLATE, ESTALE}, {"deaf", LAUNCH_TEMPLATE, ESTALE}, {"fail", LAUNCH_STDIO, ENOENT}};
-
         open_with(_i, "fork");
-        for (size_t i = 0; i < 4 * ARRAY_SIZE(rows); i++) {
+        for (size_t i = 0; i < 4 * SPARE_FAILURES; i++) {
+                const SpareFailure *row = &spare_failures[i % SPARE_FAILURES];
                 uint64_t g = born_in(2);
 
-                use_quietly(2, g, rows[i % ARRAY_SIZE(rows)].text);
-                expect_failure(2, g, rows[i % ARRAY_SIZE(rows)].stage, rows[i % ARRAY_SIZE(rows)].error);
+                use_quietly(2, g, row->text);
+                expect_failure(2, g, row->stage, row->error);
         }
         bench_close(&b);
 }
@@ -220,8 +214,8 @@ START_TEST(its_template_dies) {
                 unused = born_in(4);
                 use_quietly(2, early, "stay");
                 say_used(3, late);
-                kill_tree(TEMPLATE_SLOT, template_generation);
-                expect_exit(TEMPLATE_SLOT, template_generation, SIGKILL);
+                kill_tree(BENCH_TEMPLATE_SLOT, template_generation);
+                expect_exit(BENCH_TEMPLATE_SLOT, template_generation, SIGKILL);
                 ck_assert_int_eq(hand(4, "0"), -EPIPE);
                 expect_failure(4, unused, LAUNCH_TEMPLATE, ESTALE);
                 ck_assert_int_eq(hand(3, "5"), 0);
@@ -257,7 +251,7 @@ START_TEST(what_is_no_use_of_a_spare) {
         uint64_t g;
 
         open_with(_i, "fork");
-        say_used(TEMPLATE_SLOT, template_generation);
+        say_used(BENCH_TEMPLATE_SLOT, template_generation);
         say_used(5, ++generation);
         ck_assert_int_eq(packet_send(b.quiet_fd, &m, keeper_message_size(m.type), NULL, 0), 0);
         ck_assert_int_eq(packet_send(b.quiet_fd, "x", 1, NULL, 0), 0);
@@ -275,7 +269,5 @@ int main(int argc, char **argv) {
                 CASE(its_template_dies), CASE(it_has_died_before), CASE(what_is_no_use_of_a_spare),
         };
 
-        if (streq(argv[0], "template"))
-                template_act(argc > 1 ? argv[1] : "");
-        return keeper_test_main(argc, argv, "keeper-quiet", cases, ARRAY_SIZE(cases));
+        return spare_test_main(argc, argv, "keeper-quiet", cases, ARRAY_SIZE(cases));
 }

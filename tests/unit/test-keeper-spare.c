@@ -53,12 +53,12 @@ START_TEST(its_template_dies) {
         used = spare_in(2);
         unused = spare_in(3);
         use(2, used, "0");
-        kill_tree(TEMPLATE_SLOT, template_generation);
+        kill_tree(BENCH_TEMPLATE_SLOT, template_generation);
         expect_failure(2, used, LAUNCH_TEMPLATE, ESRCH);
         expect_failure(3, unused, LAUNCH_TEMPLATE, ESTALE);
         use(3, unused, "0"); /* it is free by now */
         expect_failure(3, unused, LAUNCH_TEMPLATE, ESTALE);
-        expect_exit(TEMPLATE_SLOT, template_generation, SIGKILL);
+        expect_exit(BENCH_TEMPLATE_SLOT, template_generation, SIGKILL);
         bench_close(&b);
 }
 END_TEST
@@ -72,9 +72,9 @@ START_TEST(its_template_dies_after_their_birth) {
         unused = spare_in(3);
         use(2, used, "stay");
         (void) bench_wait(&b, KEEPER_STARTED, 2);
-        kill_tree(TEMPLATE_SLOT, template_generation);
+        kill_tree(BENCH_TEMPLATE_SLOT, template_generation);
         expect_failure(3, unused, LAUNCH_TEMPLATE, ESTALE);
-        expect_exit(TEMPLATE_SLOT, template_generation, SIGKILL);
+        expect_exit(BENCH_TEMPLATE_SLOT, template_generation, SIGKILL);
         kill_tree(2, used);
         expect_exit(2, used, SIGKILL);
         bench_close(&b);
@@ -109,18 +109,13 @@ START_TEST(what_went_wrong_before) {
 END_TEST
 
 START_TEST(what_goes_wrong_after) {
-        static const struct {
-                const char *text;
-                LaunchStage stage;
-                int error;
-        } rows[] = {{"stale", LAUNCH_TEMPLATE, ESTALE}, {"deaf", LAUNCH_TEMPLATE, ESTALE}, {"fail", LAUNCH_STDIO, ENOENT}};
-
         open_with(_i, "fork");
-        for (size_t i = 0; i < 10 * ARRAY_SIZE(rows); i++) {
+        for (size_t i = 0; i < 10 * SPARE_FAILURES; i++) {
+                const SpareFailure *row = &spare_failures[i % SPARE_FAILURES];
                 uint64_t g = spare_in(2);
 
-                use(2, g, rows[i % ARRAY_SIZE(rows)].text);
-                expect_failure(2, g, rows[i % ARRAY_SIZE(rows)].stage, rows[i % ARRAY_SIZE(rows)].error);
+                use(2, g, row->text);
+                expect_failure(2, g, row->stage, row->error);
         }
         bench_close(&b);
 }
@@ -155,10 +150,10 @@ START_TEST(a_launch_that_fails_prepares_its_spares) {
         expect_failure(1, g, LAUNCH_PIPE, EMFILE);
         use(2, g + 1, "9");
         expect_exit(2, g + 1, 9);
-        use(TEMPLATE_SLOT, template_generation, "9"); /* which is no spare */
+        use(BENCH_TEMPLATE_SLOT, template_generation, "9"); /* which is no spare */
         use(5, ++generation, "9");                    /* nor was there ever one */
         expect_failure(5, generation, LAUNCH_TEMPLATE, ESTALE);
-        ck_assert(!bench_has_seen(&b, KEEPER_FAILED, TEMPLATE_SLOT));
+        ck_assert(!bench_has_seen(&b, KEEPER_FAILED, BENCH_TEMPLATE_SLOT));
         bench_close(&b);
 }
 END_TEST
@@ -280,7 +275,5 @@ int main(int argc, char **argv) {
                 CASE(one_that_talks_after_a_brief_one), CASE(its_last_words), CASE(leaves_are_used_again),
         };
 
-        if (streq(argv[0], "template"))
-                template_act(argc > 1 ? argv[1] : "");
-        return keeper_test_main(argc, argv, "keeper-spare", cases, ARRAY_SIZE(cases));
+        return spare_test_main(argc, argv, "keeper-spare", cases, ARRAY_SIZE(cases));
 }

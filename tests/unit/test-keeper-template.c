@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #define REQUEST_FDS_MAX 8
-#define TEMPLATE_FD 3
-#define TEMPLATE_SLOT 0
 
 static Bench b;
 static uint64_t generation; /* of the last launch; none has that of another one */
@@ -85,7 +83,7 @@ _noreturn_ static void die(int report, int request) {
 
 _noreturn_ static void close_and_stay(int report, int request) {
         (void) request;
-        (void) close(TEMPLATE_FD);
+        (void) close(BENCH_TEMPLATE_FD);
         (void) close(report);
         for (;;)
                 (void) pause();
@@ -116,8 +114,8 @@ _noreturn_ static void act_as_template(const char *name) {
         while (!streq(manners[i].name, name))
                 if (++i == ARRAY_SIZE(manners))
                         _exit(92);
-        say(TEMPLATE_FD, "ready");
-        while ((n = packet_recv(TEMPLATE_FD, words, sizeof(words) - 1, fds, REQUEST_FDS_MAX, &n_fds)) > 0) {
+        say(BENCH_TEMPLATE_FD, "ready");
+        while ((n = packet_recv(BENCH_TEMPLATE_FD, words, sizeof(words) - 1, fds, REQUEST_FDS_MAX, &n_fds)) > 0) {
                 words[n] = '\0';
                 if (n_fds < 4 || strncmp(words, "request report stdout stderr", 28) != 0)
                         _exit(93);
@@ -130,16 +128,8 @@ _noreturn_ static void act_as_template(const char *name) {
 /* ---- the test's side ---- */
 
 static void start_template(const char *name) {
-        char *env[] = {(char *) "DROVER_NAME=test!t0", NULL}; /* by which trees without cgroups are told apart */
-        LaunchSpec s = bench_spec((char *[]) {(char *) "template", (char *) name, NULL});
-        KeeperMessage m = bench_launch_message(TEMPLATE_SLOT, ++generation, "test!t0", LOG_KIND_NONE);
-
-        template_generation = generation;
-        m.launch.flags = KEEPER_LAUNCH_TEMPLATE;
-        s.env = env;
-        s.template_fd = TEMPLATE_FD;
-        bench_launch_full(&b, &m, &s, NULL, 0);
-        (void) bench_wait(&b, KEEPER_READY, TEMPLATE_SLOT);
+        template_generation = ++generation;
+        bench_launch_template(&b, template_generation, name);
 }
 
 static void open_with(int tree, const char *name) {
@@ -156,7 +146,7 @@ static uint64_t ask_of(uint64_t whom, uint32_t slot, const char *text) {
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t) strlen(text));
         m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE;
-        m.launch.template_slot = TEMPLATE_SLOT;
+        m.launch.template_slot = BENCH_TEMPLATE_SLOT;
         m.launch.template_generation = whom;
         bench_send(&b, &m, &fd, 1);
         (void) close(fd);
@@ -168,10 +158,10 @@ static uint64_t ask(uint32_t slot, const char *text) {
 }
 
 static void end_template(void) {
-        KeeperMessage k = {.type = KEEPER_KILL_TREE, .slot = TEMPLATE_SLOT, .generation = template_generation};
+        KeeperMessage k = {.type = KEEPER_KILL_TREE, .slot = BENCH_TEMPLATE_SLOT, .generation = template_generation};
 
         bench_send(&b, &k, NULL, 0);
-        (void) bench_end(&b, TEMPLATE_SLOT, template_generation);
+        (void) bench_end(&b, BENCH_TEMPLATE_SLOT, template_generation);
 }
 
 static pid_t parent_of(pid_t pid) {
@@ -235,7 +225,7 @@ START_TEST(every_bad_manner) {
                                       m.failed.error, m.failed.detail);
                 }
                 if (is_gone) {
-                        KeeperMessage m = bench_end(&b, TEMPLATE_SLOT, template_generation);
+                        KeeperMessage m = bench_end(&b, BENCH_TEMPLATE_SLOT, template_generation);
 
                         ck_assert_int_eq(m.exited.status, streq(manners[i].name, "die") ? 5 : SIGTERM);
                 } else
@@ -273,7 +263,7 @@ START_TEST(over_a_death_of_droverd) {
         ck_assert_int_eq(kill(b.droverd.pid, SIGKILL), 0);
         bench_meet_droverd(&b);
         bench_pass_table(&b, NULL);
-        m = bench_wait(&b, KEEPER_SLOT, TEMPLATE_SLOT);
+        m = bench_wait(&b, KEEPER_SLOT, BENCH_TEMPLATE_SLOT);
         ck_assert(m.slot_info.is_ready && m.slot_info.state == KEEPER_SLOT_RUNNING);
         again = bench_wait(&b, KEEPER_SLOT, 1);
         ck_assert_int_eq(again.slot_info.pid, pid);

@@ -258,6 +258,18 @@ void bench_launch(Bench *b, uint32_t slot, uint64_t generation, const LaunchSpec
         bench_launch_full(b, &m, spec ? spec : &plain, NULL, 0);
 }
 
+void bench_launch_template(Bench *b, uint64_t generation, const char *manner) {
+        char *env[] = {(char *) "DROVER_NAME=test!t0", NULL}; /* by which trees without cgroups are told apart */
+        LaunchSpec s = bench_spec((char *[]) {(char *) "template", (char *) manner, NULL});
+        KeeperMessage m = bench_launch_message(BENCH_TEMPLATE_SLOT, generation, "test!t0", LOG_KIND_NONE);
+
+        m.launch.flags = KEEPER_LAUNCH_TEMPLATE;
+        s.env = env;
+        s.template_fd = BENCH_TEMPLATE_FD;
+        bench_launch_full(b, &m, &s, NULL, 0);
+        (void) bench_wait(b, KEEPER_READY, BENCH_TEMPLATE_SLOT);
+}
+
 KeeperMessage bench_end(Bench *b, uint32_t slot, uint64_t generation) {
         KeeperMessage m, ack = {.type = KEEPER_ACK, .slot = slot, .generation = generation};
 

@@ -19,6 +19,8 @@ typedef struct Life {
         int line;    /* its SEQPACKET socket */
 } Life;
 
+#define BENCH_TEMPLATE_SLOT 0
+#define BENCH_TEMPLATE_FD 3 /* its socket to the keeper */
 #define BENCH_BORN_MAX 64 /* spares are in slots below this */
 
 typedef struct Bench {
@@ -83,6 +85,8 @@ void bench_detach(Bench *b, uint32_t slot, uint64_t generation);
 /* A launch of @argv with defaults; @spec may be NULL. */
 void bench_launch(Bench *b, uint32_t slot, uint64_t generation, const LaunchSpec *spec, char **argv);
 void bench_launch_full(Bench *b, KeeperMessage *m, const LaunchSpec *spec, const int *fds, size_t n_fds);
+/** bench_launch_template() - this test as "template", acting in that manner, in BENCH_TEMPLATE_SLOT; until it is ready */
+void bench_launch_template(Bench *b, uint64_t generation, const char *manner);
 LaunchSpec bench_spec(char **argv);
 KeeperMessage bench_launch_message(uint32_t slot, uint64_t generation, const char *name, uint32_t kind);
 /** bench_end() - wait for EXITED or FAILED, DRAINED, and acknowledge. The end's message. */

@@ -13,19 +13,21 @@ Bench b;
 uint64_t generation; /* of the last launch; none has that of another one */
 uint64_t template_generation;
 
-void open_with(int tree, const char *manner) {
-        char *env[] = {(char *) "DROVER_NAME=test!t0", NULL};
-        LaunchSpec s = bench_spec((char *[]) {(char *) "template", (char *) manner, NULL});
-        KeeperMessage m = bench_launch_message(TEMPLATE_SLOT, ++generation, "test!t0", LOG_KIND_NONE);
+const SpareFailure spare_failures[SPARE_FAILURES] = {
+        {"stale", LAUNCH_TEMPLATE, ESTALE}, {"deaf", LAUNCH_TEMPLATE, ESTALE}, {"fail", LAUNCH_STDIO, ENOENT},
+};
 
+int spare_test_main(int argc, char **argv, const char *name, const KeeperCase *cases, size_t n_cases) {
+        if (streq(argv[0], "template"))
+                template_act(argc > 1 ? argv[1] : "");
+        return keeper_test_main(argc, argv, name, cases, n_cases);
+}
+
+void open_with(int tree, const char *manner) {
         bench_open(&b, &(BenchOptions) {.tree = bench_trees[tree]});
         bench_pass_table(&b, NULL);
-        template_generation = generation;
-        m.launch.flags = KEEPER_LAUNCH_TEMPLATE;
-        s.env = env;
-        s.template_fd = TEMPLATE_FD;
-        bench_launch_full(&b, &m, &s, NULL, 0);
-        (void) bench_wait(&b, KEEPER_READY, TEMPLATE_SLOT);
+        template_generation = ++generation;
+        bench_launch_template(&b, template_generation, manner);
 }
 
 KeeperMessage of_template(uint32_t type, uint32_t slot, uint64_t g, uint32_t kind) {
@@ -33,7 +35,7 @@ KeeperMessage of_template(uint32_t type, uint32_t slot, uint64_t g, uint32_t kin
 
         m.type = type;
         m.launch.flags = KEEPER_LAUNCH_FROM_TEMPLATE;
-        m.launch.template_slot = TEMPLATE_SLOT;
+        m.launch.template_slot = BENCH_TEMPLATE_SLOT;
         m.launch.template_generation = template_generation;
         return m;
 }

@@ -1,14 +1,24 @@
-/* util-spare.h - one keeper with one template in TEMPLATE_SLOT, and what droverd does to have and use spares of it. */
+/* util-spare.h - one keeper with one template in BENCH_TEMPLATE_SLOT, and what droverd does to have and use spares of it. */
 #ifndef DROVER_TEST_UTIL_SPARE_H
 #define DROVER_TEST_UTIL_SPARE_H
 
 #include "util-keeper.h"
 
-#define TEMPLATE_SLOT 0
-
 extern Bench b;
 extern uint64_t generation; /* of the last launch; none has that of another one */
 extern uint64_t template_generation;
+
+/* What a spare that is used does not live to begin, by the text it is used with. */
+typedef struct SpareFailure {
+        const char *text;
+        LaunchStage stage;
+        int error;
+} SpareFailure;
+#define SPARE_FAILURES 3
+extern const SpareFailure spare_failures[SPARE_FAILURES];
+
+/** spare_test_main() - as keeper_test_main(), for a program that is started as its template, too */
+int spare_test_main(int argc, char **argv, const char *name, const KeeperCase *cases, size_t n_cases);
 
 void open_with(int tree, const char *manner); /* see template_act() */
 KeeperMessage of_template(uint32_t type, uint32_t slot, uint64_t g, uint32_t kind);

@@ -1,5 +1,6 @@
 /* util-template.c - see util-template.h. */
 #include "util-template.h"
+#include "util-keeper.h"
 #include "base/fd.h"
 #include "base/macro.h"
 #include <signal.h>
@@ -137,7 +138,7 @@ static void fork_one(const int *fds, const char *text) {
         if (pid == 0) {
                 if (fork() == 0) {
                         (void) setsid();
-                        (void) close(TEMPLATE_FD);
+                        (void) close(BENCH_TEMPLATE_FD);
                         say(fds[0], "here");
                         if (text)
                                 act_as_launch(fds[0], text);
@@ -181,8 +182,8 @@ void template_act(const char *manner) {
         int fds[FDS_MAX];
         ssize_t n;
 
-        say(TEMPLATE_FD, streq(manner, "unable") ? "ready" : "ready spare");
-        while ((n = packet_recv(TEMPLATE_FD, words, sizeof(words) - 1, fds, FDS_MAX, &n_fds)) > 0) {
+        say(BENCH_TEMPLATE_FD, streq(manner, "unable") ? "ready" : "ready spare");
+        while ((n = packet_recv(BENCH_TEMPLATE_FD, words, sizeof(words) - 1, fds, FDS_MAX, &n_fds)) > 0) {
                 words[n] = '\0';
                 if (strncmp(words, "report stdout stderr", 20) == 0) {
                         on_spare(manner, fds, n_fds);

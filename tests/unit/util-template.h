@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define TEMPLATE_FD 3
-
 /**
  * template_act() - be one; does not return
  * @manner: "fork" each at once; "hold" spares until a launch says "release", or "drop"; "refuse" spares; "unable" to make any
