@@ -3,8 +3,8 @@
  * Owner: Supervisor, which binds it once and has the descriptor kept over droverd's own death: what a worker says in
  * the gap waits in the socket, and what was taken off it is kept until its effect is on record. The kernel's credentials
  * (SCM_CREDENTIALS) say who speaks, never the message: the sender is a worker's process, or one of its tree (by cgroup
- * leaf, else by parentage). Who is neither is counted and ignored. After NOTIFY_BUDGET datagrams without a pause the socket rests for NOTIFY_REST, so that a worker that never
- * stops talking keeps nobody else waiting. */
+ * leaf, else by parentage). Who is neither is counted and ignored. After NOTIFY_BUDGET datagrams without a pause the
+ * socket rests for NOTIFY_REST, so that a worker that never stops talking keeps nobody else waiting. */
 #ifndef DROVER_POOL_NOTIFY_H
 #define DROVER_POOL_NOTIFY_H
 
